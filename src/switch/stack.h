@@ -1,0 +1,64 @@
+/* Stacks: guarded machine stacks cut from slabs, each with a data area above for the interpreter's
+   frames. Nothing here is thread-safe: the caller holds the interpreter lock. */
+#ifndef GREEN_SWITCH_STACK_H
+#define GREEN_SWITCH_STACK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* The mapping of a stack, low to high:
+
+     guard | C frames, growing down from base | this header | data area, growing up | (next guard)
+             limit                      base ^              ^ data     page boundary ^ inside data
+
+   Header, first C frames and first data share one page: a parked greenlet touches no other. */
+typedef struct green_stack {
+    char *limit;              /* lowest usable byte */
+    char *base;               /* end of the C frames, 16-byte aligned; this struct begins here */
+    char *data;               /* the data area, 16-byte aligned */
+    size_t data_size;         /* bytes; 16 KiB or more */
+    struct green_stack *next; /* in a cache */
+    uint32_t size_class;      /* index of the pool's class that it came from */
+    uint32_t valgrind_id;
+} green_stack;
+
+/* Sizes in bytes, of C frames alone. Sizes are rounded up to a power of two class. */
+typedef struct {
+    size_t size;          /* of the stacks alive beyond `roomy_count` */
+    size_t roomy_size;    /* of the first `roomy_count` alive */
+    size_t roomy_count;
+} green_stack_policy;
+
+typedef struct {
+    size_t live;      /* handed out */
+    size_t cached;    /* waiting to be handed out again */
+    size_t mapped;    /* bytes of address space */
+    int guard_kind;   /* 0 none yet, 1 guard pages by madvise, 2 mprotect */
+} green_stack_counts;
+
+void green_stack_set_policy(const green_stack_policy *policy);
+const green_stack_policy *green_stack_get_policy(void);
+
+/* A stack of at least `size` bytes for C frames, or by policy if 0. NULL: no memory (errno set). */
+green_stack *green_stack_acquire(size_t size);
+
+/* Give a stack back. It may be handed out again at once: the caller no longer runs on it. */
+void green_stack_release(green_stack *stack);
+
+/* Give pages of cached stacks that were touched beyond the hot page back to the system, and of
+   those unused since the last call, all. Called now and then by the hub. Returns bytes advised. */
+size_t green_stack_trim(void);
+
+/* How deep the stack reached so far cannot be known cheaply; a caller that saw its stack pointer
+   below base - n at a switch may note it, and trim then treats the stack as grown. */
+void green_stack_counts_get(green_stack_counts *counts);
+
+/* Sanitizer annotations around a swap (no-ops in a plain build). `from`/`to` NULL: the thread's own
+   stack. */
+void green_stack_switch_begin(void **fake_stack_save, const green_stack *to);
+void green_stack_switch_end(void *fake_stack_saved);
+
+/* Fault injection for tests: the n-th mapping call from now fails (0: never). */
+void green_stack_fail_after(long n);
+
+#endif
