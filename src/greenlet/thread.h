@@ -1,0 +1,57 @@
+/* What each native thread has: its running greenlet, its main greenlet, its hub, and the value that
+   a switch in progress hands over. Reached by one thread-local load. */
+#ifndef GREEN_GREENLET_THREAD_H
+#define GREEN_GREENLET_THREAD_H
+
+#include <Python.h>
+#include "switch/list.h"
+
+struct GreenletObject;
+
+typedef struct green_thread {
+    struct GreenletObject *current; /* owned */
+    struct GreenletObject *main;    /* owned */
+    PyThreadState *tstate;
+
+    /* Handed over by a switch; the side that arrives takes it. Exactly one is set during a switch.
+       `exception` is an exception object, to be raised on arrival. Both owned. */
+    PyObject *value;
+    PyObject *exception;
+
+    struct GreenletObject *origin;   /* who made the last switch; owned until arrival */
+    struct GreenletObject *finished; /* died in the last switch: its stack is given back on arrival */
+
+    PyObject *tracer;      /* owned; what settrace set, or NULL */
+    unsigned no_switch;    /* > 0: switching away is refused (fork hooks) */
+    PyObject *hub;         /* owned; a HubObject or NULL. The hub layer's, kept here for speed */
+
+    /* Set by the hub layer: the greenlet to run next when `current` has nothing more to do and its
+       parent is the hub; value or exception is set for it. Borrowed. */
+    struct GreenletObject *(*next)(struct green_thread *thread);
+
+    /* Greenlets of this thread whose last reference another thread dropped: killed at the next
+       chance by this thread. A Python list or NULL. */
+    PyObject *orphans;
+    green_link link; /* all threads, for fork and exit */
+} green_thread;
+
+#if defined(__GLIBC__)
+#define GREEN_TLS _Thread_local __attribute__((tls_model("initial-exec")))
+#else
+#define GREEN_TLS _Thread_local
+#endif
+extern GREEN_TLS green_thread *green_thread_self;
+
+/* The calling thread's, made on first use. NULL: MemoryError is set. */
+green_thread *green_thread_make(void);
+
+static inline green_thread *
+green_thread_get(void)
+{
+    green_thread *thread = green_thread_self;
+    return __builtin_expect(thread != NULL, 1) ? thread : green_thread_make();
+}
+
+int green_thread_exec(PyObject *module);
+
+#endif

@@ -1,0 +1,50 @@
+/* The hub: the greenlet that runs the loop while all others wait, and their parent. */
+#ifndef GREEN_HUB_HUB_H
+#define GREEN_HUB_HUB_H
+
+#include <Python.h>
+#include "greenlet/greenlet.h"
+#include "hub/loop.h"
+
+typedef struct HubObject {
+    GreenletObject base;
+    LoopObject *loop;          /* owned; NULL once destroyed */
+    unsigned int switch_tag;   /* type version for which `switch` was last looked up */
+    bool switch_replaced;
+} HubObject;
+
+extern PyTypeObject *Hub_Type;
+
+/* Exceptions of greencore.exceptions, made by the hub layer (C), all exported by the module. */
+extern PyObject *green_exc_LoopExit;
+extern PyObject *green_exc_BlockingSwitchOutError;
+extern PyObject *green_exc_InvalidSwitchError;
+extern PyObject *green_exc_ConcurrentObjectUseError;
+extern PyObject *green_exc_InvalidThreadUseError;
+extern PyObject *green_exc_HubDestroyed;
+
+/* This thread's hub, made on first use by the default hub class. Borrowed; NULL with an exception. */
+HubObject *green_hub_get(void);
+
+/* This thread's hub or NULL, without an exception. Borrowed. */
+static inline HubObject *
+green_hub_peek(void)
+{
+    green_thread *thread = green_thread_self;
+    return thread == NULL ? NULL : (HubObject *)thread->hub;
+}
+
+/* Leave the running greenlet for whoever is next; returns what the switch back hands over. */
+PyObject *green_hub_switch(HubObject *hub);
+
+/* Queue the start of an unstarted greenlet (args and kwargs are set in it). The queue owns a reference
+   until it runs. */
+void green_hub_start(HubObject *hub, GreenletObject *g);
+
+/* Queue a throw: `exception` (borrowed, an exception object) is raised in g, wherever it is parked, at
+   its turn; no-op when g is dead by then. -1: MemoryError. */
+int green_hub_throw_later(HubObject *hub, GreenletObject *g, PyObject *exception);
+
+int green_hub_exec(PyObject *module);
+
+#endif

@@ -1,0 +1,58 @@
+/* The loop: a ready queue, timers, and libuv behind them. No uv.h here: what sync/, task/ and net/
+   need is this much. */
+#ifndef GREEN_HUB_LOOP_H
+#define GREEN_HUB_LOOP_H
+
+#include <Python.h>
+#include "greenlet/greenlet.h"
+#include "greenlet/ready.h"
+#include "hub/timer.h"
+
+typedef struct LoopObject {
+    PyObject_HEAD
+    PyObject *dict;
+    PyObject *weakrefs;
+    green_link ready;       /* green_ready nodes, FIFO; guarded by the interpreter lock */
+    green_link fired;       /* green_ready nodes seen by the poll in progress; its thread's only */
+    green_timers timers;
+    int budget;             /* turns until the clock is looked at */
+    uint64_t polled;        /* when the loop last polled, ns */
+    uint64_t interval;      /* ns between polls while greenlets are ready all the time */
+    green_thread *thread;   /* whose loop it is; NULL until it first runs or a hub has it */
+    GreenletObject *runner; /* inside green_loop_run: owned by its frame; NULL when not running */
+    bool polling;           /* the poll has released the interpreter lock, or may */
+    bool stopping;          /* break_() was called */
+    bool is_default;
+    bool destroyed;
+    PyObject *error_handler; /* owned; object with handle_error, or NULL */
+    PyObject *callback_errors;
+    struct green_poll *poll; /* libuv's side: hub/poll.h */
+} LoopObject;
+
+extern PyTypeObject *Loop_Type;
+
+/* Queue a node that is not queued. From another thread it also wakes the loop. */
+void green_ready_push(LoopObject *loop, green_ready *ready);
+
+/* Queue it as the next one. */
+void green_ready_push_front(LoopObject *loop, green_ready *ready);
+
+/* From a uv callback: without the interpreter lock. Runs behind what is ready, in the order fired. */
+void green_ready_fire(LoopObject *loop, green_ready *ready);
+
+/* Who runs next: takes turns from the queue until one names a greenlet; the loop's runner when the
+   queue is empty, its head needs the hub's stack, or it is time to poll. Borrowed; the thread's value
+   or exception is set. */
+GreenletObject *green_loop_next(LoopObject *loop);
+
+/* Run until nothing is left that could make anything ready (returns 0), break_() (1), or one
+   iteration (once/nowait). -1 with an exception. */
+int green_loop_run(LoopObject *loop, bool nowait, bool once);
+
+/* Report the current exception, raised in `context` (borrowed, may be NULL), to the hub's handle_error
+   and clear it. */
+void green_loop_handle_error(LoopObject *loop, PyObject *context);
+
+int green_loop_exec(PyObject *module);
+
+#endif

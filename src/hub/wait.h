@@ -1,0 +1,53 @@
+/* The one blocking call. A greenlet that has to wait puts a waiter, on its own stack, where the
+   one who will wake it finds it, and calls green_wait. Everything that blocks is made of this. */
+#ifndef GREEN_HUB_WAIT_H
+#define GREEN_HUB_WAIT_H
+
+#include <Python.h>
+#include "greenlet/greenlet.h"
+#include "greenlet/ready.h"
+#include "hub/timer.h"
+#include "switch/list.h"
+
+typedef enum {
+    GREEN_PARKED = 0,
+    GREEN_WOKEN,
+    GREEN_TIMED_OUT,
+} green_wait_status;
+
+typedef struct green_waiter {
+    green_link link;          /* in the list of what is waited for, or a circle of one */
+    green_ready ready;        /* queued once woken or timed out */
+    green_timer timer;        /* active while there is a time-out to come */
+    GreenletObject *greenlet; /* owned from init to finish */
+    struct LoopObject *loop;  /* of the hub that it waits in; owned likewise */
+    int status;               /* green_wait_status */
+    const char *verb;         /* for LoopExit: "Event.wait", a literal */
+    PyObject *object;         /* what is waited for; borrowed, may be NULL; for LoopExit too */
+} green_waiter;
+
+/* Prepare a wait of the running greenlet. -1 with an exception where none may block: in the hub
+   (BlockingSwitchOutError), in a section that forbids switches. Makes the thread's hub if need be. */
+int green_waiter_init(green_waiter *w, const char *verb, PyObject *object);
+
+/* Park until green_wake(w), or `seconds` have passed (negative: for ever; 0: let others run once,
+   then time out unless woken). Returns GREEN_WOKEN or GREEN_TIMED_OUT, or -1 when an exception was thrown into
+   the greenlet (kill, Timeout, LoopExit, a stray switch()). On return w is in no list and owns
+   nothing: it needs no further clean-up, whatever the result. */
+int green_wait(green_waiter *w, double seconds);
+
+/* For a waiter that was prepared but will not wait after all. */
+void green_waiter_cancel(green_waiter *w);
+
+/* Let it run, behind what is ready already. No-op when woken or timed out before. Removes w from its list.
+   Any thread may call it, holding the interpreter lock. */
+void green_wake(green_waiter *w);
+
+/* Parse a Python time-out: None is for ever (*seconds = -1), else a number of seconds, negative
+   counting as 0. NaN: ValueError; no number: TypeError. 0 or -1. */
+int green_wait_seconds(PyObject *timeout, double *seconds);
+
+/* sleep(seconds): 0 or less lets all others that are ready run once. 0, or -1. ref: keeps the loop alive. */
+int green_wait_sleep(double seconds, bool ref);
+
+#endif
