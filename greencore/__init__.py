@@ -1,0 +1,3 @@
+"""Greenlets and a green network library: the interface of gevent, made again in C."""
+
+__version__ = "26.11.0"
