@@ -1,0 +1,43 @@
+/* libuv's side of a loop. Only files in hub/ include this, and with it uv.h. Rules for each handle:
+   stop before close; closed handles are freed in their close callback; libuv is called only by the loop's own
+   thread, but for uv_async_send; after a fork uv_loop_fork comes first. */
+#ifndef GREEN_HUB_POLL_H
+#define GREEN_HUB_POLL_H
+
+#include <uv.h>
+#include "hub/fd.h"
+#include "hub/loop.h"
+
+typedef struct green_poll {
+    uv_loop_t uv;      /* uv.data is the LoopObject, borrowed */
+    uv_async_t wake;   /* unref'd: other threads end a sleep with it */
+    uv_timer_t alarm;  /* unref'd: the next deadline of the loop's own timers */
+    green_fd **fds;    /* by descriptor number; hub/fd.c */
+    size_t fds_size;
+    size_t refs;       /* started interests and watchers that keep the loop running, beyond uv's own */
+} green_poll;
+
+/* -1 with an exception. */
+green_poll *green_poll_new(LoopObject *loop);
+
+/* Close every handle, run the closing, free. */
+void green_poll_free(green_poll *poll);
+
+/* One look at the system: waits at most until the timers' next deadline (for ever without one), or not at
+   all. What is seen goes to loop->fired. Releases the interpreter lock while it may sleep. */
+void green_poll_run(LoopObject *loop, bool nowait);
+
+/* Is there anything besides timers that may fire? */
+bool green_poll_alive(const green_poll *poll);
+
+/* In a forked child, before anything else. 0 or -1 with an exception. */
+int green_poll_forked(LoopObject *loop);
+
+/* hub/fd.c's part of free and fork: close every descriptor's handle; rearm. */
+void green_fds_close(green_poll *poll);
+void green_fds_forked(green_poll *poll);
+
+/* Set OSError from a libuv error code (negative errno). Returns NULL. */
+PyObject *green_poll_error(int code);
+
+#endif
