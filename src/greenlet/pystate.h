@@ -1,44 +1,44 @@
 /* What the interpreter keeps per thread and a greenlet must own: frames, exceptions, recursion
-   counts, context. The only layer below which Py_BUILD_CORE is known; docs/pystate.rst has the
-   table of fields by version. */
+   counts, context. Nothing above this layer touches a field of PyThreadState; docs/pystate.rst has
+   the table of fields by version. */
 #ifndef GREEN_GREENLET_PYSTATE_H
 #define GREEN_GREENLET_PYSTATE_H
 
 #include <Python.h>
 #include "switch/stack.h"
 
-/* One struct for the version built for, defined here under one #if per family; see pystate.c.
-   Zeroing is not enough to begin with: green_pystate_init. */
-typedef struct green_pystate {
-    /* (fields by version family) */
-    PyObject *context; /* owned, may be NULL; on every version the contextvars context */
-} green_pystate;
+/* Each family header defines struct green_pystate and, inline because they are on the path of each
+   switch and spawn:
+
+   init       the state of a greenlet that has not run: no frames, no exceptions, full recursion
+              allowance (scaled to `stack` where the version counts C calls), root data-stack chunk
+              in stack->data, C-stack limits of `stack` where the version checks them. It is placed
+              for good: the interpreter keeps pointers into it while the greenlet runs.
+   init_main  the state of a thread's main greenlet, running now: notes what never changes.
+   save/load  move the running greenlet's state out of the thread state, and another's in. After
+              save the fields of ts are stale until load; references move along.
+   idle       whether no Python frame of a greenlet that is not running is active. */
+typedef struct green_pystate green_pystate;
+
+#if PY_VERSION_HEX >= 0x030C0000 || PY_VERSION_HEX < 0x030B0000
+#error "no interpreter state for this version of CPython"
+#else
+#include "greenlet/pystate_311.h"
+#endif
 
 /* Check that this interpreter's private layout is the one built for. -1: ImportError is set. */
 int green_pystate_probe(void);
 
-/* The state of a greenlet that has not run: no frames, no exceptions, full recursion allowance
-   (scaled to `stack` where the version counts C calls), root data-stack chunk in stack->data, C-stack
-   limits of `stack` where the version checks them. Must be cheap: it is on the path of each spawn. */
-void green_pystate_init(green_pystate *state, const green_stack *stack, PyThreadState *ts);
-
-/* The state of a thread's main greenlet, running now: notes what never changes (stack limits). */
-void green_pystate_init_main(green_pystate *state, PyThreadState *ts);
-
-/* Move the running greenlet's state out of the thread state, and another's in. After save the
-   fields of ts are stale until load. The two together are a switch; references move along. */
-void green_pystate_save(green_pystate *state, PyThreadState *ts);
-void green_pystate_load(green_pystate *state, PyThreadState *ts);
-
-/* On the dying greenlet's own stack, before its last switch: hand pending deallocations over, free
-   data-stack chunks beyond the root one. `ts` then holds nothing that points into the stack. */
+/* On the dying greenlet's own stack, before its last switch: `ts` then holds nothing that points
+   into the stack. */
 void green_pystate_finish(PyThreadState *ts);
 
 /* The innermost Python frame of a parked greenlet: new reference, or NULL without an exception
-   where there is none. */
+   where there is none. Allocates, so the collector may run. */
 PyFrameObject *green_pystate_frame(green_pystate *state);
 
-/* For the collector: visit/clear what a parked (or never started) state owns, where safe. */
+/* For the collector, of a state that is not running: visit/clear what it owns, where safe. Nothing
+   of a parked greenlet with frames is visited, because they may still run. */
 int green_pystate_traverse(green_pystate *state, visitproc visit, void *arg);
 void green_pystate_clear(green_pystate *state);
 
@@ -47,7 +47,20 @@ extern const green_stack_policy green_pystate_stack_policy;
 
 /* The context of the running greenlet lives in the thread state: borrowed, may be NULL; set steals
    nothing (takes its own reference) and bumps the version that caches contextvar look-ups. */
-PyObject *green_pystate_get_context(PyThreadState *ts);
-void green_pystate_set_context(PyThreadState *ts, PyObject *context);
+static inline PyObject *
+green_pystate_get_context(PyThreadState *ts)
+{
+    return ts->context;
+}
+
+static inline void
+green_pystate_set_context(PyThreadState *ts, PyObject *context)
+{
+    PyObject *old = ts->context;
+    Py_XINCREF(context);
+    ts->context = context;
+    ts->context_ver++;
+    Py_XDECREF(old);
+}
 
 #endif
