@@ -18,43 +18,54 @@ typedef struct green_stack {
     char *data;               /* the data area, 16-byte aligned */
     size_t data_size;         /* bytes; 16 KiB or more */
     struct green_stack *next; /* in a cache */
+    struct green_slab *slab;  /* that it was cut from */
     uint32_t size_class;      /* index of the pool's class that it came from */
+    uint32_t index;           /* in the slab */
+    uint32_t epoch;           /* of the trims, when it was last released */
     uint32_t valgrind_id;
 } green_stack;
 
 /* Sizes in bytes, of C frames alone. Sizes are rounded up to a power of two class. */
 typedef struct {
-    size_t size;          /* of the stacks alive beyond `roomy_count` */
-    size_t roomy_size;    /* of the first `roomy_count` alive */
+    size_t size;       /* of the stacks alive beyond `roomy_count` */
+    size_t roomy_size; /* of the first `roomy_count` alive */
     size_t roomy_count;
 } green_stack_policy;
 
 typedef struct {
-    size_t live;      /* handed out */
-    size_t cached;    /* waiting to be handed out again */
-    size_t mapped;    /* bytes of address space */
-    int guard_kind;   /* 0 none yet, 1 guard pages by madvise, 2 mprotect */
+    size_t live;    /* handed out */
+    size_t cached;  /* waiting, warm, to be handed out again */
+    size_t mapped;  /* bytes of address space */
+    int guard_kind; /* 0 none yet, 1 guard pages by madvise, 2 mprotect, 3 spacing (see stack.c) */
 } green_stack_counts;
+
+/* 16 KiB to 512 MiB. */
+#define GREEN_STACK_SIZE_MIN ((size_t)16 << 10)
+#define GREEN_STACK_SIZE_MAX ((size_t)512 << 20)
 
 void green_stack_set_policy(const green_stack_policy *policy);
 const green_stack_policy *green_stack_get_policy(void);
 
-/* A stack of at least `size` bytes for C frames, or by policy if 0. NULL: no memory (errno set). */
+/* A stack of at least `size` bytes for C frames, or by policy if 0. NULL: no memory (errno ENOMEM),
+   or a size beyond the maximum (EINVAL). */
 green_stack *green_stack_acquire(size_t size);
 
 /* Give a stack back. It may be handed out again at once: the caller no longer runs on it. */
 void green_stack_release(green_stack *stack);
 
-/* Give pages of cached stacks that were touched beyond the hot page back to the system, and of
-   those unused since the last call, all. Called now and then by the hub. Returns bytes advised. */
+/* Give the memory of cached stacks that stayed in the cache since the last call back to the system,
+   and unmap slabs left without any other. Called now and then by the hub; the work of a call is
+   bounded. Returns bytes advised or unmapped. */
 size_t green_stack_trim(void);
 
-/* How deep the stack reached so far cannot be known cheaply; a caller that saw its stack pointer
-   below base - n at a switch may note it, and trim then treats the stack as grown. */
+/* Give back what a parked stack once touched and no longer needs: the pages wholly below its stack
+   pointer `sp`, and those of the data area wholly above `data_top`. Returns bytes advised. */
+size_t green_stack_shed(green_stack *stack, const void *sp, const void *data_top);
+
 void green_stack_counts_get(green_stack_counts *counts);
 
-/* Sanitizer annotations around a swap (no-ops in a plain build). `from`/`to` NULL: the thread's own
-   stack. */
+/* Sanitizer annotations around a swap (no-ops in a plain build). `to` NULL: the thread's own stack.
+   `fake_stack_save` NULL: the stack left is never entered again. */
 void green_stack_switch_begin(void **fake_stack_save, const green_stack *to);
 void green_stack_switch_end(void *fake_stack_saved);
 
