@@ -21,7 +21,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from setuptools import Extension, setup
+from setuptools import Extension, find_packages, setup
 from setuptools.command.build_ext import build_ext
 from setuptools.command.build_py import build_py
 
@@ -147,6 +147,8 @@ class BuildPy(build_py):
 
 
 setup(
+    packages=find_packages(include=["greencore", "greencore.*"]),
+    package_data={"greencore": ["py.typed", "*.pyi", "*.h"]},
     py_modules=["_greencore_alias"],
     ext_modules=[Extension("greencore._core", sources(), include_dirs=["src"])],
     cmdclass={"build_ext": BuildExt, "build_py": BuildPy},

@@ -1,14 +1,20 @@
-"""What every test gets: the names gevent and greenlet, and the rule for missing servers."""
+"""What every test gets: the names gevent and greenlet, here and in the interpreters that tests start,
+and the rule for missing servers."""
 
 import os
+from pathlib import Path
 
 import pytest
 
 import greencore.alias
 
-greencore.alias.install()
-
+ROOT = Path(__file__).resolve().parent.parent
 REQUIRE_SERVICES = os.environ.get("GREENCORE_REQUIRE_SERVICES", "0") not in ("", "0")
+
+greencore.alias.install()
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    [str(ROOT), str(ROOT / "tests" / "site"), *filter(None, [os.environ.get("PYTHONPATH")])]
+)
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -1,0 +1,230 @@
+"""The names gevent and greenlet: greencore's own modules under both names."""
+
+import importlib
+import importlib.metadata
+import importlib.util
+import json
+import os
+import pickle
+import subprocess
+import sys
+import sysconfig
+import textwrap
+import venv
+from pathlib import Path
+
+import pytest
+
+import _greencore_alias
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def run(code, *options, python=sys.executable, **env):
+    """Run `code` in a new interpreter and return what it prints, read as JSON."""
+    done = subprocess.run(
+        [python, *options, "-c", textwrap.dedent(code)],
+        env={**os.environ, **env},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_top_level_is_the_same_module():
+    import gevent
+    import greencore
+
+    assert gevent is greencore
+    assert gevent.__name__ == "greencore"
+    assert gevent.__spec__.name == "greencore"
+
+
+@pytest.mark.parametrize("name", ["event", "hub", "queue", "lock", "timeout", "greenlet"])
+def test_submodule_is_the_same_module(name):
+    ours = importlib.import_module(f"greencore.{name}")
+    assert importlib.import_module(f"gevent.{name}") is ours
+    assert ours.__spec__.name == f"greencore.{name}"
+    assert ours.__spec__.loader.__class__.__name__ == "SourceFileLoader"
+
+
+def test_import_as():
+    import gevent.event as event
+    import greencore.event
+
+    assert event is greencore.event
+
+
+def test_greenlet_is_the_raw_module():
+    import greenlet
+    import greenlet._greenlet
+    from greencore import _core
+
+    assert greenlet.greenlet is _core.greenlet
+    assert greenlet._greenlet.greenlet is _core.greenlet
+    assert hasattr(greenlet, "__path__")
+
+
+def test_either_name_first():
+    code = """
+        import json, sys
+        import {0}.event, {1}.event
+        print(json.dumps({0}.event is {1}.event and sys.modules["gevent.event"] is sys.modules["greencore.event"]))
+    """
+    assert run(code.format("gevent", "greencore")) is True
+    assert run(code.format("greencore", "gevent")) is True
+
+
+def test_unknown_submodule_is_reported_by_its_own_name():
+    with pytest.raises(ModuleNotFoundError) as caught:
+        importlib.import_module("gevent.no_such_module")
+    assert caught.value.name == "gevent.no_such_module"
+    assert importlib.util.find_spec("gevent.no_such_module") is None
+
+
+def test_other_names_are_not_answered():
+    for name in ("geventhttpclient", "greenletio", "json", "gevent_", "greencore"):
+        assert _greencore_alias.AliasFinder.find_spec(name) is None
+
+
+def test_find_spec_without_import():
+    assert run(
+        """
+        import importlib.util, json, sys
+        spec = importlib.util.find_spec("gevent")
+        print(json.dumps([spec.origin.endswith("__init__.py"), len(spec.submodule_search_locations),
+                          "greencore" in sys.modules]))
+        """
+    ) == [True, 1, False]
+
+
+def test_source_and_resources_through_the_alias():
+    spec = _greencore_alias.AliasFinder.find_spec("gevent.event")
+    assert spec.loader.get_code("gevent.event").co_filename == spec.origin
+    assert spec.loader.get_source("gevent.event") == Path(spec.origin).read_text()
+    with pytest.raises(AttributeError):
+        spec.loader.no_such_method
+
+
+def test_reload_keeps_the_module():
+    assert run(
+        """
+        import importlib, json, gevent.timeout as timeout
+        again = importlib.reload(timeout)
+        print(json.dumps(again is timeout and timeout.__spec__.name == "greencore.timeout"))
+        """
+    )
+
+
+def test_pickle_by_either_name():
+    import gevent.queue
+
+    error = pickle.loads(pickle.dumps(gevent.queue.Full("x")))
+    assert type(error) is gevent.queue.Full
+    # A pickle that real gevent wrote names the class by gevent's module.
+    assert pickle.loads(b"cgevent.queue\nChannel\n.") is gevent.queue.Channel
+    assert pickle.loads(b"cgreenlet\nGreenletExit\n.") is gevent.GreenletExit
+
+
+def test_import_error_of_a_module_is_not_hidden(tmp_path):
+    (tmp_path / "sitecustomize.py").write_text("import _greencore_alias; _greencore_alias.install()\n")
+    assert run(
+        """
+        import json, sys
+        sys.modules["greencore._core"] = None
+        try:
+            import gevent.event
+        except ImportError as error:
+            print(json.dumps([error.name, "gevent.event" in sys.modules]))
+        """,
+        PYTHONPATH=f"{ROOT}{os.pathsep}{tmp_path}",
+    ) == ["greencore._core", False]
+
+
+def test_module_run_through_the_alias(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text("import socket, sys, gevent.socket\nprint(socket.socket is gevent.socket.socket, sys.argv[1:])\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "gevent.monkey", str(script), "one"],
+        capture_output=True, text=True, timeout=60,
+    )
+    assert (done.stdout, done.returncode) == ("True ['one']\n", 0), done.stderr
+
+
+def test_install_and_uninstall_are_idempotent(monkeypatch):
+    monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
+    _greencore_alias.install()
+    _greencore_alias.install()
+    assert sys.meta_path.count(_greencore_alias.AliasFinder) == 1
+    _greencore_alias.uninstall()
+    _greencore_alias.uninstall()
+    assert _greencore_alias.AliasFinder not in sys.meta_path
+
+
+def test_start_imports_nothing_but_the_finder():
+    before = set(run("import json, sys; print(json.dumps(list(sys.modules)))", "-S"))
+    loaded = run(
+        """
+        import sys
+        before = set(sys.modules)
+        exec(open({!r}).read())
+        names = sorted(set(sys.modules) - before)
+        import json
+        print(json.dumps(names))
+        """.format(str(ROOT / "greencore-alias.pth")),
+        "-S",
+        PYTHONPATH=str(ROOT),
+    )
+    assert set(loaded) - before <= {"_greencore_alias", "importlib", "importlib.machinery",
+                                    "importlib._bootstrap", "importlib._bootstrap_external"}
+
+
+@pytest.fixture(scope="session")
+def peer_venv(tmp_path_factory):
+    """An environment with the real gevent and greenlet; greencore's wheel beside it, not installed."""
+    folder = tmp_path_factory.mktemp("peer")
+    venv.create(folder / "venv", with_pip=True)
+    python = folder / "venv" / "bin" / "python"
+    clean = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+
+    def pip(*args):
+        return subprocess.run(
+            [python, "-m", "pip", "-q", "--disable-pip-version-check", *args],
+            env=clean, cwd=folder, capture_output=True, text=True, timeout=500,
+        )
+
+    installed = pip("install", "--only-binary=:all:", "gevent", "greenlet", "setuptools", "wheel")
+    if installed.returncode:
+        pytest.skip(f"no real gevent for this interpreter: {installed.stderr[-200:]}")
+    made = pip("wheel", "--no-build-isolation", "--no-deps", "-w", "wheels", str(ROOT))
+    assert made.returncode == 0, made.stderr
+    return python, pip, next((folder / "wheels").glob("*.whl")), clean
+
+
+@pytest.mark.slow
+@pytest.mark.service("package registry")
+def test_beside_the_real_ones(peer_venv):
+    python, pip, wheel, env = peer_venv
+    code = """
+        import gevent.event, greenlet, importlib.metadata, json
+        print(json.dumps([gevent.event.__name__, greenlet.greenlet.__module__ + "." + greenlet.__name__,
+                          importlib.metadata.version("gevent"), importlib.metadata.version("greenlet")]))
+    """
+
+    def ask(**extra):
+        done = subprocess.run([python, "-c", textwrap.dedent(code)], env={**env, **extra},
+                              capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    real = ask()
+    assert real[0] == "gevent.event"
+    assert pip("install", "--no-deps", str(wheel)).returncode == 0
+    ours = ask()
+    assert ours[0] == "greencore.event"
+    assert ours[2:] == real[2:]
+    assert ask(GREENCORE_ALIAS="0") == real
+    assert pip("uninstall", "-y", "greencore").returncode == 0
+    assert ask() == real
