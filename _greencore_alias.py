@@ -6,8 +6,8 @@ interpreter starts, so this module imports nothing that is not there by then.
 """
 
 import sys
-from importlib.machinery import ModuleSpec
 
+ModuleSpec = type(__spec__)  # importlib.machinery's, without importing that
 NAMES = {"gevent": "greencore", "greenlet": "greencore._greenlet_module"}
 
 
