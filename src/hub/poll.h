@@ -12,8 +12,7 @@ typedef struct green_poll {
     uv_loop_t uv;      /* uv.data is the LoopObject, borrowed */
     uv_async_t wake;   /* unref'd: other threads end a sleep with it */
     uv_timer_t alarm;  /* unref'd: the next deadline of the loop's own timers */
-    green_fd **fds;    /* by descriptor number; hub/fd.c */
-    size_t fds_size;
+    struct green_fds *fds; /* hub/fd.c; NULL until first used */
     size_t refs;       /* started interests and watchers that keep the loop running, beyond uv's own */
 } green_poll;
 
@@ -33,7 +32,8 @@ bool green_poll_alive(const green_poll *poll);
 /* In a forked child, before anything else. 0 or -1 with an exception. */
 int green_poll_forked(LoopObject *loop);
 
-/* hub/fd.c's part of free and fork: close every descriptor's handle; rearm. */
+/* hub/fd.c's part of free and of fork: close every handle, its memory goes with the closing; register
+   again what is waited for, after uv_loop_fork. */
 void green_fds_close(green_poll *poll);
 void green_fds_forked(green_poll *poll);
 
