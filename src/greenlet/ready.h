@@ -15,6 +15,9 @@ typedef struct green_ready_kind {
        any other may be called on every greenlet's stack and runs no Python code. */
     struct GreenletObject *(*turn)(struct green_ready *ready);
     bool on_hub;
+    /* The loop was destroyed with the node queued (it is unlinked already): give up what the queue owned.
+       NULL: nothing. */
+    void (*drop)(struct green_ready *ready);
 } green_ready_kind;
 
 typedef struct green_ready {
@@ -40,6 +43,14 @@ static inline void
 green_ready_cancel(green_ready *ready)
 {
     green_list_remove(&ready->link);
+}
+
+static inline void
+green_ready_drop(green_ready *ready)
+{
+    if (ready->kind->drop != NULL) {
+        ready->kind->drop(ready);
+    }
 }
 
 #endif

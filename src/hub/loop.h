@@ -20,16 +20,35 @@ typedef struct LoopObject {
     uint64_t interval;      /* ns between polls while greenlets are ready all the time */
     green_thread *thread;   /* whose loop it is; NULL until it first runs or a hub has it */
     GreenletObject *runner; /* inside green_loop_run: owned by its frame; NULL when not running */
+    PyObject *keep;         /* owned; what a turn keeps alive until the switch has been made */
+    green_link phases[3];   /* started watchers of each green_phase */
+    size_t refs;            /* what is started and keeps the loop running, timers apart */
+    unsigned long iteration;
     bool polling;           /* the poll has released the interpreter lock, or may */
     bool stopping;          /* break_() was called */
     bool is_default;
     bool destroyed;
     PyObject *error_handler; /* owned; object with handle_error, or NULL */
-    PyObject *callback_errors;
     struct green_poll *poll; /* libuv's side: hub/poll.h */
 } LoopObject;
 
+typedef enum { GREEN_IDLE, GREEN_PREPARE, GREEN_CHECK } green_phase;
+
 extern PyTypeObject *Loop_Type;
+
+/* Something will make this loop's greenlets ready from outside of it (another thread's work): while
+   it is referenced, waiting for ever is no LoopExit. Any thread, with the interpreter lock. */
+static inline void
+green_loop_ref(LoopObject *loop)
+{
+    loop->refs++;
+}
+
+static inline void
+green_loop_unref(LoopObject *loop)
+{
+    loop->refs--;
+}
 
 /* Queue a node that is not queued. From another thread it also wakes the loop. */
 void green_ready_push(LoopObject *loop, green_ready *ready);
@@ -40,19 +59,30 @@ void green_ready_push_front(LoopObject *loop, green_ready *ready);
 /* From a uv callback: without the interpreter lock. Runs behind what is ready, in the order fired. */
 void green_ready_fire(LoopObject *loop, green_ready *ready);
 
-/* Who runs next: takes turns from the queue until one names a greenlet; the loop's runner when the
-   queue is empty, its head needs the hub's stack, or it is time to poll. Borrowed; the thread's value
-   or exception is set. */
+/* Who runs next: takes turns from the queue until one names a greenlet (borrowed; the thread's value or
+   exception is set for it). NULL, nothing set: it is the hub's turn, since the queue is empty, its head
+   needs the hub's stack, or it is time to poll. */
 GreenletObject *green_loop_next(LoopObject *loop);
 
-/* Run until nothing is left that could make anything ready (returns 0), break_() (1), or one
-   iteration (once/nowait). -1 with an exception. */
+/* Run until nothing is left that could make anything ready (0), break_() (1), or for one iteration
+   (once, nowait: 1 when there is more to come). -1 with an exception. */
 int green_loop_run(LoopObject *loop, bool nowait, bool once);
 
 /* Report the current exception, raised in `context` (borrowed, may be NULL), to the hub's handle_error
    and clear it. */
 void green_loop_handle_error(LoopObject *loop, PyObject *context);
 
+/* A queued Python call: func(*args) on the hub's stack; the object of run_callback, with stop(). args: a
+   tuple. New reference, NULL with an exception. */
+PyObject *green_callback_new(LoopObject *loop, PyObject *func, PyObject *args);
+
+/* A loop of its own, not yet running. New reference. */
+LoopObject *green_loop_new(PyTypeObject *type, bool is_default);
+
+/* Close what it has; idempotent. */
+void green_loop_destroy(LoopObject *loop);
+
 int green_loop_exec(PyObject *module);
+int green_callback_exec(PyObject *module);
 
 #endif

@@ -1,6 +1,7 @@
 /* libuv's side of a loop. Only files in hub/ include this, and with it uv.h. Rules for each handle:
    stop before close; closed handles are freed in their close callback; libuv is called only by the loop's own
-   thread, but for uv_async_send; after a fork uv_loop_fork comes first. */
+   thread, but for uv_async_send; after a fork uv_loop_fork comes first; each is unref'd at once, for
+   LoopObject.refs says what keeps the loop running. */
 #ifndef GREEN_HUB_POLL_H
 #define GREEN_HUB_POLL_H
 
@@ -13,7 +14,7 @@ typedef struct green_poll {
     uv_async_t wake;   /* unref'd: other threads end a sleep with it */
     uv_timer_t alarm;  /* unref'd: the next deadline of the loop's own timers */
     struct green_fds *fds; /* hub/fd.c; NULL until first used */
-    size_t refs;       /* started interests and watchers that keep the loop running, beyond uv's own */
+    struct green_interrupt *interrupt; /* the main thread's; NULL elsewhere */
 } green_poll;
 
 /* -1 with an exception. */
@@ -26,8 +27,12 @@ void green_poll_free(green_poll *poll);
    all. What is seen goes to loop->fired. Releases the interpreter lock while it may sleep. */
 void green_poll_run(LoopObject *loop, bool nowait);
 
-/* Is there anything besides timers that may fire? */
+/* Do handles or requests of others (libraries that share the uv_loop_t) keep it running? All of our own
+   are unref'd in libuv; LoopObject.refs counts those that matter. */
 bool green_poll_alive(const green_poll *poll);
+
+/* End a sleep, from any thread. */
+void green_poll_wake(green_poll *poll);
 
 /* In a forked child, before anything else. 0 or -1 with an exception. */
 int green_poll_forked(LoopObject *loop);

@@ -1,0 +1,162 @@
+#define _GNU_SOURCE
+#include "hub/interrupt.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "hub/poll.h"
+
+/* ns between looks at the slot */
+#define CLAIM_INTERVAL 20000000
+
+struct green_interrupt {
+    int read_fd;
+    int write_fd;
+    uint64_t claimed; /* when the slot was looked at last, ns */
+    uv_poll_t handle;
+};
+
+static void
+interrupt_closed_cb(uv_handle_t *handle)
+{
+    free(handle->data);
+}
+
+static void
+interrupt_cb(uv_poll_t *handle, int Py_UNUSED(status), int Py_UNUSED(events))
+{
+    green_interrupt *interrupt = handle->data;
+    char bytes[256];
+    while (read(interrupt->read_fd, bytes, sizeof(bytes)) == (ssize_t)sizeof(bytes)) {
+    }
+}
+
+/* signal.set_wakeup_fd(fd, warn_on_full_buffer=False): the descriptor before it, or -2 with an
+   exception. The C module, which is never patched. */
+static int
+interrupt_set_slot(int fd)
+{
+    int before = -2;
+    PyObject *module = PyImport_ImportModule("_signal");
+    PyObject *set = module ? PyObject_GetAttrString(module, "set_wakeup_fd") : NULL;
+    PyObject *args = Py_BuildValue("(i)", fd);
+    PyObject *kwargs = Py_BuildValue("{sO}", "warn_on_full_buffer", Py_False);
+    PyObject *result = set && args && kwargs ? PyObject_Call(set, args, kwargs) : NULL;
+    if (result != NULL) {
+        before = (int)PyLong_AsLong(result);
+    }
+    Py_XDECREF(result);
+    Py_XDECREF(kwargs);
+    Py_XDECREF(args);
+    Py_XDECREF(set);
+    Py_XDECREF(module);
+    return before;
+}
+
+/* -1 with an exception; ValueError in any thread but the main one. */
+static int
+interrupt_claim(green_interrupt *interrupt)
+{
+    int before = interrupt_set_slot(interrupt->write_fd);
+    if (before >= 0 && before != interrupt->write_fd) {
+        before = interrupt_set_slot(before);
+    }
+    return before == -2 ? -1 : 0;
+}
+
+static void
+interrupt_close(green_interrupt *interrupt)
+{
+    uv_poll_stop(&interrupt->handle);
+    close(interrupt->read_fd);
+    close(interrupt->write_fd);
+    uv_close((uv_handle_t *)&interrupt->handle, interrupt_closed_cb);
+}
+
+int
+green_interrupt_install(LoopObject *loop)
+{
+    int fds[2];
+    if (pipe2(fds, O_NONBLOCK | O_CLOEXEC) < 0) {
+        PyErr_SetFromErrno(PyExc_OSError);
+        return -1;
+    }
+    green_interrupt *interrupt = calloc(1, sizeof(*interrupt));
+    int code = interrupt == NULL
+                   ? UV_ENOMEM
+                   : uv_poll_init(&loop->poll->uv, &interrupt->handle, fds[0]);
+    if (code < 0) {
+        free(interrupt);
+        close(fds[0]);
+        close(fds[1]);
+        green_poll_error(code);
+        return -1;
+    }
+    interrupt->read_fd = fds[0];
+    interrupt->write_fd = fds[1];
+    interrupt->handle.data = interrupt;
+    if (interrupt_claim(interrupt) < 0) {
+        interrupt_close(interrupt);
+        if (!PyErr_ExceptionMatches(PyExc_ValueError)) {
+            return -1;
+        }
+        PyErr_Clear(); /* not the main thread: Python's handlers never run here */
+        return 0;
+    }
+    uv_poll_start(&interrupt->handle, UV_READABLE, interrupt_cb);
+    uv_unref((uv_handle_t *)&interrupt->handle);
+    loop->poll->interrupt = interrupt;
+    return 0;
+}
+
+void
+green_interrupt_claim(LoopObject *loop, uint64_t now)
+{
+    green_interrupt *interrupt = loop->poll->interrupt;
+    if (interrupt == NULL || now - interrupt->claimed < CLAIM_INTERVAL) {
+        return;
+    }
+    interrupt->claimed = now;
+    if (interrupt_claim(interrupt) < 0) {
+        green_loop_handle_error(loop, NULL);
+    }
+}
+
+void
+green_interrupt_uninstall(LoopObject *loop)
+{
+    green_interrupt *interrupt = loop->poll->interrupt;
+    if (interrupt == NULL) {
+        return;
+    }
+    loop->poll->interrupt = NULL;
+    PyObject *type, *value, *tb;
+    PyErr_Fetch(&type, &value, &tb);
+    int before = interrupt_set_slot(-1);
+    if (before >= 0 && before != interrupt->write_fd) {
+        before = interrupt_set_slot(before);
+    }
+    if (before == -2) {
+        PyErr_Clear(); /* at exit, or from another thread: nobody is left to be woken */
+    }
+    PyErr_Restore(type, value, tb);
+    interrupt_close(interrupt);
+}
+
+int
+green_interrupt_forked(LoopObject *loop)
+{
+    if (loop->poll->interrupt == NULL) {
+        return 0;
+    }
+    green_interrupt_uninstall(loop);
+    return green_interrupt_install(loop);
+}
+
+int
+green_interrupt_check(LoopObject *loop)
+{
+    return loop->poll->interrupt == NULL ? 0 : PyErr_CheckSignals();
+}

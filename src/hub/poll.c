@@ -1,0 +1,130 @@
+#include "hub/poll.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+PyObject *
+green_poll_error(int code)
+{
+    errno = -code;
+    return PyErr_SetFromErrno(PyExc_OSError);
+}
+
+/* Both only end the sleep. */
+static void
+poll_wake_cb(uv_async_t *Py_UNUSED(handle))
+{
+}
+
+static void
+poll_alarm_cb(uv_timer_t *Py_UNUSED(handle))
+{
+}
+
+green_poll *
+green_poll_new(LoopObject *loop)
+{
+    green_poll *poll = calloc(1, sizeof(*poll));
+    if (poll == NULL) {
+        PyErr_NoMemory();
+        return NULL;
+    }
+    int code = uv_loop_init(&poll->uv);
+    if (code < 0) {
+        free(poll);
+        green_poll_error(code);
+        return NULL;
+    }
+    poll->uv.data = loop;
+    code = uv_async_init(&poll->uv, &poll->wake, poll_wake_cb);
+    if (code < 0) {
+        uv_loop_close(&poll->uv);
+        free(poll);
+        green_poll_error(code);
+        return NULL;
+    }
+    uv_unref((uv_handle_t *)&poll->wake);
+    uv_timer_init(&poll->uv, &poll->alarm);
+    uv_unref((uv_handle_t *)&poll->alarm);
+    return poll;
+}
+
+static void
+poll_close_walk_cb(uv_handle_t *handle, void *Py_UNUSED(arg))
+{
+    if (!uv_is_closing(handle)) {
+        uv_close(handle, NULL);
+    }
+}
+
+void
+green_poll_free(green_poll *poll)
+{
+    green_fds_close(poll);
+    uv_walk(&poll->uv, poll_close_walk_cb, NULL);
+    /* Closing takes one iteration; more would mean a callback that starts anew. */
+    for (int i = 0; i < 8 && uv_loop_close(&poll->uv) == UV_EBUSY; i++) {
+        uv_run(&poll->uv, UV_RUN_NOWAIT);
+    }
+    free(poll);
+}
+
+bool
+green_poll_alive(const green_poll *poll)
+{
+    return uv_loop_alive(&poll->uv);
+}
+
+void
+green_poll_wake(green_poll *poll)
+{
+    uv_async_send(&poll->wake);
+}
+
+static bool
+poll_may_sleep(LoopObject *loop)
+{
+    green_poll *poll = loop->poll;
+    uint64_t deadline = green_timers_deadline(&loop->timers);
+    if (deadline != UINT64_MAX) {
+        uint64_t now = green_time_now();
+        if (deadline <= now) {
+            return false;
+        }
+        uv_update_time(&poll->uv);
+        /* Rounded up: a sleep never ends early. */
+        uv_timer_start(&poll->alarm, poll_alarm_cb, (deadline - now + 999999) / 1000000, 0);
+    }
+    return uv_backend_timeout(&poll->uv) != 0;
+}
+
+void
+green_poll_run(LoopObject *loop, bool nowait)
+{
+    green_poll *poll = loop->poll;
+    /* A referenced handle, or uv_run returns without a look. */
+    uv_ref((uv_handle_t *)&poll->wake);
+    if (nowait || !poll_may_sleep(loop)) {
+        uv_run(&poll->uv, UV_RUN_NOWAIT);
+    } else {
+        loop->polling = true;
+        PyThreadState *ts = PyEval_SaveThread();
+        uv_run(&poll->uv, UV_RUN_ONCE);
+        PyEval_RestoreThread(ts);
+        loop->polling = false;
+    }
+    uv_timer_stop(&poll->alarm);
+    uv_unref((uv_handle_t *)&poll->wake);
+}
+
+int
+green_poll_forked(LoopObject *loop)
+{
+    int code = uv_loop_fork(&loop->poll->uv);
+    if (code < 0) {
+        green_poll_error(code);
+        return -1;
+    }
+    green_fds_forked(loop->poll);
+    return 0;
+}

@@ -1,0 +1,146 @@
+#include "hub/wait.h"
+
+#include <math.h>
+
+#include "hub/hub.h"
+#include "hub/loop.h"
+
+static GreenletObject *
+waiter_turn(green_ready *ready)
+{
+    green_waiter *w = GREEN_CONTAINER(ready, green_waiter, ready);
+    if (w->status == GREEN_PARKED) {
+        w->status = GREEN_TIMED_OUT; /* it asked for one round only */
+    }
+    w->greenlet->thread->value = Py_NewRef(Py_None);
+    return w->greenlet;
+}
+
+static const green_ready_kind waiter_kind = {waiter_turn, false, NULL};
+
+static void
+waiter_expired(green_timer *timer)
+{
+    green_waiter *w = GREEN_CONTAINER(timer, green_waiter, timer);
+    if (w->status == GREEN_PARKED) {
+        w->status = GREEN_TIMED_OUT;
+        green_list_remove(&w->link);
+        green_ready_push(w->loop, &w->ready);
+    }
+}
+
+int
+green_waiter_init(green_waiter *w, const char *verb, PyObject *object)
+{
+    HubObject *hub = green_hub_get();
+    if (hub == NULL) {
+        return -1;
+    }
+    green_thread *thread = green_thread_self;
+    if (__builtin_expect((GreenletObject *)hub == thread->current || thread->no_switch, 0)) {
+        PyErr_SetString(green_exc_BlockingSwitchOutError,
+                        thread->no_switch
+                            ? "Impossible to block here: switching is forbidden in this section"
+                            : "Impossible to call blocking function in the event loop callback");
+        return -1;
+    }
+    green_list_init(&w->link);
+    green_ready_init(&w->ready, &waiter_kind);
+    green_timer_init(&w->timer, waiter_expired, true);
+    w->greenlet = (GreenletObject *)Py_NewRef((PyObject *)thread->current);
+    w->loop = (LoopObject *)Py_NewRef((PyObject *)hub->loop);
+    w->status = GREEN_PARKED;
+    w->verb = verb;
+    w->object = object;
+    return 0;
+}
+
+void
+green_waiter_cancel(green_waiter *w)
+{
+    green_timer_stop(&w->loop->timers, &w->timer);
+    green_list_remove(&w->link);
+    green_ready_cancel(&w->ready);
+    Py_DECREF(w->loop);
+    Py_DECREF(w->greenlet);
+}
+
+void
+green_wake(green_waiter *w)
+{
+    green_list_remove(&w->link);
+    if (w->status == GREEN_PARKED) {
+        w->status = GREEN_WOKEN;
+        if (!green_ready_queued(&w->ready)) {
+            green_ready_push(w->loop, &w->ready);
+        }
+    }
+}
+
+/* The switch came from nobody who knew of the wait. */
+static void
+waiter_stray(green_waiter *w, PyObject *got)
+{
+    PyErr_Format(green_exc_InvalidSwitchError, "Invalid switch into %s of %R: got %R", w->verb,
+                 w->object ? w->object : Py_None, got);
+}
+
+int
+green_wait(green_waiter *w, double seconds)
+{
+    if (seconds > 0) {
+        green_timer_start(&w->loop->timers, &w->timer, green_time_after(seconds));
+    } else if (seconds == 0 && w->status == GREEN_PARKED) {
+        green_ready_push(w->loop, &w->ready);
+    }
+    HubObject *hub = green_hub_get(); /* another one, where it was destroyed since init */
+    if (hub == NULL) {
+        green_waiter_cancel(w);
+        return -1;
+    }
+    GreenletObject *greenlet = w->greenlet;
+    struct green_waiter *outer = greenlet->waiting;
+    greenlet->waiting = w;
+    PyObject *got = green_hub_switch(hub);
+    greenlet->waiting = outer;
+
+    int result = got == NULL ? -1 : w->status;
+    if (result == GREEN_PARKED) {
+        waiter_stray(w, got);
+        result = -1;
+    }
+    Py_XDECREF(got);
+    green_waiter_cancel(w);
+    return result;
+}
+
+int
+green_wait_seconds(PyObject *timeout, double *seconds)
+{
+    if (timeout == NULL || timeout == Py_None) {
+        *seconds = -1;
+        return 0;
+    }
+    double value = PyFloat_AsDouble(timeout);
+    if (value == -1 && PyErr_Occurred()) {
+        return -1;
+    }
+    if (isnan(value)) {
+        PyErr_SetString(PyExc_ValueError, "timeout must not be NaN");
+        return -1;
+    }
+    *seconds = value > 0 ? value : 0;
+    return 0;
+}
+
+int
+green_wait_sleep(double seconds, bool ref)
+{
+    green_waiter w;
+    if (green_waiter_init(&w, "sleep", NULL) < 0) {
+        return -1;
+    }
+    w.timer.late = false;
+    w.timer.ref = ref;
+    return green_wait(&w, seconds > 0 ? seconds : 0) < 0 ? -1 : 0;
+}
