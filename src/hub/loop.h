@@ -72,10 +72,6 @@ int green_loop_run(LoopObject *loop, bool nowait, bool once);
    and clear it. */
 void green_loop_handle_error(LoopObject *loop, PyObject *context);
 
-/* A queued Python call: func(*args) on the hub's stack; the object of run_callback, with stop(). args: a
-   tuple. New reference, NULL with an exception. */
-PyObject *green_callback_new(LoopObject *loop, PyObject *func, PyObject *args);
-
 /* A loop of its own, not yet running. New reference. */
 LoopObject *green_loop_new(PyTypeObject *type, bool is_default);
 
@@ -83,6 +79,6 @@ LoopObject *green_loop_new(PyTypeObject *type, bool is_default);
 void green_loop_destroy(LoopObject *loop);
 
 int green_loop_exec(PyObject *module);
-int green_callback_exec(PyObject *module);
+
 
 #endif
