@@ -27,7 +27,7 @@ bench:
 	tests/bench/run
 
 format:
-	clang-format -i $$(git ls-files 'src/*.c' 'src/*.h' 'tests/native/*.c')
+	clang-format-14 -i $$(git ls-files 'src/*.c' 'src/*.h' 'tests/native/*.c')
 
 clean:
 	rm -rf build dist *.egg-info greencore/*.so
