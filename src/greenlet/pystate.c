@@ -10,51 +10,19 @@ const green_stack_policy green_pystate_stack_policy = {
     .roomy_count = 0,
 };
 
-static int
-probe_refuse(const char *what)
-{
-    PyErr_Format(PyExc_ImportError,
-                 "greencore was built for CPython %s, and this interpreter (%s) keeps its %s "
-                 "elsewhere: build greencore for it",
-                 PY_VERSION, Py_GetVersion(), what);
-    return -1;
-}
-
-static bool
-probe_frame(PyThreadState *ts)
-{
-    green_pystate now = {0};
-    now.cframe = ts->cframe;
-    PyFrameObject *seen = green_pystate_frame(&now);
-    PyFrameObject *real = PyThreadState_GetFrame(ts);
-    bool same = seen == real;
-    Py_XDECREF(seen);
-    Py_XDECREF(real);
-    return same;
-}
-
-int
-green_pystate_probe(void)
-{
-    PyThreadState *ts = PyThreadState_Get();
-    if ((Py_Version >> 16) != (PY_VERSION_HEX >> 16)) {
-        return probe_refuse("private state");
-    }
-    if (!probe_frame(ts)) {
-        return probe_refuse("frames");
-    }
-    return 0;
-}
-
 void
 green_pystate_finish(PyThreadState *ts)
 {
-    /* Objects whose deallocation was put off stay in the thread's one list: another greenlet's next
-       deallocation takes them. The last Python frame freed all chunks but the root. */
-    assert(ts->datastack_chunk == NULL || ts->datastack_chunk->previous == NULL);
-    Py_CLEAR(ts->async_gen_firstiter);
-    Py_CLEAR(ts->async_gen_finalizer);
+    green_rare rare = {0};
+    if (green_pystate_has_rare(ts)) {
+        green_pystate_save_rare(&rare, ts);
+    }
+    for (int i = 0; i < GREEN_OWNED_COUNT; i++) {
+        Py_CLEAR(rare.owned[i]);
+    }
     green_pystate_set_context(ts, NULL);
+    /* Objects whose deallocation was put off stay in the thread's one list: the next deallocation
+       of another greenlet takes them. The last Python frame freed all chunks but the root one. */
 }
 
 PyFrameObject *
@@ -76,8 +44,9 @@ green_pystate_traverse(green_pystate *state, visitproc visit, void *arg)
         return 0;
     }
     Py_VISIT(state->context);
-    Py_VISIT(state->async_gen_firstiter);
-    Py_VISIT(state->async_gen_finalizer);
+    for (int i = 0; state->has_rare && i < GREEN_OWNED_COUNT; i++) {
+        Py_VISIT(state->rare.owned[i]);
+    }
     return 0;
 }
 
@@ -88,6 +57,7 @@ green_pystate_clear(green_pystate *state)
         return;
     }
     Py_CLEAR(state->context);
-    Py_CLEAR(state->async_gen_firstiter);
-    Py_CLEAR(state->async_gen_finalizer);
+    for (int i = 0; state->has_rare && i < GREEN_OWNED_COUNT; i++) {
+        Py_CLEAR(state->rare.owned[i]);
+    }
 }

@@ -13,32 +13,47 @@
    init       the state of a greenlet that has not run: no frames, no exceptions, full recursion
               allowance (scaled to `stack` where the version counts C calls), root data-stack chunk
               in stack->data, C-stack limits of `stack` where the version checks them. It is placed
-              for good: the interpreter keeps pointers into it while the greenlet runs.
+              for good: the interpreter keeps pointers into it while the greenlet runs. Keeps the
+              context that the state holds; everything else is overwritten.
    init_main  the state of a thread's main greenlet, running now: notes what never changes.
    save/load  move the running greenlet's state out of the thread state, and another's in. After
               save the fields of ts are stale until load; references move along.
-   idle       whether no Python frame of a greenlet that is not running is active. */
-typedef struct green_pystate green_pystate;
+   idle       whether no Python frame of a greenlet that is not running is active.
+   pose       point the frame chain of a stand-in thread state at a parked greenlet's.
+   peek       note the frame chain of the running greenlet without moving it.
 
-#if PY_VERSION_HEX >= 0x030C0000 || PY_VERSION_HEX < 0x030B0000
+   What is nearly always zero (`rare`) moves only when it is not. Of a running greenlet the state
+   owns nothing but the exception being handled, so that traverse and clear may be called at any
+   time. */
+#if PY_VERSION_HEX >= 0x030E0000
 #error "no interpreter state for this version of CPython"
-#else
+#elif PY_VERSION_HEX >= 0x030D0000
+#include "greenlet/pystate_313.h"
+#elif PY_VERSION_HEX >= 0x030C0000
+#include "greenlet/pystate_312.h"
+#elif PY_VERSION_HEX >= 0x030B0000
 #include "greenlet/pystate_311.h"
+#elif PY_VERSION_HEX >= 0x030A0000
+#include "greenlet/pystate_310.h"
+#else
+#error "greencore needs CPython 3.10 or newer"
 #endif
+
+typedef struct green_pystate green_pystate;
 
 /* Check that this interpreter's private layout is the one built for. -1: ImportError is set. */
 int green_pystate_probe(void);
 
-/* On the dying greenlet's own stack, before its last switch: `ts` then holds nothing that points
-   into the stack. */
+/* On the dying greenlet's own stack, before its last switch, without an exception set: `ts` then
+   holds nothing that points into the stack. */
 void green_pystate_finish(PyThreadState *ts);
 
 /* The innermost Python frame of a parked greenlet: new reference, or NULL without an exception
    where there is none. Allocates, so the collector may run. */
 PyFrameObject *green_pystate_frame(green_pystate *state);
 
-/* For the collector, of a state that is not running: visit/clear what it owns, where safe. Nothing
-   of a parked greenlet with frames is visited, because they may still run. */
+/* For the collector: visit/clear what a state owns, where safe. Nothing of a greenlet with frames
+   is visited, because they may still run. */
 int green_pystate_traverse(green_pystate *state, visitproc visit, void *arg);
 void green_pystate_clear(green_pystate *state);
 

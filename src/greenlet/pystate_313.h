@@ -1,0 +1,160 @@
+/* CPython 3.13: as 3.12 without cframes; the trashcan counts C calls, and asyncio keeps its running
+   loop in the thread state. */
+#ifndef GREEN_GREENLET_PYSTATE_313_H
+#define GREEN_GREENLET_PYSTATE_313_H
+
+#include "greenlet/pystate_common.h"
+#include "greenlet/pystate_ccalls.h"
+
+/* asyncio's running loop: the first private field behind the public struct. */
+static inline PyObject **
+green_asyncio_loop(const PyThreadState *ts)
+{
+    return (PyObject **)(ts + 1);
+}
+
+typedef struct {
+    PyObject *owned[GREEN_OWNED_COUNT];
+    PyObject *current_exception;
+    int recursion_headroom;
+    int tracing; /* depth inside trace functions of this stack */
+    int what_event;
+} green_rare;
+
+struct green_pystate {
+    PyObject *context; /* owned, may be NULL */
+    _PyErr_StackItem *exc_info;
+    struct _PyInterpreterFrame *current_frame;
+    _PyStackChunk *datastack_chunk;
+    PyObject **datastack_top;
+    PyObject **datastack_limit;
+    int py_recursion_depth; /* not what remains: sys.setrecursionlimit reaches parked greenlets */
+    int c_recursion_remaining;
+    bool has_rare;
+    _PyErr_StackItem exc_base; /* end of the exc_info chain; a main greenlet uses the thread's */
+    green_rare rare;
+};
+
+static inline void
+green_pystate_init(struct green_pystate *state, const green_stack *stack, PyThreadState *ts)
+{
+    (void)ts;
+    _PyStackChunk *chunk = green_chunk_init(stack);
+    state->exc_info = &state->exc_base;
+    state->current_frame = NULL;
+    state->datastack_chunk = chunk;
+    state->datastack_top = &chunk->data[1];
+    state->datastack_limit = (PyObject **)(stack->data + stack->data_size);
+    state->py_recursion_depth = 0;
+    state->c_recursion_remaining = green_ccalls_of(stack, Py_C_RECURSION_LIMIT);
+    state->has_rare = false;
+    state->exc_base = (_PyErr_StackItem){0};
+}
+
+static inline void
+green_pystate_init_main(struct green_pystate *state, PyThreadState *ts)
+{
+    (void)ts;
+    memset(state, 0, sizeof(*state));
+}
+
+static inline bool
+green_pystate_has_rare(const PyThreadState *ts)
+{
+    uintptr_t any = (uintptr_t)ts->async_gen_firstiter | (uintptr_t)ts->async_gen_finalizer |
+                    (uintptr_t)ts->current_exception | (uintptr_t)*green_asyncio_loop(ts);
+    return (any | (unsigned)(ts->recursion_headroom | ts->tracing)) != 0;
+}
+
+static inline void
+green_pystate_save_rare(green_rare *rare, PyThreadState *ts)
+{
+    memset(rare, 0, sizeof(*rare));
+    rare->owned[GREEN_OWNED_FIRSTITER] = ts->async_gen_firstiter;
+    rare->owned[GREEN_OWNED_FINALIZER] = ts->async_gen_finalizer;
+    rare->current_exception = ts->current_exception;
+    rare->recursion_headroom = ts->recursion_headroom;
+    rare->tracing = ts->tracing;
+    rare->what_event = ts->what_event;
+    rare->owned[GREEN_OWNED_LOOP] = *green_asyncio_loop(ts);
+    ts->async_gen_firstiter = ts->async_gen_finalizer = ts->current_exception = NULL;
+    ts->recursion_headroom = ts->tracing = 0;
+    *green_asyncio_loop(ts) = NULL;
+    ts->what_event = -1;
+}
+
+static inline void
+green_pystate_load_rare(const green_rare *rare, PyThreadState *ts)
+{
+    ts->async_gen_firstiter = rare->owned[GREEN_OWNED_FIRSTITER];
+    ts->async_gen_finalizer = rare->owned[GREEN_OWNED_FINALIZER];
+    ts->current_exception = rare->current_exception;
+    ts->recursion_headroom = rare->recursion_headroom;
+    ts->tracing = rare->tracing;
+    ts->what_event = rare->what_event;
+    *green_asyncio_loop(ts) = rare->owned[GREEN_OWNED_LOOP];
+}
+
+static inline void
+green_pystate_save(struct green_pystate *state, PyThreadState *ts)
+{
+    state->context = ts->context;
+    state->exc_info = ts->exc_info;
+    state->current_frame = ts->current_frame;
+    state->datastack_chunk = ts->datastack_chunk;
+    state->datastack_top = ts->datastack_top;
+    state->datastack_limit = ts->datastack_limit;
+    state->py_recursion_depth = ts->py_recursion_limit - ts->py_recursion_remaining;
+    state->c_recursion_remaining = ts->c_recursion_remaining;
+    state->has_rare = green_pystate_has_rare(ts);
+    if (GREEN_RARELY(state->has_rare)) {
+        green_pystate_save_rare(&state->rare, ts);
+    }
+}
+
+static inline void
+green_pystate_load(struct green_pystate *state, PyThreadState *ts)
+{
+    ts->context = state->context;
+    ts->context_ver++;
+    state->context = NULL;
+    ts->exc_info = state->exc_info;
+    ts->current_frame = state->current_frame;
+    ts->datastack_chunk = state->datastack_chunk;
+    ts->datastack_top = state->datastack_top;
+    ts->datastack_limit = state->datastack_limit;
+    ts->py_recursion_remaining = ts->py_recursion_limit - state->py_recursion_depth;
+    ts->c_recursion_remaining = state->c_recursion_remaining;
+    if (GREEN_RARELY(state->has_rare)) {
+        green_pystate_load_rare(&state->rare, ts);
+        state->has_rare = false;
+    }
+}
+
+static inline bool
+green_pystate_idle(const struct green_pystate *state)
+{
+    return state->current_frame == NULL;
+}
+
+static inline void
+green_pystate_pose(const struct green_pystate *state, PyThreadState *ts)
+{
+    ts->current_frame = state->current_frame;
+}
+
+/* The same of a running greenlet: its chain noted in a state, nothing moved. */
+static inline void
+green_pystate_peek(struct green_pystate *state, const PyThreadState *ts)
+{
+    state->current_frame = ts->current_frame;
+}
+
+/* What Py_EnterRecursiveCall counts up. */
+static inline int
+green_pystate_calls(const PyThreadState *ts)
+{
+    return Py_C_RECURSION_LIMIT - ts->c_recursion_remaining;
+}
+
+#endif

@@ -1,0 +1,38 @@
+/* What the family headers share. */
+#ifndef GREEN_GREENLET_PYSTATE_COMMON_H
+#define GREEN_GREENLET_PYSTATE_COMMON_H
+
+#include <Python.h>
+#include <assert.h>
+#include <stdbool.h>
+#include <string.h>
+#include "switch/stack.h"
+
+#define GREEN_RARELY(condition) __builtin_expect((condition) != 0, 0)
+
+/* References that a state owns beside the context, in green_rare.owned. */
+enum {
+    GREEN_OWNED_FIRSTITER,
+    GREEN_OWNED_FINALIZER,
+    GREEN_OWNED_LOOP, /* of asyncio, from 3.13 on */
+    GREEN_OWNED_TASK, /* from 3.14 on */
+    GREEN_OWNED_COUNT,
+};
+
+#if PY_VERSION_HEX >= 0x030B0000
+/* As the interpreter makes a thread's first chunk: no previous one, and the first slot is skipped
+   so that no pop frees it. Not page-aligned: after fork, munmap of a lost thread's chunk refuses
+   it. */
+static inline _PyStackChunk *
+green_chunk_init(const green_stack *stack)
+{
+    _PyStackChunk *chunk = (_PyStackChunk *)stack->data;
+    assert((uintptr_t)chunk % 4096 != 0);
+    chunk->previous = NULL;
+    chunk->size = stack->data_size;
+    chunk->top = 0;
+    return chunk;
+}
+#endif
+
+#endif
