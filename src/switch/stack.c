@@ -1,67 +1,58 @@
-#define _GNU_SOURCE
 #include "switch/stack.h"
+#include "switch/annotate.h"
 #include "switch/list.h"
+#include "switch/map.h"
 
 #include <errno.h>
-#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
-#include <sys/random.h>
-#include <unistd.h>
 
-#if defined(__SANITIZE_ADDRESS__)
-#define GREEN_ASAN 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define GREEN_ASAN 1
-#endif
-#endif
+#define KIB ((size_t)1 << 10)
+#define MIB ((size_t)1 << 20)
 
-#ifdef GREEN_ASAN
-#include <sanitizer/asan_interface.h>
-#include <sanitizer/common_interface_defs.h>
-#endif
+#define GUARD_SIZE (64 * KIB) /* C frames with large arrays jump a single page */
+#define SPACING (64 * MIB)    /* where there are no guards: ten times what Python's limits allow */
+#define DATA_BELOW 1536       /* of the data area, in the hot page */
+#define DATA_ABOVE (16 * KIB)
 
-#ifdef GREEN_VALGRIND
-#include <valgrind/valgrind.h>
-#endif
-
-#ifndef MADV_GUARD_INSTALL
-#define MADV_GUARD_INSTALL 102
-#endif
-
-enum { GUARD_UNKNOWN, GUARD_MADVISE, GUARD_MPROTECT };
-
-#define PAGE ((size_t)4096)
-#define GUARD_SIZE ((size_t)64 << 10)
-#define DATA_PAGES ((size_t)4 * PAGE)
-#define DATA_BELOW ((size_t)1536) /* of the data area, in the hot page */
-#define SLAB_SIZE ((size_t)64 << 20)
+#define SLAB_SIZE_MAX (64 * MIB)
+#define SLAB_SIZE_MAX_SPACED (16 * KIB * MIB)
 #define SLAB_COUNT_FIRST 16
+
 #define CLASS_SHIFT 14
 #define CLASS_COUNT 16
-#define TRIM_BATCH 1024
+#define TRIM_BATCH 1024 /* stacks, for some milliseconds at most */
 
-/* One mapping of `count` stacks of one class. A stack never handed out since it was cut, or since
-   its memory was given back, is cold: its header is gone, only its bit in `cold` tells. */
+_Static_assert(GREEN_STACK_SIZE_MIN == (size_t)1 << CLASS_SHIFT, "the smallest class");
+_Static_assert(GREEN_STACK_SIZE_MAX == (size_t)1 << (CLASS_SHIFT + CLASS_COUNT - 1),
+               "the largest class");
+_Static_assert(sizeof(green_stack) % 16 == 0 && DATA_BELOW % 16 == 0,
+               "base and data are 16-byte aligned");
+
+/* One mapping, cut into `count` stacks of one class, the lowest first. A stack whose memory was
+   given back to the system is cold: its header is gone, its guard is not, and its bit in `cold` is
+   set. */
 typedef struct green_slab {
-    green_link link; /* in the class's list of slabs with room, if it has any */
+    green_link link; /* in its class's list if any of its stacks is cold or not cut yet */
     char *memory;
     size_t bytes;
+    size_t stride;
+    size_t guard_size; /* or spacing */
+    green_guard_kind guard_kind;
     uint32_t size_class;
     uint32_t count;
-    uint32_t carved; /* stacks that have their guard */
+    uint32_t cut;
     uint32_t cold_count;
-    uint32_t idle; /* scratch of trim */
+    uint32_t leaving; /* during a trim: the cached stacks about to become cold */
     uint64_t cold[];
 } green_slab;
 
 typedef struct {
-    green_stack *cache;
+    green_stack *cache; /* last in, first out: so the later in the list, the longer unused */
     size_t live;
     size_t cached;
-    size_t mapped_count; /* stacks in its slabs */
-    green_link room;     /* slabs with cold or uncut stacks */
+    size_t count;    /* in all slabs */
+    green_link room; /* slabs with a cold or uncut stack */
 } stack_class;
 
 static struct {
@@ -69,72 +60,35 @@ static struct {
     uint32_t size_class;
     uint32_t roomy_class;
     uint32_t epoch;
-    int guard_kind;
+    green_guard_kind guard_kind; /* the weakest so far */
     size_t mapped;
-    long fail_after;
     stack_class classes[CLASS_COUNT];
-} pool = {
-    .policy = {(size_t)256 << 10, (size_t)256 << 10, 0},
-    .size_class = 4,
-    .roomy_class = 4,
-};
-
-static bool
-fault_injected(void)
-{
-    if (pool.fail_after == 0 || --pool.fail_after != 0) {
-        return false;
-    }
-    errno = ENOMEM;
-    return true;
-}
-
-void
-green_stack_fail_after(long n)
-{
-    pool.fail_after = n;
-}
+} pool = {.policy = {256 * KIB, 256 * KIB, 0}, .size_class = 4, .roomy_class = 4};
 
 static size_t
 class_size(uint32_t size_class)
 {
-    return (size_t)1 << (CLASS_SHIFT + size_class);
+    size_t size = (size_t)1 << (CLASS_SHIFT + size_class);
+    return size < green_map_page() ? green_map_page() : size;
 }
 
-/* An odd number of pages: a power of two would put all hot pages into a few sets of the TLB, and
-   their page-table entries into a few sets of the caches. */
-static size_t
-class_stride(uint32_t size_class)
-{
-    return GUARD_SIZE + class_size(size_class) + PAGE + DATA_PAGES;
-}
-
-static uint32_t
+/* `size` is at most GREEN_STACK_SIZE_MAX. */
+static inline uint32_t
 class_of_size(size_t size)
 {
-    uint32_t size_class = 0;
-    while (class_size(size_class) < size) {
-        size_class++;
+    if (size <= GREEN_STACK_SIZE_MIN) {
+        return 0;
     }
-    return size_class;
-}
-
-static size_t
-size_clamped(size_t size)
-{
-    return size < GREEN_STACK_SIZE_MIN   ? GREEN_STACK_SIZE_MIN
-           : size > GREEN_STACK_SIZE_MAX ? GREEN_STACK_SIZE_MAX
-                                         : size;
+    return 64 - CLASS_SHIFT - (uint32_t)__builtin_clzll(size - 1);
 }
 
 void
 green_stack_set_policy(const green_stack_policy *policy)
 {
-    pool.policy.size = size_clamped(policy->size);
-    pool.policy.roomy_size = size_clamped(policy->roomy_size);
-    pool.policy.roomy_count = policy->roomy_count;
-    pool.size_class = class_of_size(pool.policy.size);
-    pool.roomy_class = class_of_size(pool.policy.roomy_size);
+    size_t most = GREEN_STACK_SIZE_MAX;
+    pool.policy = *policy;
+    pool.size_class = class_of_size(policy->size < most ? policy->size : most);
+    pool.roomy_class = class_of_size(policy->roomy_size < most ? policy->roomy_size : most);
 }
 
 const green_stack_policy *
@@ -143,83 +97,62 @@ green_stack_get_policy(void)
     return &pool.policy;
 }
 
-/* Emulators accept the advice and do nothing: only a refused system call proves a guard. */
+/* Lay the slab out and map it. 0, or -1 if the system refuses so much. */
 static int
-guard_probe(void)
+slab_map(green_slab *slab, size_t count)
 {
-    int kind = GUARD_MPROTECT;
-    char *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (page == MAP_FAILED) {
-        return GUARD_UNKNOWN;
-    }
-    if (madvise(page, PAGE, MADV_GUARD_INSTALL) == 0 && getrandom(page, 1, GRND_NONBLOCK) == -1 &&
-        errno == EFAULT) {
-        kind = GUARD_MADVISE;
-    }
-    munmap(page, PAGE);
-    return kind;
-}
-
-static int
-guard_install(char *address)
-{
-    if (fault_injected()) {
+    size_t page = green_map_page();
+    size_t data_above = DATA_ABOVE < page ? page : DATA_ABOVE;
+    slab->guard_size = slab->guard_kind == GREEN_GUARD_SPACING ? SPACING
+                       : GUARD_SIZE < page                     ? page
+                                                               : GUARD_SIZE;
+    slab->stride = slab->guard_size + class_size(slab->size_class) + page + data_above;
+    slab->bytes = slab->stride * count;
+    slab->count = (uint32_t)count;
+    slab->memory = green_map_new(slab->bytes);
+    if (slab->memory == NULL) {
         return -1;
     }
-    if (pool.guard_kind == GUARD_MADVISE) {
-        return madvise(address, GUARD_SIZE, MADV_GUARD_INSTALL);
+    if (slab->guard_kind == GREEN_GUARD_SPACING &&
+        green_map_guard(slab->memory, GUARD_SIZE, GREEN_GUARD_SPACING) < 0) {
+        green_map_free(slab->memory, slab->bytes);
+        return -1;
     }
-    return mprotect(address, GUARD_SIZE, PROT_NONE);
+    return 0;
 }
 
-static green_slab *
-slab_map(uint32_t size_class, uint32_t count)
-{
-    size_t words = (count + 63) / 64;
-    green_slab *slab = calloc(1, sizeof(green_slab) + words * sizeof(uint64_t));
-    if (slab == NULL) {
-        return NULL;
-    }
-    slab->bytes = class_stride(size_class) * count;
-    slab->memory = fault_injected()
-                       ? MAP_FAILED
-                       : mmap(NULL, slab->bytes, PROT_READ | PROT_WRITE,
-                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
-    if (slab->memory == MAP_FAILED) {
-        free(slab);
-        return NULL;
-    }
-    madvise(slab->memory, slab->bytes, MADV_NOHUGEPAGE); /* refused where there are none: fine */
-    slab->size_class = size_class;
-    slab->count = count;
-    return slab;
-}
-
-/* A slab as large as the class is already, within bounds; less where the system refuses. */
+/* As many stacks as the class has already, within bounds; fewer where the system refuses. */
 static green_slab *
 slab_new(uint32_t size_class)
 {
     stack_class *class = &pool.classes[size_class];
-    size_t most = SLAB_SIZE / class_stride(size_class);
-    size_t count = class->mapped_count < SLAB_COUNT_FIRST ? SLAB_COUNT_FIRST : class->mapped_count;
+    size_t count = class->count < SLAB_COUNT_FIRST ? SLAB_COUNT_FIRST : class->count;
+    green_guard_kind kind = green_map_guard_kind(&count);
+    if (kind == GREEN_GUARD_NONE) {
+        return NULL;
+    }
+    size_t most = kind == GREEN_GUARD_SPACING
+                      ? SLAB_SIZE_MAX_SPACED / (SPACING + class_size(size_class))
+                      : SLAB_SIZE_MAX / (GUARD_SIZE + class_size(size_class));
     if (count > most) {
         count = most > 0 ? most : 1;
     }
-    green_slab *slab = slab_map(size_class, (uint32_t)count);
-    while (slab == NULL && count > 1) {
-        count /= 2;
-        slab = slab_map(size_class, (uint32_t)count);
-    }
+    green_slab *slab = calloc(1, sizeof(green_slab) + (count + 63) / 64 * sizeof(uint64_t));
     if (slab == NULL) {
-        errno = ENOMEM;
         return NULL;
     }
-    pool.mapped += slab->bytes;
-    class->mapped_count += slab->count;
-    if (class->room.next == NULL) {
-        green_list_init(&class->room);
+    slab->size_class = size_class;
+    slab->guard_kind = kind;
+    while (slab_map(slab, count) < 0) {
+        count /= 2;
+        if (count == 0) {
+            free(slab);
+            return NULL;
+        }
     }
+    pool.mapped += slab->bytes;
+    pool.guard_kind = kind > pool.guard_kind ? kind : pool.guard_kind;
+    class->count += slab->count;
     green_list_prepend(&class->room, &slab->link);
     return slab;
 }
@@ -229,98 +162,122 @@ slab_free(green_slab *slab)
 {
     green_list_remove(&slab->link);
     pool.mapped -= slab->bytes;
-    pool.classes[slab->size_class].mapped_count -= slab->count;
-    munmap(slab->memory, slab->bytes);
+    pool.classes[slab->size_class].count -= slab->count;
+    green_map_free(slab->memory, slab->bytes);
+    green_map_guards_freed(slab->cut, slab->guard_kind);
     free(slab);
 }
 
 static char *
-slab_stack_address(const green_slab *slab, uint32_t index)
+slab_limit(const green_slab *slab, uint32_t index)
 {
-    return slab->memory + class_stride(slab->size_class) * index;
+    return slab->memory + slab->stride * index + slab->guard_size;
 }
 
 static green_stack *
 slab_stack(const green_slab *slab, uint32_t index)
 {
-    char *limit = slab_stack_address(slab, index) + GUARD_SIZE;
-    char *boundary = limit + class_size(slab->size_class) + PAGE;
+    char *boundary = slab_limit(slab, index) + class_size(slab->size_class) + green_map_page();
     return (green_stack *)(boundary - DATA_BELOW - sizeof(green_stack));
 }
 
+/* Make the header of a cold or newly cut stack. */
 static green_stack *
 slab_stack_init(green_slab *slab, uint32_t index)
 {
     green_stack *stack = slab_stack(slab, index);
-    char *address = slab_stack_address(slab, index);
-    stack->limit = address + GUARD_SIZE;
+    char *end = slab_limit(slab, index) - slab->guard_size + slab->stride;
+    stack->limit = slab_limit(slab, index);
     stack->base = (char *)stack;
     stack->data = (char *)(stack + 1);
-    stack->data_size = (size_t)(address + class_stride(slab->size_class) - stack->data);
+    stack->data_size = (size_t)(end - stack->data);
     stack->slab = slab;
     stack->size_class = slab->size_class;
     stack->index = index;
-#ifdef GREEN_VALGRIND
-    stack->valgrind_id = VALGRIND_STACK_REGISTER(stack->limit, stack->base);
-#endif
+    green_annotate_begin(stack);
     return stack;
 }
 
-_Static_assert(sizeof(green_stack) % 16 == 0, "base and data are 16-byte aligned");
+/* Cut the next stack off. 0, or -1: no guard is to be had, and the slab gives no more. */
+static int
+slab_cut(green_slab *slab)
+{
+    char *guard = slab_limit(slab, slab->cut) - slab->guard_size;
+    if (slab->guard_kind != GREEN_GUARD_SPACING &&
+        green_map_guard(guard, slab->guard_size, slab->guard_kind) < 0) {
+        pool.classes[slab->size_class].count -= slab->count - slab->cut;
+        slab->count = slab->cut;
+        if (slab->cut == 0) {
+            slab_free(slab);
+        } else {
+            green_list_remove(&slab->link);
+        }
+        return -1;
+    }
+    slab->cut++;
+    return 0;
+}
 
-/* A cold stack of the class, or a newly cut one. */
+static uint32_t
+slab_warm(green_slab *slab)
+{
+    uint32_t word = 0;
+    while (slab->cold[word] == 0) {
+        word++;
+    }
+    uint32_t bit = (uint32_t)__builtin_ctzll(slab->cold[word]);
+    slab->cold[word] &= slab->cold[word] - 1;
+    slab->cold_count--;
+    return word * 64 + bit;
+}
+
+/* A stack that is not in the cache. */
 static green_stack *
-class_carve(uint32_t size_class)
+class_cut(uint32_t size_class)
 {
     stack_class *class = &pool.classes[size_class];
-    green_slab *slab;
+    if (class->room.next == NULL) {
+        green_list_init(&class->room);
+    }
+    green_slab *slab = green_list_empty(&class->room)
+                           ? slab_new(size_class)
+                           : GREEN_CONTAINER(class->room.next, green_slab, link);
+    if (slab == NULL) {
+        return NULL;
+    }
     uint32_t index;
-    if (class->room.next == NULL || green_list_empty(&class->room)) {
-        slab = slab_new(size_class);
-        if (slab == NULL) {
-            return NULL;
-        }
-    } else {
-        slab = GREEN_CONTAINER(class->room.next, green_slab, link);
-    }
     if (slab->cold_count > 0) {
-        uint32_t word = 0;
-        while (slab->cold[word] == 0) {
-            word++;
-        }
-        index = word * 64 + (uint32_t)__builtin_ctzll(slab->cold[word]);
-        slab->cold[word] &= slab->cold[word] - 1;
-        slab->cold_count--;
+        index = slab_warm(slab);
     } else {
-        index = slab->carved;
-        if (guard_install(slab_stack_address(slab, index)) < 0) {
-            if (slab->carved == 0) {
-                slab_free(slab);
-            }
-            errno = ENOMEM;
+        index = slab->cut;
+        if (slab_cut(slab) < 0) {
             return NULL;
         }
-        slab->carved++;
     }
-    if (slab->cold_count == 0 && slab->carved == slab->count) {
+    if (slab->cold_count == 0 && slab->cut == slab->count) {
         green_list_remove(&slab->link);
     }
+    class->live++;
     return slab_stack_init(slab, index);
 }
 
+static size_t pool_chill(size_t budget, bool all);
+
+/* The cache is empty. Ways out of a refusal: another kind of guard, what other caches hold, and for
+   the policy's choice a smaller stack. */
 static green_stack *
-acquire_slowly(uint32_t size_class)
+acquire_slowly(uint32_t size_class, uint32_t smaller_class)
 {
-    if (pool.guard_kind == GUARD_UNKNOWN) {
-        pool.guard_kind = guard_probe();
-        if (pool.guard_kind == GUARD_UNKNOWN) {
-            errno = ENOMEM;
-            return NULL;
-        }
+    green_stack *stack = class_cut(size_class);
+    for (int retry = 0; stack == NULL && retry < 2; retry++) {
+        pool_chill(SIZE_MAX, true);
+        stack = class_cut(size_class);
     }
-    green_stack *stack = class_carve(size_class);
-    if (stack != NULL) {
-        pool.classes[size_class].live++;
+    if (stack == NULL && smaller_class < size_class) {
+        return acquire_slowly(smaller_class, smaller_class);
+    }
+    if (stack == NULL) {
+        errno = ENOMEM;
     }
     return stack;
 }
@@ -328,21 +285,22 @@ acquire_slowly(uint32_t size_class)
 green_stack *
 green_stack_acquire(size_t size)
 {
-    uint32_t size_class;
+    uint32_t size_class, smaller_class;
     if (size == 0) {
+        smaller_class = pool.size_class;
         size_class = pool.classes[pool.roomy_class].live < pool.policy.roomy_count
                          ? pool.roomy_class
                          : pool.size_class;
     } else if (size <= GREEN_STACK_SIZE_MAX) {
-        size_class = class_of_size(size);
+        smaller_class = size_class = class_of_size(size);
     } else {
         errno = EINVAL;
         return NULL;
     }
     stack_class *class = &pool.classes[size_class];
     green_stack *stack = class->cache;
-    if (__builtin_expect(stack == NULL, 0)) {
-        return acquire_slowly(size_class);
+    if (stack == NULL) {
+        return acquire_slowly(size_class, smaller_class);
     }
     class->cache = stack->next;
     class->cached--;
@@ -350,13 +308,25 @@ green_stack_acquire(size_t size)
     return stack;
 }
 
+/* No fault stopped a frame that left a spaced stack, but it left traces above the stack below. */
+static void
+spacing_check(const green_stack *stack)
+{
+    if (stack->slab->guard_kind == GREEN_GUARD_SPACING && stack->index > 0 &&
+        green_map_touched(stack->limit - SPACING, GUARD_SIZE)) {
+        fputs("greencore: a stack has overflowed into another one\n", stderr);
+        abort();
+    }
+}
+
 void
 green_stack_release(green_stack *stack)
 {
     stack_class *class = &pool.classes[stack->size_class];
-#ifdef GREEN_ASAN
-    __asan_unpoison_memory_region(stack->limit, (size_t)(stack->base - stack->limit));
-#endif
+    if (pool.guard_kind == GREEN_GUARD_SPACING) {
+        spacing_check(stack);
+    }
+    green_annotate_vacant(stack);
     stack->epoch = pool.epoch;
     stack->next = class->cache;
     class->cache = stack;
@@ -364,131 +334,97 @@ green_stack_release(green_stack *stack)
     class->live--;
 }
 
-static size_t
-slab_chill(green_slab *slab, uint32_t index)
+/* Make cached stacks cold, from `stack` on, `*budget` at most. A slab without any other stack is
+   unmapped, at the price of a single system call. Returns the first one left. */
+static green_stack *
+class_chill(stack_class *class, green_stack *stack, size_t *budget, size_t *bytes)
 {
-    stack_class *class = &pool.classes[slab->size_class];
-    green_stack *stack = slab_stack(slab, index);
-    char *limit = stack->limit;
-    size_t bytes = (size_t)(stack->data + stack->data_size - limit);
-#ifdef GREEN_VALGRIND
-    VALGRIND_STACK_DEREGISTER(stack->valgrind_id);
-#endif
-    madvise(limit, bytes, MADV_DONTNEED);
-    slab->cold[index / 64] |= (uint64_t)1 << (index % 64);
-    slab->cold_count++;
-    if (!green_link_linked(&slab->link)) {
-        green_list_append(&class->room, &slab->link);
+    size_t count = 0;
+    for (green_stack *each = stack; each != NULL && count < *budget; each = each->next) {
+        each->slab->leaving++;
+        count++;
     }
-    return bytes;
-}
-
-static size_t
-class_trim(stack_class *class, size_t *budget)
-{
-    green_stack **from = &class->cache;
-    while (*from != NULL && (*from)->epoch == pool.epoch) {
-        from = &(*from)->next;
-    }
-    green_stack *idle = *from;
-    size_t bytes = 0;
-    while (idle != NULL && *budget > 0) {
-        green_stack *next = idle->next;
-        green_slab *slab = idle->slab;
-        bytes += slab_chill(slab, idle->index);
-        if (slab->cold_count == slab->carved) {
+    *budget -= count;
+    class->cached -= count;
+    while (count-- > 0) {
+        green_stack *next = stack->next;
+        green_slab *slab = stack->slab;
+        bool last = slab->cold_count + slab->leaving == slab->cut;
+        *bytes += slab->stride - slab->guard_size;
+        green_annotate_end(stack);
+        slab->cold[stack->index / 64] |= (uint64_t)1 << (stack->index % 64);
+        slab->cold_count++;
+        slab->leaving--;
+        if (!last) {
+            green_map_drop(stack->limit, slab->stride - slab->guard_size);
+            if (!green_link_linked(&slab->link)) {
+                green_list_append(&class->room, &slab->link);
+            }
+        } else if (slab->leaving == 0) {
             slab_free(slab);
         }
-        class->cached--;
-        --*budget;
-        idle = next;
+        stack = next;
     }
-    *from = idle;
+    return stack;
+}
+
+/* Make stacks cold that were not released since the last trim, or `all` in the caches. */
+static size_t
+pool_chill(size_t budget, bool all)
+{
+    size_t bytes = 0;
+    for (uint32_t i = 0; i < CLASS_COUNT; i++) {
+        green_stack **idle = &pool.classes[i].cache;
+        while (!all && *idle != NULL && (*idle)->epoch == pool.epoch) {
+            idle = &(*idle)->next;
+        }
+        *idle = class_chill(&pool.classes[i], *idle, &budget, &bytes);
+    }
     return bytes;
 }
 
 size_t
 green_stack_trim(void)
 {
-    size_t bytes = 0;
-    size_t budget = TRIM_BATCH;
-    for (uint32_t i = 0; i < CLASS_COUNT; i++) {
-        if (pool.classes[i].cached > 0) {
-            bytes += class_trim(&pool.classes[i], &budget);
-        }
-    }
+    size_t bytes = pool_chill(TRIM_BATCH, false);
     pool.epoch++;
     return bytes;
 }
 
+/* The pages wholly inside. */
 static size_t
-pages_advise(const char *from, const char *to)
+pages_drop(const char *from, const char *to)
 {
-    uintptr_t low = ((uintptr_t)from + PAGE - 1) & ~(PAGE - 1);
-    uintptr_t high = (uintptr_t)to & ~(PAGE - 1);
-    if (low >= high || madvise((void *)low, high - low, MADV_DONTNEED) < 0) {
+    uintptr_t page = green_map_page();
+    uintptr_t low = ((uintptr_t)from + page - 1) & ~(page - 1);
+    uintptr_t high = (uintptr_t)to & ~(page - 1);
+    if (low >= high) {
         return 0;
     }
+    green_map_drop((char *)low, high - low);
     return high - low;
 }
 
 size_t
 green_stack_shed(green_stack *stack, const void *sp, const void *data_top)
 {
-    /* The ABI lets a function use 128 bytes below its stack pointer. */
-    return pages_advise(stack->limit, (const char *)sp - 128) +
-           pages_advise(data_top, stack->data + stack->data_size);
+    /* Below its stack pointer a function may use 128 bytes. */
+    return pages_drop(stack->limit, (const char *)sp - 128) +
+           pages_drop(data_top, stack->data + stack->data_size);
+}
+
+void
+green_stack_fail_after(long n)
+{
+    green_map_fail_after(n);
 }
 
 void
 green_stack_counts_get(green_stack_counts *counts)
 {
-    *counts = (green_stack_counts){.mapped = pool.mapped, .guard_kind = pool.guard_kind};
+    *counts = (green_stack_counts){.mapped = pool.mapped, .guard_kind = (int)pool.guard_kind};
     for (uint32_t i = 0; i < CLASS_COUNT; i++) {
         counts->live += pool.classes[i].live;
         counts->cached += pool.classes[i].cached;
     }
 }
-
-#ifdef GREEN_ASAN
-static _Thread_local const green_stack *entering, *running;
-static _Thread_local const void *own_bottom;
-static _Thread_local size_t own_size;
-
-void
-green_stack_switch_begin(void **fake_stack_save, const green_stack *to)
-{
-    entering = to;
-    if (to != NULL) {
-        __sanitizer_start_switch_fiber(fake_stack_save, to->limit, (size_t)(to->base - to->limit));
-    } else {
-        __sanitizer_start_switch_fiber(fake_stack_save, own_bottom, own_size);
-    }
-}
-
-void
-green_stack_switch_end(void *fake_stack_saved)
-{
-    const void *bottom;
-    size_t size;
-    __sanitizer_finish_switch_fiber(fake_stack_saved, &bottom, &size);
-    if (running == NULL) { /* the stack left was the thread's own */
-        own_bottom = bottom;
-        own_size = size;
-    }
-    running = entering;
-}
-#else
-void
-green_stack_switch_begin(void **fake_stack_save, const green_stack *to)
-{
-    (void)fake_stack_save;
-    (void)to;
-}
-
-void
-green_stack_switch_end(void *fake_stack_saved)
-{
-    (void)fake_stack_saved;
-}
-#endif

@@ -36,7 +36,7 @@ typedef struct {
     size_t live;    /* handed out */
     size_t cached;  /* waiting, warm, to be handed out again */
     size_t mapped;  /* bytes of address space */
-    int guard_kind; /* 0 none yet, 1 guard pages by madvise, 2 mprotect, 3 spacing (see stack.c) */
+    int guard_kind; /* the weakest so far, a green_guard_kind of map.h */
 } green_stack_counts;
 
 /* 16 KiB to 512 MiB. */

@@ -1,0 +1,56 @@
+/* What tools that watch the stack need to be told: AddressSanitizer and valgrind. Nothing in a
+   plain build. valgrind's requests are compiled in with -DGREEN_VALGRIND. */
+#ifndef GREEN_SWITCH_ANNOTATE_H
+#define GREEN_SWITCH_ANNOTATE_H
+
+#include "switch/stack.h"
+
+#if defined(__SANITIZE_ADDRESS__)
+#define GREEN_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define GREEN_ASAN 1
+#endif
+#endif
+
+#ifdef GREEN_ASAN
+#include <sanitizer/asan_interface.h>
+#endif
+
+#ifdef GREEN_VALGRIND
+#include <valgrind/valgrind.h>
+#endif
+
+/* The memory of the stack is in use as a stack from now on. */
+static inline void
+green_annotate_begin(green_stack *stack)
+{
+#ifdef GREEN_VALGRIND
+    stack->valgrind_id = VALGRIND_STACK_REGISTER(stack->limit, stack->base);
+#else
+    (void)stack;
+#endif
+}
+
+/* The frames on it are gone, though they never returned. */
+static inline void
+green_annotate_vacant(green_stack *stack)
+{
+#ifdef GREEN_ASAN
+    __asan_unpoison_memory_region(stack->limit, (size_t)(stack->base - stack->limit));
+#else
+    (void)stack;
+#endif
+}
+
+static inline void
+green_annotate_end(green_stack *stack)
+{
+#ifdef GREEN_VALGRIND
+    VALGRIND_STACK_DEREGISTER(stack->valgrind_id);
+#else
+    (void)stack;
+#endif
+}
+
+#endif
