@@ -24,7 +24,7 @@ demo: build
 	$(BIN)/python examples/tour.py
 
 bench:
-	tests/bench/run
+	$(PYTHON) tests/bench/run.py --write docs/benchmarks.rst
 
 format:
 	clang-format-14 -i $$(git ls-files 'src/*.c' 'src/*.h' 'tests/native/*.c')

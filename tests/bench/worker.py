@@ -1,0 +1,72 @@
+"""worker.py MODULE BENCHMARK SAMPLES: one process's samples of one benchmark, printed as JSON.
+
+worker.py --list prints what there is: {benchmark: [module, title, unit, name in go/main.go]}.
+"""
+
+import gc
+import importlib
+import json
+import math
+import sys
+import time
+from pathlib import Path
+
+from registry import BENCHMARKS
+
+# A sample takes at least this many seconds.
+SAMPLE = 0.05
+
+
+def calibrate(function):
+    """Return how many operations, in thousands, fill a sample. What it runs is the warm-up too."""
+    n = 1000
+    while True:
+        start = time.perf_counter()
+        function(n)
+        spent = time.perf_counter() - start
+        if spent >= SAMPLE:
+            return n
+        n = 1000 * math.ceil(n / 1000 * min(10, 1.1 * SAMPLE / spent))
+
+
+def measure(name, samples):
+    benchmark = BENCHMARKS[name]
+    if benchmark.kind == "reading":
+        return [benchmark.function()]
+    n = calibrate(benchmark.function)
+    gc.collect()
+    gc.disable()
+    taken = []
+    for _ in range(samples):
+        start = time.perf_counter()
+        benchmark.function(n)
+        taken.append((time.perf_counter() - start) / n * 1e9)
+        gc.collect()
+    return taken
+
+
+def catalogue():
+    listed = {}
+    for path in sorted(Path(__file__).resolve().parent.glob("bench_*.py")):
+        importlib.import_module(path.stem)
+        for name in BENCHMARKS.keys() - listed.keys():
+            listed[name] = path.stem
+    return {
+        name: [listed[name], benchmark.title, benchmark.unit, benchmark.go] for name, benchmark in BENCHMARKS.items()
+    }
+
+
+def main():
+    if sys.argv[1] == "--list":
+        print(json.dumps(catalogue()))
+        return
+    module, name, samples = sys.argv[1:]
+    importlib.import_module(module)
+    import gevent
+
+    values = measure(name, int(samples))
+    print(json.dumps({"values": values, "implementation": gevent.hub.__name__, "version": gevent.__version__}))
+
+
+if __name__ == "__main__":
+    main()
