@@ -7,7 +7,8 @@
 #include "hub/loop.h"
 #include "hub/wait.h"
 
-enum { GREEN_READ = 1, GREEN_WRITE = 2, GREEN_FD_CLOSED = 4 };
+/* GREEN_PRIORITY: out-of-band data. */
+enum { GREEN_READ = 1, GREEN_WRITE = 2, GREEN_PRIORITY = 4, GREEN_FD_CLOSED = 8 };
 
 typedef struct green_fd green_fd;
 
@@ -15,7 +16,7 @@ typedef struct green_fd green_fd;
 typedef struct green_fd_interest {
     green_link link;  /* among the fd's interests; a circle of one: not started */
     green_fd *fd;     /* set while started, else NULL */
-    int events;       /* GREEN_READ | GREEN_WRITE wanted */
+    int events;       /* GREEN_READ, GREEN_WRITE, GREEN_PRIORITY wanted */
     int revents;      /* what fired; whoever consumes it clears it */
     bool ref;         /* keeps the loop running */
     /* Called from the poll, without the interpreter lock: fires a ready node (green_ready_fire). The
@@ -38,11 +39,25 @@ int green_fd_start(LoopObject *loop, green_fd_interest *interest, int fd, green_
 /* Harmless on a stopped one. */
 void green_fd_stop(LoopObject *loop, green_fd_interest *interest);
 
+/* A descriptor as the one sees it who has it open. At most one greenlet at a time may wait for it in each
+   direction. */
+typedef struct green_file {
+    int fd;
+    green_fd_owner owner;
+    bool ref;                      /* its waits keep the loop running */
+    struct green_fd_wait *reading; /* on a parked greenlet's stack, or NULL */
+    struct green_fd_wait *writing;
+} green_file;
+
 /* Park the running greenlet until one of `events` is there. Returns the events (> 0), 0 when
    `seconds` (negative: for ever) passed, -1 with an exception: green_exc_cancel_wait (OSError EBADF) when
-   the descriptor is closed meanwhile by green_fd_closed. `verb`, `object`: for LoopExit. */
-int green_fd_wait(int fd, int events, double seconds, green_fd_owner owner, const char *verb,
-                  PyObject *object);
+   the descriptor is closed meanwhile by green_fd_closed, ConcurrentObjectUseError when another greenlet waits
+   for the same. `verb`, `object` (borrowed): for LoopExit. */
+int green_file_wait(green_file *file, int events, double seconds, const char *verb,
+                    PyObject *object);
+
+/* End the waits for `events` with the exception `error` (class or object, borrowed). */
+void green_file_cancel(green_file *file, int events, PyObject *error);
 
 /* The descriptor is about to be closed (or handed to somebody else): stop polling it, wake all who wait with
    GREEN_FD_CLOSED, on this thread's loop. Call before close(2). */

@@ -1,0 +1,574 @@
+/* One uv_poll_t per descriptor number and loop, bound to the number for good: closing a descriptor
+   stops it, and whatever gets the number next starts it again. */
+#include "hub/fd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/stat.h>
+#include "hub/hub.h"
+#include "hub/poll.h"
+
+struct green_fd {
+    uv_poll_t handle;
+    green_link interests;
+    green_link link;      /* among green_fds.fresh or .unpollable, or a circle of one */
+    green_fd_owner owner; /* whose registration it is; 0: it ends with the last interest */
+    int number;
+    uint8_t armed;   /* events registered */
+    bool bound;      /* uv_poll_init succeeded */
+    bool unpollable; /* epoll refuses the file: always ready */
+};
+
+typedef struct green_fds {
+    green_fd **table; /* by descriptor number */
+    size_t size;
+    green_link fresh;      /* started since the last poll */
+    green_link unpollable; /* those with interests */
+    uv_prepare_t checker;  /* active while there are fresh ones */
+    uv_idle_t spinner;     /* active while there are unpollable ones: the poll must not sleep */
+    int unclosed;          /* of the two handles above; the last one frees */
+} green_fds;
+
+enum { EVERY_EVENT = GREEN_READ | GREEN_WRITE | GREEN_PRIORITY };
+
+PyObject *green_exc_cancel_wait;
+
+/* ---- the table ---- */
+
+static void checker_cb(uv_prepare_t *handle);
+static void spinner_cb(uv_idle_t *handle);
+
+static green_fds *
+fds_get(green_poll *poll)
+{
+    if (poll->fds != NULL) {
+        return poll->fds;
+    }
+    green_fds *fds = PyMem_RawCalloc(1, sizeof(*fds));
+    if (fds == NULL) {
+        PyErr_NoMemory();
+        return NULL;
+    }
+    green_list_init(&fds->fresh);
+    green_list_init(&fds->unpollable);
+    uv_prepare_init(&poll->uv, &fds->checker);
+    uv_idle_init(&poll->uv, &fds->spinner);
+    uv_unref((uv_handle_t *)&fds->checker);
+    uv_unref((uv_handle_t *)&fds->spinner);
+    fds->checker.data = fds->spinner.data = fds;
+    fds->unclosed = 2;
+    poll->fds = fds;
+    return fds;
+}
+
+static green_fd *
+fds_find(const green_poll *poll, int number)
+{
+    const green_fds *fds = poll->fds;
+    return fds != NULL && (size_t)number < fds->size ? fds->table[number] : NULL;
+}
+
+static green_fd *
+fds_add(green_fds *fds, int number)
+{
+    if ((size_t)number >= fds->size) {
+        /* Only what is open may size the table. */
+        if (number < 0 || fcntl(number, F_GETFD) < 0) {
+            errno = EBADF;
+            PyErr_SetFromErrno(PyExc_OSError);
+            return NULL;
+        }
+        size_t size = fds->size ? fds->size : 64;
+        while (size <= (size_t)number) {
+            size *= 2;
+        }
+        green_fd **table = PyMem_RawRealloc(fds->table, size * sizeof(*table));
+        if (table == NULL) {
+            PyErr_NoMemory();
+            return NULL;
+        }
+        memset(table + fds->size, 0, (size - fds->size) * sizeof(*table));
+        fds->table = table;
+        fds->size = size;
+    }
+    green_fd *fd = PyMem_RawCalloc(1, sizeof(*fd));
+    if (fd == NULL) {
+        PyErr_NoMemory();
+        return NULL;
+    }
+    green_list_init(&fd->interests);
+    green_list_init(&fd->link);
+    fd->number = number;
+    fds->table[number] = fd;
+    return fd;
+}
+
+/* ---- registration ---- */
+
+static void
+fd_fire(green_fd *fd, int revents)
+{
+    for (green_link *link = fd->interests.next; link != &fd->interests; link = link->next) {
+        green_fd_interest *interest = GREEN_CONTAINER(link, green_fd_interest, link);
+        int seen = interest->events & revents;
+        if (seen) {
+            interest->revents |= seen;
+            interest->fire(interest, seen);
+        }
+    }
+}
+
+static int
+fd_wanted(const green_fd *fd)
+{
+    int events = 0;
+    for (green_link *link = fd->interests.next; link != &fd->interests; link = link->next) {
+        events |= GREEN_CONTAINER(link, green_fd_interest, link)->events;
+    }
+    return events;
+}
+
+static void
+fd_disarm(green_fd *fd)
+{
+    if (fd->armed) {
+        uv_poll_stop(&fd->handle);
+        fd->armed = 0;
+        green_list_remove(&fd->link);
+    }
+}
+
+static void fd_ready_cb(uv_poll_t *handle, int status, int events);
+
+/* 0 or a libuv error code. */
+static int
+fd_arm(green_fds *fds, green_fd *fd, int events)
+{
+    int uv_events = (events & GREEN_READ ? UV_READABLE : 0) |
+                    (events & GREEN_WRITE ? UV_WRITABLE : 0) |
+                    (events & GREEN_PRIORITY ? UV_PRIORITIZED : 0);
+    int code = uv_poll_start(&fd->handle, uv_events, fd_ready_cb);
+    if (code) {
+        return code;
+    }
+    fd->armed = (uint8_t)events;
+    if (!green_link_linked(&fd->link)) {
+        green_list_append(&fds->fresh, &fd->link);
+        uv_prepare_start(&fds->checker, checker_cb);
+    }
+    return 0;
+}
+
+static void
+fd_ready_cb(uv_poll_t *handle, int status, int events)
+{
+    green_fd *fd = handle->data;
+    green_fds *fds = GREEN_CONTAINER(handle->loop, green_poll, uv)->fds;
+    if (status < 0) {
+        /* The file has an error to tell, by the next system call; libuv has stopped the handle. */
+        fd->armed = 0;
+        fd_fire(fd, EVERY_EVENT);
+        int wanted = fd_wanted(fd);
+        if (wanted) {
+            fd_arm(fds, fd, wanted);
+        }
+        return;
+    }
+    int revents = (events & UV_READABLE ? GREEN_READ : 0) |
+                  (events & UV_WRITABLE ? GREEN_WRITE : 0) |
+                  (events & UV_PRIORITIZED ? GREEN_PRIORITY : 0);
+    fd_fire(fd, revents);
+    int unwanted = revents & ~fd_wanted(fd);
+    if (unwanted) {
+        /* Level-triggered: it would fire for nobody, again and again. */
+        int rest = fd->armed & ~unwanted;
+        if (rest == 0 || fd_arm(fds, fd, rest) != 0) {
+            fd_disarm(fd);
+        }
+    }
+}
+
+/* libuv registers with epoll as it begins to poll, and aborts when that fails: no descriptor that
+   was closed since its start may get there. */
+static void
+checker_cb(uv_prepare_t *handle)
+{
+    green_fds *fds = handle->data;
+    while (!green_list_empty(&fds->fresh)) {
+        green_fd *fd = GREEN_CONTAINER(green_list_pop(&fds->fresh), green_fd, link);
+        if (fcntl(fd->number, F_GETFD) < 0) {
+            fd_disarm(fd);
+            fd_fire(fd, EVERY_EVENT);
+        }
+    }
+    uv_prepare_stop(handle);
+}
+
+static void
+spinner_cb(uv_idle_t *handle)
+{
+    green_fds *fds = handle->data;
+    for (green_link *link = fds->unpollable.next; link != &fds->unpollable; link = link->next) {
+        fd_fire(GREEN_CONTAINER(link, green_fd, link), EVERY_EVENT);
+    }
+}
+
+/* End the registration. */
+static void
+fd_rest(green_fds *fds, green_fd *fd)
+{
+    fd_disarm(fd);
+    green_list_remove(&fd->link);
+    if (green_list_empty(&fds->unpollable)) {
+        uv_idle_stop(&fds->spinner);
+    }
+}
+
+/* Can epoll watch what has this number now? 0, UV_EPERM (no: always ready) or another error code.
+   Only asked for descriptors that others open and close. */
+static int
+fd_pollable(green_poll *poll, int number)
+{
+    struct stat status;
+    if (fstat(number, &status) < 0) {
+        return -errno;
+    }
+    if (S_ISSOCK(status.st_mode) || S_ISFIFO(status.st_mode)) {
+        return 0;
+    }
+    int epoll = uv_backend_fd(&poll->uv);
+    struct epoll_event event = {.events = 0, .data.fd = number};
+    if (epoll_ctl(epoll, EPOLL_CTL_ADD, number, &event) < 0) {
+        return errno == EEXIST ? 0 : -errno;
+    }
+    epoll_ctl(epoll, EPOLL_CTL_DEL, number, &event);
+    return 0;
+}
+
+/* uv_poll_init makes the file non-blocking, which is not ours to decide. */
+static int
+fd_bind(green_poll *poll, green_fd *fd)
+{
+    int flags = fcntl(fd->number, F_GETFL);
+    if (flags < 0) {
+        return -errno;
+    }
+    int code = uv_poll_init(&poll->uv, &fd->handle, fd->number);
+    if (code) {
+        return code;
+    }
+    if (!(flags & O_NONBLOCK)) {
+        fcntl(fd->number, F_SETFL, flags);
+    }
+    uv_unref((uv_handle_t *)&fd->handle); /* green_poll.refs counts the interests instead */
+    fd->handle.data = fd;
+    fd->bound = true;
+    return 0;
+}
+
+/* Make the handle fit for what has the number now, as far as `owner` lets us know. */
+static int
+fd_renew(green_poll *poll, green_fd *fd, green_fd_owner owner)
+{
+    if (owner != 0 && fd->armed && fd->owner == owner) {
+        return 0;
+    }
+    int code = !fd->bound ? fd_bind(poll, fd) : owner == 0 ? fd_pollable(poll, fd->number) : 0;
+    if (code && code != UV_EPERM) {
+        return code;
+    }
+    fd_rest(poll->fds, fd);
+    fd->unpollable = code == UV_EPERM;
+    /* Shared between owners, it can only be trusted while somebody waits. */
+    fd->owner = green_list_empty(&fd->interests) || fd->owner == owner ? owner : 0;
+    return 0;
+}
+
+/* ---- interests ---- */
+
+green_fd_owner
+green_fd_owner_new(void)
+{
+    static green_fd_owner last; /* guarded by the interpreter lock */
+    return ++last;
+}
+
+int
+green_fd_start(LoopObject *loop, green_fd_interest *interest, int number, green_fd_owner owner)
+{
+    green_poll *poll = loop->poll;
+    green_fds *fds = fds_get(poll);
+    if (fds == NULL) {
+        return -1;
+    }
+    green_fd *fd = fds_find(poll, number);
+    if (fd == NULL && (fd = fds_add(fds, number)) == NULL) {
+        return -1;
+    }
+    int code = fd_renew(poll, fd, owner);
+    if (code == 0 && !fd->unpollable) {
+        /* What is armed for reading stays so; writing only while it is wanted. */
+        int events = interest->events | fd_wanted(fd);
+        if ((fd->armed & events) != events) {
+            code = fd_arm(fds, fd, events | (fd->armed & GREEN_READ));
+        }
+    }
+    if (code) {
+        green_poll_error(code);
+        return -1;
+    }
+    if (fd->unpollable && !green_link_linked(&fd->link)) {
+        green_list_append(&fds->unpollable, &fd->link);
+        uv_idle_start(&fds->spinner, spinner_cb);
+    }
+    interest->fd = fd;
+    interest->revents = 0;
+    green_list_append(&fd->interests, &interest->link);
+    poll->refs += interest->ref;
+    return 0;
+}
+
+static void
+interest_detach(green_poll *poll, green_fd_interest *interest)
+{
+    green_list_remove(&interest->link);
+    interest->fd = NULL;
+    poll->refs -= interest->ref;
+}
+
+void
+green_fd_stop(LoopObject *loop, green_fd_interest *interest)
+{
+    green_fd *fd = interest->fd;
+    if (fd == NULL) {
+        return;
+    }
+    interest_detach(loop->poll, interest);
+    if (green_list_empty(&fd->interests) && (fd->owner == 0 || fd->unpollable)) {
+        fd_rest(loop->poll->fds, fd);
+    }
+}
+
+void
+green_fd_closed(LoopObject *loop, int number)
+{
+    green_poll *poll = loop->poll;
+    green_fd *fd = poll == NULL || number < 0 ? NULL : fds_find(poll, number);
+    if (fd == NULL) {
+        return;
+    }
+    while (!green_list_empty(&fd->interests)) {
+        green_fd_interest *interest = GREEN_CONTAINER(fd->interests.next, green_fd_interest, link);
+        interest_detach(poll, interest);
+        interest->revents |= GREEN_FD_CLOSED;
+        interest->fire(interest, GREEN_FD_CLOSED);
+    }
+    fd->owner = 0;
+    fd_rest(poll->fds, fd);
+}
+
+/* ---- a wait ---- */
+
+typedef struct green_fd_wait {
+    green_fd_interest interest;
+    green_waiter waiter;
+    PyObject *error; /* owned; why the wait was cancelled, or NULL */
+} green_fd_wait;
+
+static void
+wait_fire(green_fd_interest *interest, int revents)
+{
+    green_waiter *waiter = &GREEN_CONTAINER(interest, green_fd_wait, interest)->waiter;
+    if (revents & GREEN_FD_CLOSED) {
+        green_wake(waiter);
+    } else if (waiter->status == GREEN_PARKED) {
+        waiter->status = GREEN_WOKEN;
+        green_ready_fire(waiter->loop, &waiter->ready);
+    }
+}
+
+static int
+wait_run(green_fd_wait *wait, green_file *file, double seconds)
+{
+    LoopObject *loop = wait->waiter.loop;
+    if (green_fd_start(loop, &wait->interest, file->fd, file->owner) < 0) {
+        green_waiter_cancel(&wait->waiter);
+        return -1;
+    }
+    Py_INCREF(loop);
+    int status = green_wait(&wait->waiter, seconds);
+    green_fd_stop(loop, &wait->interest);
+    Py_DECREF(loop);
+    if (status >= 0 && wait->interest.revents & GREEN_FD_CLOSED) {
+        PyErr_SetNone(green_exc_cancel_wait);
+        status = -1;
+    } else if (status >= 0 && wait->error != NULL) {
+        if (PyExceptionClass_Check(wait->error)) {
+            PyErr_SetNone(wait->error);
+        } else {
+            PyErr_SetObject((PyObject *)Py_TYPE(wait->error), wait->error);
+        }
+        status = -1;
+    }
+    Py_CLEAR(wait->error);
+    return status < 0 ? -1 : wait->interest.revents;
+}
+
+int
+green_file_wait(green_file *file, int events, double seconds, const char *verb, PyObject *object)
+{
+    green_fd_wait *other = events & GREEN_READ && file->reading ? file->reading : NULL;
+    if (events & GREEN_WRITE && file->writing) {
+        other = file->writing;
+    }
+    if (other != NULL) {
+        PyErr_Format(green_exc_ConcurrentObjectUseError,
+                     "This socket is already used by another greenlet: %R", other->waiter.greenlet);
+        return -1;
+    }
+    green_fd_wait wait = {.interest = {.events = events, .ref = file->ref, .fire = wait_fire}};
+    green_list_init(&wait.interest.link);
+    if (green_waiter_init(&wait.waiter, verb, object) < 0) {
+        return -1;
+    }
+    if (events & GREEN_READ) {
+        file->reading = &wait;
+    }
+    if (events & GREEN_WRITE) {
+        file->writing = &wait;
+    }
+    int revents = wait_run(&wait, file, seconds);
+    if (file->reading == &wait) {
+        file->reading = NULL;
+    }
+    if (file->writing == &wait) {
+        file->writing = NULL;
+    }
+    return revents;
+}
+
+static void
+wait_cancel(green_fd_wait *wait, PyObject *error)
+{
+    if (wait != NULL && wait->waiter.status == GREEN_PARKED) {
+        Py_INCREF(error);
+        Py_XSETREF(wait->error, error);
+        green_wake(&wait->waiter);
+    }
+}
+
+void
+green_file_cancel(green_file *file, int events, PyObject *error)
+{
+    if (events & GREEN_READ) {
+        wait_cancel(file->reading, error);
+    }
+    if (events & GREEN_WRITE) {
+        wait_cancel(file->writing, error);
+    }
+}
+
+/* ---- the loop's end, and fork ---- */
+
+static void
+fd_closed_cb(uv_handle_t *handle)
+{
+    PyMem_RawFree(handle->data);
+}
+
+static void
+fds_closed_cb(uv_handle_t *handle)
+{
+    green_fds *fds = handle->data;
+    if (--fds->unclosed == 0) {
+        PyMem_RawFree(fds);
+    }
+}
+
+void
+green_fds_close(green_poll *poll)
+{
+    green_fds *fds = poll->fds;
+    if (fds == NULL) {
+        return;
+    }
+    for (size_t number = 0; number < fds->size; number++) {
+        green_fd *fd = fds->table[number];
+        if (fd == NULL) {
+            continue;
+        }
+        while (!green_list_empty(&fd->interests)) {
+            interest_detach(poll, GREEN_CONTAINER(fd->interests.next, green_fd_interest, link));
+        }
+        fd_disarm(fd);
+        if (fd->bound) {
+            uv_close((uv_handle_t *)&fd->handle, fd_closed_cb);
+        } else {
+            PyMem_RawFree(fd);
+        }
+    }
+    PyMem_RawFree(fds->table);
+    uv_close((uv_handle_t *)&fds->checker, fds_closed_cb);
+    uv_close((uv_handle_t *)&fds->spinner, fds_closed_cb);
+    poll->fds = NULL;
+}
+
+void
+green_fds_forked(green_poll *poll)
+{
+    green_fds *fds = poll->fds;
+    for (size_t number = 0; fds != NULL && number < fds->size; number++) {
+        green_fd *fd = fds->table[number];
+        if (fd == NULL || !fd->armed) {
+            continue;
+        }
+        /* libuv registers again what is started; the child may have closed it by then. */
+        if (green_list_empty(&fd->interests)) {
+            fd_disarm(fd);
+        } else if (!green_link_linked(&fd->link)) {
+            green_list_append(&fds->fresh, &fd->link);
+            uv_prepare_start(&fds->checker, checker_cb);
+        }
+    }
+}
+
+/* ---- the exception ---- */
+
+/* Its arguments are always the same, whatever it is called with. */
+static int
+cancel_wait_init(PyObject *self, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwargs))
+{
+    PyObject *args = Py_BuildValue("(is)", EBADF, "File descriptor was closed in another greenlet");
+    if (args == NULL) {
+        return -1;
+    }
+    int result = ((PyTypeObject *)PyExc_OSError)->tp_init(self, args, NULL);
+    Py_DECREF(args);
+    return result;
+}
+
+PyDoc_STRVAR(cancel_wait_doc, "The OSError (EBADF) in a greenlet that waits for a descriptor which "
+                              "another greenlet closes.");
+
+static PyType_Slot cancel_wait_slots[] = {
+    {Py_tp_init, cancel_wait_init},
+    {Py_tp_doc, (char *)cancel_wait_doc},
+    {0, NULL},
+};
+
+static PyType_Spec cancel_wait_spec = {
+    .name = "greencore._socketcommon.cancel_wait_ex",
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
+    .slots = cancel_wait_slots,
+};
+
+int
+green_fd_exec(PyObject *module)
+{
+    green_exc_cancel_wait = PyType_FromSpecWithBases(&cancel_wait_spec, PyExc_OSError);
+    return green_exc_cancel_wait == NULL
+               ? -1
+               : PyModule_AddObjectRef(module, "cancel_wait_ex", green_exc_cancel_wait);
+}
