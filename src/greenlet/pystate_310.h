@@ -47,7 +47,7 @@ green_pystate_init_main(struct green_pystate *state, PyThreadState *ts)
 }
 
 static inline bool
-green_pystate_has_rare(const PyThreadState *ts)
+green_pystate_has_rare(green_tstate *ts)
 {
     uintptr_t any = (uintptr_t)ts->async_gen_firstiter | (uintptr_t)ts->async_gen_finalizer |
                     (uintptr_t)ts->curexc_type;
@@ -85,22 +85,24 @@ green_pystate_load_rare(const green_rare *rare, PyThreadState *ts)
 }
 
 static inline void
-green_pystate_save(struct green_pystate *state, PyThreadState *ts)
+green_pystate_save(struct green_pystate *state, PyThreadState *tstate)
 {
+    green_tstate *ts = tstate;
     state->context = ts->context;
     state->frame = ts->frame;
     state->cframe = ts->cframe;
     state->exc_info = ts->exc_info;
     state->recursion_depth = ts->recursion_depth;
-    state->has_rare = green_pystate_has_rare(ts);
+    state->has_rare = green_pystate_has_rare(tstate);
     if (GREEN_RARELY(state->has_rare)) {
-        green_pystate_save_rare(&state->rare, ts);
+        green_pystate_save_rare(&state->rare, tstate);
     }
 }
 
 static inline void
-green_pystate_load(struct green_pystate *state, PyThreadState *ts)
+green_pystate_load(struct green_pystate *state, PyThreadState *tstate)
 {
+    green_tstate *ts = tstate;
     ts->context = state->context;
     ts->context_ver++;
     state->context = NULL;
@@ -109,7 +111,7 @@ green_pystate_load(struct green_pystate *state, PyThreadState *ts)
     ts->exc_info = state->exc_info;
     ts->recursion_depth = state->recursion_depth;
     if (GREEN_RARELY(state->has_rare)) {
-        green_pystate_load_rare(&state->rare, ts);
+        green_pystate_load_rare(&state->rare, tstate);
         state->has_rare = false;
     }
     /* The thread's trace and profile functions may have come or gone meanwhile. */

@@ -51,7 +51,7 @@ green_pystate_init_main(struct green_pystate *state, PyThreadState *ts)
 }
 
 static inline bool
-green_pystate_has_rare(const PyThreadState *ts)
+green_pystate_has_rare(green_tstate *ts)
 {
     uintptr_t any = (uintptr_t)ts->async_gen_firstiter | (uintptr_t)ts->async_gen_finalizer |
                     (uintptr_t)ts->curexc_type;
@@ -91,8 +91,9 @@ green_pystate_load_rare(const green_rare *rare, PyThreadState *ts)
 }
 
 static inline void
-green_pystate_save(struct green_pystate *state, PyThreadState *ts)
+green_pystate_save(struct green_pystate *state, PyThreadState *tstate)
 {
+    green_tstate *ts = tstate;
     state->context = ts->context;
     state->exc_info = ts->exc_info;
     state->cframe = ts->cframe;
@@ -100,15 +101,16 @@ green_pystate_save(struct green_pystate *state, PyThreadState *ts)
     state->datastack_top = ts->datastack_top;
     state->datastack_limit = ts->datastack_limit;
     state->recursion_depth = ts->recursion_limit - ts->recursion_remaining;
-    state->has_rare = green_pystate_has_rare(ts);
+    state->has_rare = green_pystate_has_rare(tstate);
     if (GREEN_RARELY(state->has_rare)) {
-        green_pystate_save_rare(&state->rare, ts);
+        green_pystate_save_rare(&state->rare, tstate);
     }
 }
 
 static inline void
-green_pystate_load(struct green_pystate *state, PyThreadState *ts)
+green_pystate_load(struct green_pystate *state, PyThreadState *tstate)
 {
+    green_tstate *ts = tstate;
     ts->context = state->context;
     ts->context_ver++;
     state->context = NULL;
@@ -119,7 +121,7 @@ green_pystate_load(struct green_pystate *state, PyThreadState *ts)
     ts->datastack_limit = state->datastack_limit;
     ts->recursion_remaining = ts->recursion_limit - state->recursion_depth;
     if (GREEN_RARELY(state->has_rare)) {
-        green_pystate_load_rare(&state->rare, ts);
+        green_pystate_load_rare(&state->rare, tstate);
         state->has_rare = false;
     }
     /* The thread's trace and profile functions may have come or gone meanwhile. */

@@ -54,7 +54,7 @@ green_pystate_init_main(struct green_pystate *state, PyThreadState *ts)
 }
 
 static inline bool
-green_pystate_has_rare(const PyThreadState *ts)
+green_pystate_has_rare(green_tstate *ts)
 {
     uintptr_t any = (uintptr_t)ts->async_gen_firstiter | (uintptr_t)ts->async_gen_finalizer |
                     (uintptr_t)ts->current_exception;
@@ -90,8 +90,9 @@ green_pystate_load_rare(const green_rare *rare, PyThreadState *ts)
 }
 
 static inline void
-green_pystate_save(struct green_pystate *state, PyThreadState *ts)
+green_pystate_save(struct green_pystate *state, PyThreadState *tstate)
 {
+    green_tstate *ts = tstate;
     state->context = ts->context;
     state->exc_info = ts->exc_info;
     state->cframe = ts->cframe;
@@ -100,15 +101,16 @@ green_pystate_save(struct green_pystate *state, PyThreadState *ts)
     state->datastack_limit = ts->datastack_limit;
     state->py_recursion_depth = ts->py_recursion_limit - ts->py_recursion_remaining;
     state->c_recursion_remaining = ts->c_recursion_remaining;
-    state->has_rare = green_pystate_has_rare(ts);
+    state->has_rare = green_pystate_has_rare(tstate);
     if (GREEN_RARELY(state->has_rare)) {
-        green_pystate_save_rare(&state->rare, ts);
+        green_pystate_save_rare(&state->rare, tstate);
     }
 }
 
 static inline void
-green_pystate_load(struct green_pystate *state, PyThreadState *ts)
+green_pystate_load(struct green_pystate *state, PyThreadState *tstate)
 {
+    green_tstate *ts = tstate;
     ts->context = state->context;
     ts->context_ver++;
     state->context = NULL;
@@ -120,7 +122,7 @@ green_pystate_load(struct green_pystate *state, PyThreadState *ts)
     ts->py_recursion_remaining = ts->py_recursion_limit - state->py_recursion_depth;
     ts->c_recursion_remaining = state->c_recursion_remaining;
     if (GREEN_RARELY(state->has_rare)) {
-        green_pystate_load_rare(&state->rare, ts);
+        green_pystate_load_rare(&state->rare, tstate);
         state->has_rare = false;
     }
 }

@@ -8,7 +8,7 @@
 
 /* asyncio's running loop: the first private field behind the public struct. */
 static inline PyObject **
-green_asyncio_loop(const PyThreadState *ts)
+green_asyncio_loop(PyThreadState *ts)
 {
     return (PyObject **)(ts + 1);
 }
@@ -59,10 +59,11 @@ green_pystate_init_main(struct green_pystate *state, PyThreadState *ts)
 }
 
 static inline bool
-green_pystate_has_rare(const PyThreadState *ts)
+green_pystate_has_rare(green_tstate *ts)
 {
     uintptr_t any = (uintptr_t)ts->async_gen_firstiter | (uintptr_t)ts->async_gen_finalizer |
-                    (uintptr_t)ts->current_exception | (uintptr_t)*green_asyncio_loop(ts);
+                    (uintptr_t)ts->current_exception |
+                    (uintptr_t)*green_asyncio_loop((PyThreadState *)ts);
     return (any | (unsigned)(ts->recursion_headroom | ts->tracing)) != 0;
 }
 
@@ -96,8 +97,9 @@ green_pystate_load_rare(const green_rare *rare, PyThreadState *ts)
 }
 
 static inline void
-green_pystate_save(struct green_pystate *state, PyThreadState *ts)
+green_pystate_save(struct green_pystate *state, PyThreadState *tstate)
 {
+    green_tstate *ts = tstate;
     state->context = ts->context;
     state->exc_info = ts->exc_info;
     state->current_frame = ts->current_frame;
@@ -106,15 +108,16 @@ green_pystate_save(struct green_pystate *state, PyThreadState *ts)
     state->datastack_limit = ts->datastack_limit;
     state->py_recursion_depth = ts->py_recursion_limit - ts->py_recursion_remaining;
     state->c_recursion_remaining = ts->c_recursion_remaining;
-    state->has_rare = green_pystate_has_rare(ts);
+    state->has_rare = green_pystate_has_rare(tstate);
     if (GREEN_RARELY(state->has_rare)) {
-        green_pystate_save_rare(&state->rare, ts);
+        green_pystate_save_rare(&state->rare, tstate);
     }
 }
 
 static inline void
-green_pystate_load(struct green_pystate *state, PyThreadState *ts)
+green_pystate_load(struct green_pystate *state, PyThreadState *tstate)
 {
+    green_tstate *ts = tstate;
     ts->context = state->context;
     ts->context_ver++;
     state->context = NULL;
@@ -126,7 +129,7 @@ green_pystate_load(struct green_pystate *state, PyThreadState *ts)
     ts->py_recursion_remaining = ts->py_recursion_limit - state->py_recursion_depth;
     ts->c_recursion_remaining = state->c_recursion_remaining;
     if (GREEN_RARELY(state->has_rare)) {
-        green_pystate_load_rare(&state->rare, ts);
+        green_pystate_load_rare(&state->rare, tstate);
         state->has_rare = false;
     }
 }

@@ -10,6 +10,10 @@
 
 #define GREEN_RARELY(condition) __builtin_expect((condition) != 0, 0)
 
+/* Read and written one word at a time: a vector load over words that were just stored singly waits
+   for them to reach the cache, which made a switch's share 11 ns instead of 4. */
+typedef volatile PyThreadState green_tstate;
+
 /* References that a state owns beside the context, in green_rare.owned. */
 enum {
     GREEN_OWNED_FIRSTITER,
