@@ -201,6 +201,7 @@ checker_cb(uv_prepare_t *handle)
         if (fcntl(fd->number, F_GETFD) < 0) {
             fd_disarm(fd);
             fd_fire(fd, EVERY_EVENT);
+            uv_idle_start(&fds->spinner, spinner_cb);
         }
     }
     uv_prepare_stop(handle);
@@ -212,6 +213,9 @@ spinner_cb(uv_idle_t *handle)
     green_fds *fds = handle->data;
     for (green_link *link = fds->unpollable.next; link != &fds->unpollable; link = link->next) {
         fd_fire(GREEN_CONTAINER(link, green_fd, link), EVERY_EVENT);
+    }
+    if (green_list_empty(&fds->unpollable)) {
+        uv_idle_stop(handle);
     }
 }
 
@@ -262,7 +266,7 @@ fd_bind(green_poll *poll, green_fd *fd)
     if (!(flags & O_NONBLOCK)) {
         fcntl(fd->number, F_SETFL, flags);
     }
-    uv_unref((uv_handle_t *)&fd->handle); /* green_poll.refs counts the interests instead */
+    uv_unref((uv_handle_t *)&fd->handle); /* LoopObject.refs counts the interests instead */
     fd->handle.data = fd;
     fd->bound = true;
     return 0;
@@ -326,16 +330,16 @@ green_fd_start(LoopObject *loop, green_fd_interest *interest, int number, green_
     interest->fd = fd;
     interest->revents = 0;
     green_list_append(&fd->interests, &interest->link);
-    poll->refs += interest->ref;
+    loop->refs += interest->ref;
     return 0;
 }
 
 static void
-interest_detach(green_poll *poll, green_fd_interest *interest)
+interest_detach(LoopObject *loop, green_fd_interest *interest)
 {
     green_list_remove(&interest->link);
     interest->fd = NULL;
-    poll->refs -= interest->ref;
+    loop->refs -= interest->ref;
 }
 
 void
@@ -345,7 +349,7 @@ green_fd_stop(LoopObject *loop, green_fd_interest *interest)
     if (fd == NULL) {
         return;
     }
-    interest_detach(loop->poll, interest);
+    interest_detach(loop, interest);
     if (green_list_empty(&fd->interests) && (fd->owner == 0 || fd->unpollable)) {
         fd_rest(loop->poll->fds, fd);
     }
@@ -361,7 +365,7 @@ green_fd_closed(LoopObject *loop, int number)
     }
     while (!green_list_empty(&fd->interests)) {
         green_fd_interest *interest = GREEN_CONTAINER(fd->interests.next, green_fd_interest, link);
-        interest_detach(poll, interest);
+        interest_detach(loop, interest);
         interest->revents |= GREEN_FD_CLOSED;
         interest->fire(interest, GREEN_FD_CLOSED);
     }
@@ -385,7 +389,9 @@ wait_fire(green_fd_interest *interest, int revents)
         green_wake(waiter);
     } else if (waiter->status == GREEN_PARKED) {
         waiter->status = GREEN_WOKEN;
-        green_ready_fire(waiter->loop, &waiter->ready);
+        if (!green_ready_queued(&waiter->ready)) {
+            green_ready_fire(waiter->loop, &waiter->ready);
+        }
     }
 }
 
@@ -500,7 +506,8 @@ green_fds_close(green_poll *poll)
             continue;
         }
         while (!green_list_empty(&fd->interests)) {
-            interest_detach(poll, GREEN_CONTAINER(fd->interests.next, green_fd_interest, link));
+            interest_detach(poll->uv.data,
+                            GREEN_CONTAINER(fd->interests.next, green_fd_interest, link));
         }
         fd_disarm(fd);
         if (fd->bound) {
