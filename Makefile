@@ -1,30 +1,34 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
+ARGS ?=
 
 .PHONY: build test test-all test-aarch64 demo bench format clean
 
-build: $(BIN)/pytest
+build: $(VENV)/.ready
 	$(BIN)/python setup.py -q build_ext --inplace
 
-$(BIN)/pytest:
+$(VENV)/.ready: tests/requirements.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install -q --disable-pip-version-check setuptools wheel -e ".[test,events,monitor]"
+	$(BIN)/python -m pip install -q --disable-pip-version-check -r tests/requirements.txt
+	touch $@
 
+# The suite, with this interpreter; ARGS goes to pytest.
 test: build
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(ARGS)
 
+# The suite with CPython 3.10 to 3.15, and on an emulated arm64 machine. These need root.
 test-all:
 	.ci/interpreters test
 
 test-aarch64:
-	.ci/aarch64 test
+	.ci/aarch64 test $(ARGS)
 
 demo: build
 	$(BIN)/python examples/tour.py
 
 bench:
-	$(PYTHON) tests/bench/run.py --write docs/benchmarks.rst
+	$(PYTHON) tests/bench/run.py --write docs/benchmarks.rst $(ARGS)
 
 format:
 	clang-format-14 -i $$(git ls-files 'src/*.c' 'src/*.h' 'tests/native/*.c')
