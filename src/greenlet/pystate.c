@@ -1,13 +1,25 @@
 #include "greenlet/pystate.h"
 
+#define KIB ((size_t)1 << 10)
 #define MIB ((size_t)1 << 20)
 
-/* One counter guards C and Python calls alike and knows nothing of the stack: only a stack as large
-   as the main thread's is as safe. */
+/* In docs/pystate.rst: what each version needs and why. */
 const green_stack_policy green_pystate_stack_policy = {
+#if PY_VERSION_HEX >= 0x030E0000
+    .size = 256 * KIB,
+    .roomy_size = 8 * MIB,
+    .roomy_count = 1024,
+#elif PY_VERSION_HEX >= 0x030C0000
+    .size = 1 * MIB,
+    .roomy_size = 8 * MIB,
+    .roomy_count = 1024,
+#else
+    /* One counter for C and Python calls that knows nothing of the stack: only one as large as the
+       main thread's is as safe. */
     .size = 8 * MIB,
     .roomy_size = 8 * MIB,
     .roomy_count = 0,
+#endif
 };
 
 void

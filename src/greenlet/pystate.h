@@ -17,7 +17,9 @@
               context that the state holds; everything else is overwritten.
    init_main  the state of a thread's main greenlet, running now: notes what never changes.
    save/load  move the running greenlet's state out of the thread state, and another's in. After
-              save the fields of ts are stale until load; references move along.
+              save the fields of ts are stale until load; references move along. Between load and
+              the arrival on the greenlet's own stack nothing may call the interpreter, which from
+              3.14 on compares the stack pointer with the limits loaded.
    idle       whether no Python frame of a greenlet that is not running is active.
    pose       point the frame chain of a stand-in thread state at a parked greenlet's.
    peek       note the frame chain of the running greenlet without moving it.
@@ -25,8 +27,12 @@
    What is nearly always zero (`rare`) moves only when it is not. Of a running greenlet the state
    owns nothing but the exception being handled, so that traverse and clear may be called at any
    time. */
-#if PY_VERSION_HEX >= 0x030E0000
-#error "no interpreter state for this version of CPython"
+#if PY_VERSION_HEX >= 0x03100000
+#error "greencore knows no CPython newer than 3.15"
+#elif PY_VERSION_HEX >= 0x030F0000
+#include "greenlet/pystate_315.h"
+#elif PY_VERSION_HEX >= 0x030E0000
+#include "greenlet/pystate_314.h"
 #elif PY_VERSION_HEX >= 0x030D0000
 #include "greenlet/pystate_313.h"
 #elif PY_VERSION_HEX >= 0x030C0000

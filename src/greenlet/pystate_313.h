@@ -7,10 +7,10 @@
 #include "greenlet/pystate_ccalls.h"
 
 /* asyncio's running loop: the first private field behind the public struct. */
-static inline PyObject **
-green_asyncio_loop(PyThreadState *ts)
+static inline PyObject *volatile *
+green_asyncio(green_tstate *ts)
 {
-    return (PyObject **)(ts + 1);
+    return (PyObject *volatile *)(ts + 1);
 }
 
 typedef struct {
@@ -62,8 +62,7 @@ static inline bool
 green_pystate_has_rare(green_tstate *ts)
 {
     uintptr_t any = (uintptr_t)ts->async_gen_firstiter | (uintptr_t)ts->async_gen_finalizer |
-                    (uintptr_t)ts->current_exception |
-                    (uintptr_t)*green_asyncio_loop((PyThreadState *)ts);
+                    (uintptr_t)ts->current_exception | (uintptr_t)*green_asyncio(ts);
     return (any | (unsigned)(ts->recursion_headroom | ts->tracing)) != 0;
 }
 
@@ -77,10 +76,10 @@ green_pystate_save_rare(green_rare *rare, PyThreadState *ts)
     rare->recursion_headroom = ts->recursion_headroom;
     rare->tracing = ts->tracing;
     rare->what_event = ts->what_event;
-    rare->owned[GREEN_OWNED_LOOP] = *green_asyncio_loop(ts);
+    rare->owned[GREEN_OWNED_LOOP] = *green_asyncio(ts);
     ts->async_gen_firstiter = ts->async_gen_finalizer = ts->current_exception = NULL;
     ts->recursion_headroom = ts->tracing = 0;
-    *green_asyncio_loop(ts) = NULL;
+    *green_asyncio(ts) = NULL;
     ts->what_event = -1;
 }
 
@@ -93,7 +92,7 @@ green_pystate_load_rare(const green_rare *rare, PyThreadState *ts)
     ts->recursion_headroom = rare->recursion_headroom;
     ts->tracing = rare->tracing;
     ts->what_event = rare->what_event;
-    *green_asyncio_loop(ts) = rare->owned[GREEN_OWNED_LOOP];
+    *green_asyncio(ts) = rare->owned[GREEN_OWNED_LOOP];
 }
 
 static inline void

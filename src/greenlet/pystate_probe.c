@@ -38,6 +38,9 @@ probe_recursion(PyThreadState *ts)
         return false;
     }
 #endif
+#if PY_VERSION_HEX >= 0x030E0000
+    return green_limits_find(ts);
+#else
     int before = green_pystate_calls(ts);
     if (Py_EnterRecursiveCall(" in the import of greencore") != 0) {
         PyErr_Clear();
@@ -46,6 +49,7 @@ probe_recursion(PyThreadState *ts)
     int inside = green_pystate_calls(ts);
     Py_LeaveRecursiveCall();
     return inside == before + 1 && green_pystate_calls(ts) == before;
+#endif
 }
 
 static bool
@@ -118,6 +122,31 @@ probe_rare(PyThreadState *ts)
     return gone && back;
 }
 
+/* asyncio's running loop: NULL unless a running loop imports us. */
+static bool
+probe_asyncio(PyThreadState *ts)
+{
+#if PY_VERSION_HEX >= 0x030D0000
+    PyObject *loop = NULL;
+    PyObject *name = PyUnicode_FromString("_asyncio");
+    PyObject *module = name == NULL ? NULL : PyImport_GetModule(name);
+    Py_XDECREF(name);
+    if (module != NULL) {
+        loop = PyObject_CallMethod(module, "_get_running_loop", NULL);
+        Py_DECREF(module);
+    }
+    if (PyErr_Occurred()) {
+        PyErr_Clear();
+        return false;
+    }
+    Py_XDECREF(loop); /* compared only */
+    return *green_asyncio(ts) == (loop == Py_None ? NULL : loop);
+#else
+    (void)ts;
+    return true;
+#endif
+}
+
 int
 green_pystate_probe(void)
 {
@@ -128,7 +157,7 @@ green_pystate_probe(void)
         {"version", probe_version},        {"chain of frames", probe_frames},
         {"chunks", probe_chunks},          {"recursion counts", probe_recursion},
         {"context", probe_context},        {"handled exceptions", probe_handled},
-        {"raised exceptions", probe_rare},
+        {"asyncio fields", probe_asyncio}, {"raised exceptions", probe_rare},
     };
     PyThreadState *ts = PyThreadState_Get();
     for (size_t i = 0; i < sizeof(probes) / sizeof(probes[0]); i++) {

@@ -1,0 +1,156 @@
+/* CPython 3.15: as 3.14, but the chain of frames ends in a sentinel of the thread, and profilers
+   outside of the process note the frame that they saw last. */
+#ifndef GREEN_GREENLET_PYSTATE_315_H
+#define GREEN_GREENLET_PYSTATE_315_H
+
+#include "greenlet/pystate_common.h"
+#include "greenlet/pystate_limits.h"
+
+typedef struct {
+    PyObject *owned[GREEN_OWNED_COUNT];
+    PyObject *current_exception;
+    int recursion_headroom;
+    int tracing; /* depth inside trace functions of this stack */
+    int what_event;
+    PyObject *current_executor; /* borrowed; of the JIT */
+} green_rare;
+
+struct green_pystate {
+    PyObject *context; /* owned, may be NULL */
+    _PyErr_StackItem *exc_info;
+    struct _PyInterpreterFrame *current_frame;
+    struct _PyInterpreterFrame *base_frame; /* of the thread */
+    _PyStackChunk *datastack_chunk;
+    PyObject **datastack_top;
+    PyObject **datastack_limit;
+    int py_recursion_depth; /* not what remains: sys.setrecursionlimit reaches parked greenlets */
+    bool has_rare;
+    green_limits limits;
+    _PyErr_StackItem exc_base; /* end of the exc_info chain; a main greenlet uses the thread's */
+    green_rare rare;
+};
+
+static inline void
+green_pystate_init(struct green_pystate *state, const green_stack *stack, PyThreadState *ts)
+{
+    _PyStackChunk *chunk = green_chunk_init(stack);
+    state->exc_info = &state->exc_base;
+    state->current_frame = state->base_frame = ts->base_frame;
+    state->datastack_chunk = chunk;
+    state->datastack_top = &chunk->data[1];
+    state->datastack_limit = (PyObject **)(stack->data + stack->data_size);
+    state->py_recursion_depth = 0;
+    state->limits.start = stack->limit;
+    state->limits.size = (size_t)(stack->base - stack->limit);
+    state->has_rare = false;
+    state->exc_base = (_PyErr_StackItem){0};
+}
+
+static inline void
+green_pystate_init_main(struct green_pystate *state, PyThreadState *ts)
+{
+    memset(state, 0, sizeof(*state));
+    state->current_frame = state->base_frame = ts->base_frame;
+    green_limits_read(&state->limits, ts);
+}
+
+static inline bool
+green_pystate_has_rare(green_tstate *ts)
+{
+    uintptr_t any = (uintptr_t)ts->async_gen_firstiter | (uintptr_t)ts->async_gen_finalizer |
+                    (uintptr_t)ts->current_exception | (uintptr_t)ts->current_executor |
+                    (uintptr_t)green_asyncio(ts)[0] | (uintptr_t)green_asyncio(ts)[1];
+    return (any | (unsigned)(ts->recursion_headroom | ts->tracing)) != 0;
+}
+
+static inline void
+green_pystate_save_rare(green_rare *rare, PyThreadState *ts)
+{
+    memset(rare, 0, sizeof(*rare));
+    rare->owned[GREEN_OWNED_FIRSTITER] = ts->async_gen_firstiter;
+    rare->owned[GREEN_OWNED_FINALIZER] = ts->async_gen_finalizer;
+    rare->current_exception = ts->current_exception;
+    rare->recursion_headroom = ts->recursion_headroom;
+    rare->tracing = ts->tracing;
+    rare->what_event = ts->what_event;
+    rare->owned[GREEN_OWNED_LOOP] = green_asyncio(ts)[0];
+    rare->owned[GREEN_OWNED_TASK] = green_asyncio(ts)[1];
+    rare->current_executor = ts->current_executor;
+    ts->async_gen_firstiter = ts->async_gen_finalizer = ts->current_exception = NULL;
+    ts->recursion_headroom = ts->tracing = 0;
+    green_asyncio(ts)[0] = green_asyncio(ts)[1] = ts->current_executor = NULL;
+    ts->what_event = -1;
+}
+
+static inline void
+green_pystate_load_rare(const green_rare *rare, PyThreadState *ts)
+{
+    ts->async_gen_firstiter = rare->owned[GREEN_OWNED_FIRSTITER];
+    ts->async_gen_finalizer = rare->owned[GREEN_OWNED_FINALIZER];
+    ts->current_exception = rare->current_exception;
+    ts->recursion_headroom = rare->recursion_headroom;
+    ts->tracing = rare->tracing;
+    ts->what_event = rare->what_event;
+    green_asyncio(ts)[0] = rare->owned[GREEN_OWNED_LOOP];
+    green_asyncio(ts)[1] = rare->owned[GREEN_OWNED_TASK];
+    ts->current_executor = rare->current_executor;
+}
+
+static inline void
+green_pystate_save(struct green_pystate *state, PyThreadState *tstate)
+{
+    green_tstate *ts = tstate;
+    state->context = ts->context;
+    state->exc_info = ts->exc_info;
+    state->current_frame = ts->current_frame;
+    state->datastack_chunk = ts->datastack_chunk;
+    state->datastack_top = ts->datastack_top;
+    state->datastack_limit = ts->datastack_limit;
+    state->py_recursion_depth = ts->py_recursion_limit - ts->py_recursion_remaining;
+    state->has_rare = green_pystate_has_rare(tstate);
+    if (GREEN_RARELY(state->has_rare)) {
+        green_pystate_save_rare(&state->rare, tstate);
+    }
+}
+
+static inline void
+green_pystate_load(struct green_pystate *state, PyThreadState *tstate)
+{
+    green_tstate *ts = tstate;
+    ts->context = state->context;
+    ts->context_ver++;
+    state->context = NULL;
+    ts->exc_info = state->exc_info;
+    ts->current_frame = state->current_frame;
+    ts->last_profiled_frame = NULL; /* it is in another chain */
+    ts->datastack_chunk = state->datastack_chunk;
+    ts->datastack_top = state->datastack_top;
+    ts->datastack_limit = state->datastack_limit;
+    ts->py_recursion_remaining = ts->py_recursion_limit - state->py_recursion_depth;
+    if (GREEN_RARELY(state->has_rare)) {
+        green_pystate_load_rare(&state->rare, tstate);
+        state->has_rare = false;
+    }
+    green_limits_apply(&state->limits, tstate);
+}
+
+static inline bool
+green_pystate_idle(const struct green_pystate *state)
+{
+    return state->current_frame == state->base_frame;
+}
+
+static inline void
+green_pystate_pose(const struct green_pystate *state, PyThreadState *ts)
+{
+    ts->current_frame = state->current_frame;
+}
+
+/* The same of a running greenlet: its chain noted in a state, nothing moved. */
+static inline void
+green_pystate_peek(struct green_pystate *state, const PyThreadState *ts)
+{
+    state->current_frame = ts->current_frame;
+}
+
+#endif
