@@ -15,6 +15,7 @@ GREENCORE_JOBS=n                    compile this many files at once (default: th
 import hashlib
 import os
 import platform
+import re
 import shlex
 import subprocess
 import sys
@@ -28,6 +29,11 @@ from setuptools.command.build_py import build_py
 ROOT = Path(__file__).resolve().parent
 ALIAS_PTH = "greencore-alias.pth"
 PACKAGES = {"libuv": ("libuv1-dev", "1.44"), "libcares": ("libc-ares-dev", "1.18")}
+
+
+def version():
+    text = (ROOT / "greencore" / "__init__.py").read_text()
+    return re.search(r'^__version__ = "(.+)"$', text, re.MULTILINE)[1]
 
 
 def env_flag(name, default=False):
@@ -147,6 +153,7 @@ class BuildPy(build_py):
 
 
 setup(
+    version=version(),
     packages=find_packages(include=["greencore", "greencore.*"]),
     package_data={"greencore": ["py.typed", "*.pyi", "*.h"]},
     py_modules=["_greencore_alias"],
