@@ -1,11 +1,11 @@
 /* What can be waited for: a list of those who wait, greenlets parked on it and callables alike, and
-   one notifier, queued when the thing is ready, that serves them in the order they came. Embedded in Event,
-   AsyncResult, Semaphore and Greenlet.
+   one notifier, queued when the thing is ready, that serves them in the order they came. Embedded
+   in Event, AsyncResult, Semaphore and Greenlet.
 
-   A pass of the notifier begins when its turn comes, not when it is queued: until then links may come and go.
-   A parked greenlet is switched to right away, and the notifier stays at the head of the ready queue
-   meanwhile, so that the next is served when that one blocks. Callables are called on the hub's stack.
-   Who is linked during a pass is served after it. */
+   A pass of the notifier begins when its turn comes, not when it is queued: until then links may
+   come and go. A parked greenlet is switched to right away, and the notifier stays at the head of
+   the ready queue meanwhile, so that the next is served when that one blocks. Callables are called
+   on the hub's stack. Who is linked during a pass is served after it. */
 #ifndef GREEN_SYNC_LINKABLE_H
 #define GREEN_SYNC_LINKABLE_H
 
@@ -19,11 +19,13 @@ typedef struct green_linkable_kind {
     /* Is it ready? Asked before each link where `all` is false, else at the end of a pass. Calls
        Python only if `python`. */
     bool (*ready)(PyObject *object);
-    /* A parked greenlet was chosen and has not run yet: take for it what it waits for. NULL: nothing. */
-    void (*serve)(PyObject *object, green_waiter *waiter);
-    bool all;     /* a pass serves all, ready or not by then; else as long as it is ready */
-    bool once;    /* never unready again: the last one's service ends the pass at once */
-    bool python;  /* `ready` runs Python code: every turn needs the hub's stack */
+    /* For a waiter that takes: take what it waits for, at its turn; give it back when it was killed
+       before it could run. NULL where nothing is taken. */
+    void (*take)(PyObject *object);
+    void (*give)(PyObject *object);
+    bool all;    /* a pass serves all, ready or not by then; else as long as it is ready */
+    bool once;   /* never unready again: the last one's service ends the pass at once */
+    bool python; /* `ready` runs Python code: every turn needs the hub's stack */
 } green_linkable_kind;
 
 typedef struct green_linkable {
@@ -33,8 +35,7 @@ typedef struct green_linkable {
     const green_linkable_kind *kind;
     const void *thread; /* identifies the first thread that used it; compared only */
     uint8_t phase;
-    bool calling; /* a callable is being called */
-    bool shared;  /* several threads used it */
+    bool shared; /* several threads used it */
 } green_linkable;
 
 /* How every member of the list begins: green_waiter does, and green_hook. */
@@ -44,8 +45,8 @@ typedef struct green_linked {
 } green_linked;
 
 /* A member that is no parked greenlet: `call` is called once at its turn, unlinked by then. It must
-   leave no exception; `object` is the linkable's. With on_hub it may run Python code; without, it may be called on
-   every stack and may not. */
+   leave no exception; `object` is the linkable's. With on_hub it may run Python code; without, it
+   may be called on every stack and may not. */
 typedef struct green_hook {
     green_link link;
     green_ready ready; /* never queued: tells hooks from waiters */
@@ -81,12 +82,14 @@ green_linkable_notifying(const green_linkable *linkable)
     return linkable->phase != 0;
 }
 
-/* Park the running greenlet until it is served or `seconds` (negative: for ever) have passed. Returns
-   GREEN_WOKEN, GREEN_TIMED_OUT, or -1 with an exception, as green_wait does; served: whether `serve` was called for it,
-   which can be so with -1 too (the caller gives back what was taken). The caller owns a reference to the object. */
-int green_linkable_wait(green_linkable *linkable, double seconds, const char *verb, bool *served);
+/* Park the running greenlet until it is served or `seconds` (negative: for ever) have passed.
+   Returns GREEN_WOKEN, GREEN_TIMED_OUT, or -1 with an exception, as green_wait does. With `take`,
+   GREEN_WOKEN means that the kind's take was called for it. The caller owns a reference to the
+   object. A thread without a hub sleeps on a native lock where other threads use the object too. */
+int green_linkable_wait(green_linkable *linkable, double seconds, const char *verb, bool take);
 
-/* rawlink, unlink and the like of Python objects. 0, or -1 with an exception (TypeError: not callable). */
+/* rawlink, unlink and the like of Python objects. 0, or -1 with an exception (TypeError: not
+ * callable). */
 int green_linkable_link(green_linkable *linkable, PyObject *callback);
 int green_linkable_unlink(green_linkable *linkable, PyObject *callback);
 void green_linkable_unlink_all(green_linkable *linkable);
@@ -97,7 +100,8 @@ Py_ssize_t green_linkable_count(const green_linkable *linkable);
 /* What is linked, as a new list: callables, and for parked greenlets their switch method. */
 PyObject *green_linkable_list(green_linkable *linkable);
 
-/* Note that the running thread uses it: a wait for what several threads use does not end in LoopExit. */
+/* Note that the running thread uses it: a wait for what several threads use does not end in
+ * LoopExit. */
 static inline void
 green_linkable_touch(green_linkable *linkable)
 {

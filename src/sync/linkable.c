@@ -1,0 +1,618 @@
+#include "sync/linkable.h"
+
+#include <math.h>
+#include "hub/hub.h"
+
+enum { IDLE, QUEUED, FIRST, SECOND }; /* green_linkable.phase */
+
+/* A parked greenlet, or a native thread without a hub (waiter.loop is NULL then). On its stack. */
+typedef struct linkable_client {
+    green_waiter waiter;
+    PyThread_type_lock lock; /* released when a native thread is served */
+    bool take;
+    bool served;
+} linkable_client;
+
+typedef struct linkable_callback {
+    green_hook hook; /* hook.loop is owned */
+    PyObject *callable;
+} linkable_callback;
+
+_Static_assert(offsetof(green_waiter, link) == offsetof(green_linked, link) &&
+                   offsetof(green_waiter, ready) == offsetof(green_linked, ready) &&
+                   offsetof(green_hook, ready) == offsetof(green_linked, ready),
+               "members of the list begin alike");
+
+static GreenletObject *linkable_turn(green_ready *ready);
+static void linkable_call(green_hook *hook, PyObject *object);
+
+static const green_ready_kind notifier_kind = {linkable_turn, false};
+static const green_ready_kind notifier_on_hub = {linkable_turn, true};
+/* Tags, no turns: these nodes are never queued. */
+static const green_ready_kind hook_kind = {NULL, false};
+static const green_ready_kind hook_on_hub = {NULL, true};
+static const green_ready_kind native_kind = {NULL, false};
+
+static inline PyObject *
+linkable_object(green_linkable *linkable)
+{
+    return (PyObject *)((char *)linkable - linkable->kind->offset);
+}
+
+static inline bool
+linkable_ready(green_linkable *linkable)
+{
+    return linkable->kind->ready(linkable_object(linkable));
+}
+
+/* The hook that a link is, or NULL. */
+static inline green_hook *
+link_hook(green_link *link)
+{
+    const green_ready_kind *kind = ((green_linked *)link)->ready.kind;
+    return kind == &hook_kind || kind == &hook_on_hub ? (green_hook *)link : NULL;
+}
+
+static inline linkable_callback *
+link_callback(green_link *link)
+{
+    green_hook *hook = link_hook(link);
+    return hook != NULL && hook->call == linkable_call ? (linkable_callback *)hook : NULL;
+}
+
+static inline LoopObject *
+loop_here(void)
+{
+    HubObject *hub = green_hub_peek();
+    return hub == NULL ? NULL : hub->loop;
+}
+
+/* Where a hook must be called; NULL: anywhere. */
+static inline LoopObject *
+hook_loop(const green_hook *hook)
+{
+    return hook->loop == NULL || hook->loop->destroyed ? NULL : hook->loop;
+}
+
+void
+green_hook_init(green_hook *hook, void (*call)(green_hook *, PyObject *), bool on_hub,
+                LoopObject *loop)
+{
+    green_list_init(&hook->link);
+    green_ready_init(&hook->ready, on_hub ? &hook_on_hub : &hook_kind);
+    hook->call = call;
+    hook->loop = loop;
+}
+
+void
+green_linkable_init(green_linkable *linkable, const green_linkable_kind *kind)
+{
+    green_list_init(&linkable->links);
+    green_list_init(&linkable->serving);
+    green_ready_init(&linkable->notifier, kind->python ? &notifier_on_hub : &notifier_kind);
+    linkable->kind = kind;
+    linkable->thread = NULL;
+    linkable->phase = IDLE;
+    linkable->shared = false;
+}
+
+static void
+callback_free(linkable_callback *callback)
+{
+    green_list_remove(&callback->hook.link);
+    PyObject *callable = callback->callable;
+    LoopObject *loop = callback->hook.loop;
+    PyMem_Free(callback);
+    Py_DECREF(callable);
+    Py_XDECREF(loop);
+}
+
+static int
+links_traverse(green_link *head, visitproc visit, void *arg)
+{
+    for (green_link *link = head->next; link != head; link = link->next) {
+        linkable_callback *callback = link_callback(link);
+        if (callback != NULL) {
+            Py_VISIT(callback->callable);
+            Py_VISIT(callback->hook.loop);
+        }
+    }
+    return 0;
+}
+
+int
+green_linkable_traverse(green_linkable *linkable, visitproc visit, void *arg)
+{
+    int result = links_traverse(&linkable->serving, visit, arg);
+    return result != 0 ? result : links_traverse(&linkable->links, visit, arg);
+}
+
+/* The first callback of a list, or NULL. */
+static linkable_callback *
+links_callback(green_link *head)
+{
+    for (green_link *link = head->next; link != head; link = link->next) {
+        linkable_callback *callback = link_callback(link);
+        if (callback != NULL) {
+            return callback;
+        }
+    }
+    return NULL;
+}
+
+void
+green_linkable_unlink_all(green_linkable *linkable)
+{
+    linkable_callback *callback;
+    while ((callback = links_callback(&linkable->serving)) != NULL ||
+           (callback = links_callback(&linkable->links)) != NULL) {
+        callback_free(callback);
+    }
+}
+
+void
+green_linkable_clear(green_linkable *linkable)
+{
+    green_linkable_unlink_all(linkable);
+}
+
+/* --- serving --- */
+
+static void
+linkable_call(green_hook *hook, PyObject *object)
+{
+    linkable_callback *callback = (linkable_callback *)hook;
+    PyObject *result = PyObject_CallOneArg(callback->callable, object);
+    if (result != NULL) {
+        Py_DECREF(result);
+    } else {
+        LoopObject *loop = loop_here();
+        PyObject *type, *value, *traceback;
+        PyErr_Fetch(&type, &value, &traceback);
+        PyObject *context = PyTuple_Pack(2, callback->callable, object);
+        PyErr_Clear();
+        PyErr_Restore(type, value, traceback);
+        if (loop != NULL) {
+            green_loop_handle_error(loop, context);
+        } else {
+            PyErr_WriteUnraisable(callback->callable);
+        }
+        Py_XDECREF(context);
+    }
+    callback_free(callback);
+}
+
+/* One pass calls the same callable once. */
+static void
+linkable_drop_same(green_linkable *linkable, const linkable_callback *served)
+{
+    for (green_link *link = linkable->serving.next, *next; link != &linkable->serving;
+         link = next) {
+        next = link->next;
+        linkable_callback *callback = link_callback(link);
+        if (callback != NULL && callback->callable == served->callable) {
+            callback_free(callback); /* not its last reference: no code runs */
+        }
+    }
+}
+
+static inline linkable_client *
+client_take(green_linkable *linkable, green_link *link)
+{
+    linkable_client *client = GREEN_CONTAINER(link, linkable_client, waiter.link);
+    client->served = true;
+    if (client->take) {
+        linkable->kind->take(linkable_object(linkable));
+    }
+    return client;
+}
+
+/* Serve a parked greenlet of another thread, or a native thread. */
+static void
+linkable_serve_far(green_linkable *linkable, green_link *link)
+{
+    linkable_client *client = client_take(linkable, link);
+    if (client->waiter.loop != NULL) {
+        green_wake(&client->waiter);
+    } else {
+        green_list_remove(link);
+        PyThread_release_lock(client->lock);
+    }
+}
+
+static void
+linkable_queue(green_linkable *linkable, LoopObject *loop, bool first)
+{
+    if (!linkable->kind->python) {
+        linkable->notifier.kind = &notifier_kind;
+    }
+    linkable->phase = first ? linkable->phase : QUEUED;
+    (first ? green_ready_push_front : green_ready_push)(loop, &linkable->notifier);
+}
+
+static void
+linkable_queue_on_hub(green_linkable *linkable, LoopObject *loop)
+{
+    linkable->notifier.kind = &notifier_on_hub;
+    green_ready_push_front(loop, &linkable->notifier);
+}
+
+/* Put what a pass has left back, ahead of those who came during it. */
+static void
+linkable_unserve(green_linkable *linkable)
+{
+    green_list_splice(&linkable->serving, &linkable->links);
+    green_list_splice(&linkable->links, &linkable->serving);
+}
+
+/* The next link of the pass, or NULL at its end. */
+static green_link *
+linkable_next(green_linkable *linkable)
+{
+    if (linkable->phase == QUEUED) {
+        linkable->phase = FIRST;
+        green_list_splice(&linkable->serving, &linkable->links);
+    }
+    if (green_list_empty(&linkable->serving)) {
+        /* Those who came while it was ready, and waited only not to overtake the others. */
+        if (linkable->phase != FIRST || !linkable->kind->all ||
+            green_list_empty(&linkable->links) || !linkable_ready(linkable)) {
+            return NULL;
+        }
+        linkable->phase = SECOND;
+        green_list_splice(&linkable->serving, &linkable->links);
+    }
+    if (!linkable->kind->all && !linkable_ready(linkable)) {
+        linkable_unserve(linkable);
+        return NULL;
+    }
+    return linkable->serving.next;
+}
+
+/* The pass is over: another one when it is ready again, else the queue's reference goes. */
+static void
+linkable_finish(green_linkable *linkable, LoopObject *loop, bool on_hub)
+{
+    PyObject *object = linkable_object(linkable);
+    if (loop != NULL && !green_list_empty(&linkable->links) && linkable_ready(linkable)) {
+        linkable_queue(linkable, loop, false);
+        return;
+    }
+    if (!on_hub && Py_REFCNT(object) == 1) {
+        linkable_queue_on_hub(linkable, loop); /* its end may run Python code */
+        return;
+    }
+    linkable->phase = IDLE;
+    Py_DECREF(object);
+}
+
+/* Serve until a greenlet of this thread is to be switched to, or the end. loop may be NULL: then
+   on_hub only means that Python code may run here. */
+static GreenletObject *
+linkable_serve(green_linkable *linkable, LoopObject *loop, bool on_hub)
+{
+    green_link *link;
+    while ((link = linkable_next(linkable)) != NULL) {
+        green_hook *hook = link_hook(link);
+        if (hook != NULL) {
+            LoopObject *there = hook_loop(hook);
+            if (there != NULL && there != loop) {
+                green_ready_push(there, &linkable->notifier);
+                return NULL;
+            }
+            if (hook->ready.kind == &hook_on_hub && !on_hub) {
+                linkable_queue_on_hub(linkable, loop);
+                return NULL;
+            }
+            green_list_remove(link);
+            linkable_callback *callback = link_callback(link);
+            if (callback != NULL) {
+                linkable_drop_same(linkable, callback);
+            }
+            PyObject *object = Py_NewRef(linkable_object(linkable));
+            hook->call(hook, object);
+            bool forked = linkable->phase == IDLE; /* the queue's reference has gone then */
+            Py_DECREF(object);
+            if (forked) {
+                return NULL;
+            }
+            continue;
+        }
+        green_waiter *waiter = GREEN_CONTAINER(link, green_waiter, link);
+        if (waiter->loop == NULL || waiter->loop != loop) {
+            linkable_serve_far(linkable, link);
+            continue;
+        }
+        client_take(linkable, link);
+        green_wake(waiter);
+        green_ready_cancel(&waiter->ready);
+        if (linkable->kind->once && green_list_empty(&linkable->serving) &&
+            green_list_empty(&linkable->links)) {
+            linkable_finish(linkable, loop, on_hub); /* the waiter's caller has a reference too */
+        } else {
+            linkable_queue(linkable, loop, true);
+        }
+        return waiter->ready.kind->turn(&waiter->ready);
+    }
+    linkable_finish(linkable, loop, on_hub);
+    return NULL;
+}
+
+static GreenletObject *
+linkable_turn(green_ready *ready)
+{
+    green_linkable *linkable = GREEN_CONTAINER(ready, green_linkable, notifier);
+    return linkable_serve(linkable, loop_here(), ready->kind->on_hub);
+}
+
+/* Serve at once those who wait in other threads: this one may not come back to its loop for long.
+ */
+static void
+linkable_serve_threads(green_linkable *linkable, LoopObject *here)
+{
+    for (green_link *link = linkable->links.next, *next; link != &linkable->links; link = next) {
+        next = link->next;
+        if (!linkable->kind->all && !linkable_ready(linkable)) {
+            return;
+        }
+        if (link_hook(link) == NULL &&
+            (here == NULL || GREEN_CONTAINER(link, green_waiter, link)->loop != here)) {
+            linkable_serve_far(linkable, link);
+        } else if (!linkable->kind->all) {
+            return; /* each in its turn */
+        }
+    }
+}
+
+void
+green_linkable_notify_linked(green_linkable *linkable)
+{
+    green_linkable_touch(linkable);
+    if (linkable->phase != IDLE) {
+        return; /* the pass looks for itself at its end */
+    }
+    LoopObject *here = loop_here();
+    if (linkable->shared && !linkable->kind->python) {
+        linkable_serve_threads(linkable, here);
+        if (green_list_empty(&linkable->links) ||
+            (!linkable->kind->all && !linkable_ready(linkable))) {
+            return;
+        }
+    }
+    Py_INCREF(linkable_object(linkable));
+    green_hook *hook = link_hook(linkable->links.next);
+    LoopObject *loop = hook == NULL ? NULL : hook_loop(hook);
+    loop = loop == NULL ? here : loop;
+    if (loop != NULL) {
+        linkable_queue(linkable, loop, false);
+    } else { /* no loop anywhere: nobody else is running */
+        linkable->phase = QUEUED;
+        linkable_serve(linkable, NULL, true);
+    }
+}
+
+/* --- waiting --- */
+
+static int
+native_wait(green_linkable *linkable, double seconds, bool take)
+{
+    linkable_client client = {.take = take, .lock = PyThread_allocate_lock()};
+    if (client.lock == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    green_list_init(&client.waiter.link);
+    green_ready_init(&client.waiter.ready, &native_kind);
+    PyThread_acquire_lock(client.lock, 1);
+    green_list_append(&linkable->links, &client.waiter.link);
+
+    uint64_t deadline = seconds < 0 ? UINT64_MAX : green_time_after(seconds);
+    int status = GREEN_PARKED;
+    while (status == GREEN_PARKED) {
+        uint64_t now = green_time_now();
+        PY_TIMEOUT_T microseconds = -1;
+        if (deadline != UINT64_MAX) {
+            uint64_t left = deadline > now ? (deadline - now + 999) / 1000 : 0;
+            microseconds = left > (uint64_t)PY_TIMEOUT_MAX ? PY_TIMEOUT_MAX : (PY_TIMEOUT_T)left;
+        }
+        PyLockStatus locked;
+        Py_BEGIN_ALLOW_THREADS locked = PyThread_acquire_lock_timed(client.lock, microseconds, 1);
+        Py_END_ALLOW_THREADS if (client.served)
+        {
+            status = GREEN_WOKEN;
+        }
+        else if (locked == PY_LOCK_INTR && PyErr_CheckSignals() < 0)
+        {
+            status = -1;
+        }
+        else if (locked == PY_LOCK_FAILURE && green_time_now() >= deadline)
+        {
+            status = GREEN_TIMED_OUT;
+        }
+    }
+    green_list_remove(&client.waiter.link);
+    if (status != GREEN_WOKEN && client.served) { /* while a signal's handler ran */
+        if (take) {
+            linkable->kind->give(linkable_object(linkable));
+        }
+    }
+    PyThread_free_lock(client.lock);
+    return status;
+}
+
+int
+green_linkable_wait(green_linkable *linkable, double seconds, const char *verb, bool take)
+{
+    green_linkable_touch(linkable);
+    if (linkable->shared && green_hub_peek() == NULL) {
+        return native_wait(linkable, seconds, take);
+    }
+    PyObject *object = linkable_object(linkable);
+    linkable_client client = {.take = take};
+    if (green_waiter_init(&client.waiter, verb, object) < 0) {
+        return -1;
+    }
+    green_list_append(&linkable->links, &client.waiter.link);
+    if (seconds < 0 && (linkable->shared || !client.waiter.loop->is_default)) {
+        seconds = INFINITY; /* another thread may serve it: a timer keeps the loop */
+    }
+    int status = green_wait(&client.waiter, seconds);
+    if (status != GREEN_WOKEN && client.served && take) {
+        PyObject *type, *value, *traceback;
+        PyErr_Fetch(&type, &value, &traceback);
+        linkable->kind->give(object);
+        PyErr_Restore(type, value, traceback);
+    }
+    return status;
+}
+
+/* --- links --- */
+
+int
+green_linkable_link(green_linkable *linkable, PyObject *callback)
+{
+    if (!PyCallable_Check(callback)) {
+        PyErr_Format(PyExc_TypeError, "a callable is needed to link, not %.200s",
+                     Py_TYPE(callback)->tp_name);
+        return -1;
+    }
+    linkable_callback *link = PyMem_Malloc(sizeof(*link));
+    if (link == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    LoopObject *loop = loop_here();
+    Py_XINCREF(loop);
+    green_hook_init(&link->hook, linkable_call, true, loop);
+    link->callable = Py_NewRef(callback);
+    green_list_append(&linkable->links, &link->hook.link);
+    if (linkable_ready(linkable)) {
+        green_linkable_notify_linked(linkable);
+    }
+    return 0;
+}
+
+static int
+links_list(green_link *head, PyObject *list, bool waiters)
+{
+    for (green_link *link = head->next; link != head; link = link->next) {
+        linkable_callback *callback = link_callback(link);
+        PyObject *item = NULL;
+        if (callback != NULL) {
+            item = Py_NewRef(callback->callable);
+        } else if (waiters && link_hook(link) == NULL &&
+                   GREEN_CONTAINER(link, green_waiter, link)->loop != NULL) {
+            GreenletObject *g = GREEN_CONTAINER(link, green_waiter, link)->greenlet;
+            item = PyObject_GetAttrString((PyObject *)g, "switch");
+            if (item == NULL) {
+                return -1;
+            }
+        }
+        if (item != NULL) {
+            int result = PyList_Append(list, item);
+            Py_DECREF(item);
+            if (result < 0) {
+                return -1;
+            }
+        }
+    }
+    return 0;
+}
+
+static PyObject *
+linkable_list(green_linkable *linkable, bool waiters)
+{
+    PyObject *list = PyList_New(0);
+    if (list != NULL && (links_list(&linkable->serving, list, waiters) < 0 ||
+                         links_list(&linkable->links, list, waiters) < 0)) {
+        Py_CLEAR(list);
+    }
+    return list;
+}
+
+PyObject *
+green_linkable_list(green_linkable *linkable)
+{
+    return linkable_list(linkable, true);
+}
+
+static bool
+links_remove(green_link *head, const PyObject *callable)
+{
+    for (green_link *link = head->next; link != head; link = link->next) {
+        linkable_callback *callback = link_callback(link);
+        if (callback != NULL && callback->callable == callable) {
+            callback_free(callback);
+            return true;
+        }
+    }
+    return false;
+}
+
+int
+green_linkable_unlink(green_linkable *linkable, PyObject *callback)
+{
+    if (links_callback(&linkable->serving) != NULL || links_callback(&linkable->links) != NULL) {
+        /* A comparison may run Python code, which may link and unlink: compare a copy. */
+        PyObject *callables = linkable_list(linkable, false);
+        if (callables == NULL) {
+            return -1;
+        }
+        int same = 0;
+        for (Py_ssize_t i = 0; i < PyList_GET_SIZE(callables) && same == 0; i++) {
+            PyObject *callable = PyList_GET_ITEM(callables, i); /* borrowed */
+            same = PyObject_RichCompareBool(callable, callback, Py_EQ);
+            if (same > 0 && !links_remove(&linkable->serving, callable)) {
+                links_remove(&linkable->links, callable);
+            }
+        }
+        Py_DECREF(callables);
+        if (same < 0) {
+            return -1;
+        }
+    }
+    if (linkable->phase == QUEUED && green_list_empty(&linkable->links)) {
+        green_ready_cancel(&linkable->notifier);
+        linkable->phase = IDLE;
+        Py_DECREF(linkable_object(linkable)); /* not the last: the caller has one */
+    }
+    return 0;
+}
+
+static Py_ssize_t
+links_count(const green_link *head)
+{
+    Py_ssize_t count = 0;
+    for (const green_link *link = head->next; link != head; link = link->next) {
+        count++;
+    }
+    return count;
+}
+
+Py_ssize_t
+green_linkable_count(const green_linkable *linkable)
+{
+    return links_count(&linkable->serving) + links_count(&linkable->links);
+}
+
+void
+green_linkable_forked(green_linkable *linkable)
+{
+    LoopObject *here = loop_here();
+    bool owned = linkable->phase != IDLE;
+    green_ready_cancel(&linkable->notifier);
+    linkable->phase = IDLE;
+    linkable_unserve(linkable);
+    linkable->thread = NULL;
+    linkable->shared = false;
+    for (green_link *link = linkable->links.next, *next; link != &linkable->links; link = next) {
+        next = link->next;
+        if (link_hook(link) == NULL &&
+            (here == NULL || GREEN_CONTAINER(link, green_waiter, link)->loop != here)) {
+            green_list_remove(link);
+        }
+    }
+    if (owned) {
+        Py_DECREF(linkable_object(linkable)); /* not the last: the caller has one */
+    }
+}
