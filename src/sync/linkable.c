@@ -1,16 +1,11 @@
 #include "sync/linkable.h"
 
-#include <math.h>
-#include "hub/hub.h"
-
 enum { IDLE, QUEUED, FIRST, SECOND }; /* green_linkable.phase */
 
-/* A parked greenlet, or a native thread without a hub (waiter.loop is NULL then). On its stack. */
+/* How a greenlet or thread is linked. */
 typedef struct linkable_client {
-    green_waiter waiter;
-    PyThread_type_lock lock; /* released when a native thread is served */
+    green_client client;
     bool take;
-    bool served;
 } linkable_client;
 
 typedef struct linkable_callback {
@@ -18,20 +13,20 @@ typedef struct linkable_callback {
     PyObject *callable;
 } linkable_callback;
 
-_Static_assert(offsetof(green_waiter, link) == offsetof(green_linked, link) &&
-                   offsetof(green_waiter, ready) == offsetof(green_linked, ready) &&
+_Static_assert(offsetof(green_client, waiter.link) == offsetof(green_linked, link) &&
+                   offsetof(green_client, waiter.ready) == offsetof(green_linked, ready) &&
                    offsetof(green_hook, ready) == offsetof(green_linked, ready),
                "members of the list begin alike");
 
 static GreenletObject *linkable_turn(green_ready *ready);
+static void linkable_drop(green_ready *ready);
 static void linkable_call(green_hook *hook, PyObject *object);
 
-static const green_ready_kind notifier_kind = {linkable_turn, false};
-static const green_ready_kind notifier_on_hub = {linkable_turn, true};
+static const green_ready_kind notifier_kind = {linkable_turn, false, linkable_drop};
+static const green_ready_kind notifier_on_hub = {linkable_turn, true, linkable_drop};
 /* Tags, no turns: these nodes are never queued. */
-static const green_ready_kind hook_kind = {NULL, false};
-static const green_ready_kind hook_on_hub = {NULL, true};
-static const green_ready_kind native_kind = {NULL, false};
+static const green_ready_kind hook_kind = {NULL, false, NULL};
+static const green_ready_kind hook_on_hub = {NULL, true, NULL};
 
 static inline PyObject *
 linkable_object(green_linkable *linkable)
@@ -60,13 +55,6 @@ link_callback(green_link *link)
     return hook != NULL && hook->call == linkable_call ? (linkable_callback *)hook : NULL;
 }
 
-static inline LoopObject *
-loop_here(void)
-{
-    HubObject *hub = green_hub_peek();
-    return hub == NULL ? NULL : hub->loop;
-}
-
 /* Where a hook must be called; NULL: anywhere. */
 static inline LoopObject *
 hook_loop(const green_hook *hook)
@@ -91,9 +79,8 @@ green_linkable_init(green_linkable *linkable, const green_linkable_kind *kind)
     green_list_init(&linkable->serving);
     green_ready_init(&linkable->notifier, kind->python ? &notifier_on_hub : &notifier_kind);
     linkable->kind = kind;
-    linkable->thread = NULL;
+    linkable->users = (green_users){NULL, false};
     linkable->phase = IDLE;
-    linkable->shared = false;
 }
 
 static void
@@ -166,7 +153,7 @@ linkable_call(green_hook *hook, PyObject *object)
     if (result != NULL) {
         Py_DECREF(result);
     } else {
-        LoopObject *loop = loop_here();
+        LoopObject *loop = green_loop_here();
         PyObject *type, *value, *traceback;
         PyErr_Fetch(&type, &value, &traceback);
         PyObject *context = PyTuple_Pack(2, callback->callable, object);
@@ -196,28 +183,15 @@ linkable_drop_same(green_linkable *linkable, const linkable_callback *served)
     }
 }
 
-static inline linkable_client *
-client_take(green_linkable *linkable, green_link *link)
+/* Its turn has come: what it takes is its own from now on. */
+static inline green_client *
+linkable_take(green_linkable *linkable, green_link *link)
 {
-    linkable_client *client = GREEN_CONTAINER(link, linkable_client, waiter.link);
-    client->served = true;
+    linkable_client *client = GREEN_CONTAINER(link, linkable_client, client.waiter.link);
     if (client->take) {
         linkable->kind->take(linkable_object(linkable));
     }
-    return client;
-}
-
-/* Serve a parked greenlet of another thread, or a native thread. */
-static void
-linkable_serve_far(green_linkable *linkable, green_link *link)
-{
-    linkable_client *client = client_take(linkable, link);
-    if (client->waiter.loop != NULL) {
-        green_wake(&client->waiter);
-    } else {
-        green_list_remove(link);
-        PyThread_release_lock(client->lock);
-    }
+    return &client->client;
 }
 
 static void
@@ -318,21 +292,19 @@ linkable_serve(green_linkable *linkable, LoopObject *loop, bool on_hub)
             }
             continue;
         }
-        green_waiter *waiter = GREEN_CONTAINER(link, green_waiter, link);
-        if (waiter->loop == NULL || waiter->loop != loop) {
-            linkable_serve_far(linkable, link);
+        green_client *client = linkable_take(linkable, link);
+        if (!green_client_near(client, loop)) {
+            green_client_serve(client);
             continue;
         }
-        client_take(linkable, link);
-        green_wake(waiter);
-        green_ready_cancel(&waiter->ready);
+        GreenletObject *next = green_client_turn(client);
         if (linkable->kind->once && green_list_empty(&linkable->serving) &&
             green_list_empty(&linkable->links)) {
             linkable_finish(linkable, loop, on_hub); /* the waiter's caller has a reference too */
         } else {
             linkable_queue(linkable, loop, true);
         }
-        return waiter->ready.kind->turn(&waiter->ready);
+        return next;
     }
     linkable_finish(linkable, loop, on_hub);
     return NULL;
@@ -342,7 +314,17 @@ static GreenletObject *
 linkable_turn(green_ready *ready)
 {
     green_linkable *linkable = GREEN_CONTAINER(ready, green_linkable, notifier);
-    return linkable_serve(linkable, loop_here(), ready->kind->on_hub);
+    return linkable_serve(linkable, green_loop_here(), ready->kind->on_hub);
+}
+
+/* Its loop is destroyed. */
+static void
+linkable_drop(green_ready *ready)
+{
+    green_linkable *linkable = GREEN_CONTAINER(ready, green_linkable, notifier);
+    linkable_unserve(linkable);
+    linkable->phase = IDLE;
+    Py_DECREF(linkable_object(linkable));
 }
 
 /* Serve at once those who wait in other threads: this one may not come back to its loop for long.
@@ -355,9 +337,8 @@ linkable_serve_threads(green_linkable *linkable, LoopObject *here)
         if (!linkable->kind->all && !linkable_ready(linkable)) {
             return;
         }
-        if (link_hook(link) == NULL &&
-            (here == NULL || GREEN_CONTAINER(link, green_waiter, link)->loop != here)) {
-            linkable_serve_far(linkable, link);
+        if (link_hook(link) == NULL && !green_client_near(green_client_from(link), here)) {
+            green_client_serve(linkable_take(linkable, link));
         } else if (!linkable->kind->all) {
             return; /* each in its turn */
         }
@@ -367,97 +348,41 @@ linkable_serve_threads(green_linkable *linkable, LoopObject *here)
 void
 green_linkable_notify_linked(green_linkable *linkable)
 {
-    green_linkable_touch(linkable);
+    green_users_note(&linkable->users);
     if (linkable->phase != IDLE) {
         return; /* the pass looks for itself at its end */
     }
-    LoopObject *here = loop_here();
-    if (linkable->shared && !linkable->kind->python) {
+    LoopObject *here = green_loop_here();
+    if (linkable->users.shared && !linkable->kind->python) {
         linkable_serve_threads(linkable, here);
         if (green_list_empty(&linkable->links) ||
             (!linkable->kind->all && !linkable_ready(linkable))) {
             return;
         }
     }
-    Py_INCREF(linkable_object(linkable));
-    green_hook *hook = link_hook(linkable->links.next);
-    LoopObject *loop = hook == NULL ? NULL : hook_loop(hook);
-    loop = loop == NULL ? here : loop;
-    if (loop != NULL) {
-        linkable_queue(linkable, loop, false);
-    } else { /* no loop anywhere: nobody else is running */
-        linkable->phase = QUEUED;
+    do {
+        Py_INCREF(linkable_object(linkable));
+        green_hook *hook = link_hook(linkable->links.next);
+        LoopObject *loop = hook == NULL ? NULL : hook_loop(hook);
+        loop = loop == NULL ? here : loop;
+        if (loop != NULL) {
+            linkable_queue(linkable, loop, false);
+            return;
+        }
+        linkable->phase = QUEUED; /* no loop anywhere: nobody else is running */
         linkable_serve(linkable, NULL, true);
-    }
-}
-
-/* --- waiting --- */
-
-static int
-native_wait(green_linkable *linkable, double seconds, bool take)
-{
-    linkable_client client = {.take = take, .lock = PyThread_allocate_lock()};
-    if (client.lock == NULL) {
-        PyErr_NoMemory();
-        return -1;
-    }
-    green_list_init(&client.waiter.link);
-    green_ready_init(&client.waiter.ready, &native_kind);
-    PyThread_acquire_lock(client.lock, 1);
-    green_list_append(&linkable->links, &client.waiter.link);
-
-    uint64_t deadline = seconds < 0 ? UINT64_MAX : green_time_after(seconds);
-    int status = GREEN_PARKED;
-    while (status == GREEN_PARKED) {
-        uint64_t now = green_time_now();
-        PY_TIMEOUT_T microseconds = -1;
-        if (deadline != UINT64_MAX) {
-            uint64_t left = deadline > now ? (deadline - now + 999) / 1000 : 0;
-            microseconds = left > (uint64_t)PY_TIMEOUT_MAX ? PY_TIMEOUT_MAX : (PY_TIMEOUT_T)left;
-        }
-        PyLockStatus locked;
-        Py_BEGIN_ALLOW_THREADS locked = PyThread_acquire_lock_timed(client.lock, microseconds, 1);
-        Py_END_ALLOW_THREADS if (client.served)
-        {
-            status = GREEN_WOKEN;
-        }
-        else if (locked == PY_LOCK_INTR && PyErr_CheckSignals() < 0)
-        {
-            status = -1;
-        }
-        else if (locked == PY_LOCK_FAILURE && green_time_now() >= deadline)
-        {
-            status = GREEN_TIMED_OUT;
-        }
-    }
-    green_list_remove(&client.waiter.link);
-    if (status != GREEN_WOKEN && client.served) { /* while a signal's handler ran */
-        if (take) {
-            linkable->kind->give(linkable_object(linkable));
-        }
-    }
-    PyThread_free_lock(client.lock);
-    return status;
+    } while (linkable->phase == IDLE && !green_list_empty(&linkable->links) &&
+             linkable_ready(linkable));
 }
 
 int
 green_linkable_wait(green_linkable *linkable, double seconds, const char *verb, bool take)
 {
-    green_linkable_touch(linkable);
-    if (linkable->shared && green_hub_peek() == NULL) {
-        return native_wait(linkable, seconds, take);
-    }
     PyObject *object = linkable_object(linkable);
     linkable_client client = {.take = take};
-    if (green_waiter_init(&client.waiter, verb, object) < 0) {
-        return -1;
-    }
-    green_list_append(&linkable->links, &client.waiter.link);
-    if (seconds < 0 && (linkable->shared || !client.waiter.loop->is_default)) {
-        seconds = INFINITY; /* another thread may serve it: a timer keeps the loop */
-    }
-    int status = green_wait(&client.waiter, seconds);
-    if (status != GREEN_WOKEN && client.served && take) {
+    int status = green_client_wait(&client.client, &linkable->links, &linkable->users, seconds,
+                                   verb, object);
+    if (status != GREEN_WOKEN && client.client.served && take) {
         PyObject *type, *value, *traceback;
         PyErr_Fetch(&type, &value, &traceback);
         linkable->kind->give(object);
@@ -481,7 +406,7 @@ green_linkable_link(green_linkable *linkable, PyObject *callback)
         PyErr_NoMemory();
         return -1;
     }
-    LoopObject *loop = loop_here();
+    LoopObject *loop = green_loop_here();
     Py_XINCREF(loop);
     green_hook_init(&link->hook, linkable_call, true, loop);
     link->callable = Py_NewRef(callback);
@@ -501,9 +426,9 @@ links_list(green_link *head, PyObject *list, bool waiters)
         if (callback != NULL) {
             item = Py_NewRef(callback->callable);
         } else if (waiters && link_hook(link) == NULL &&
-                   GREEN_CONTAINER(link, green_waiter, link)->loop != NULL) {
-            GreenletObject *g = GREEN_CONTAINER(link, green_waiter, link)->greenlet;
-            item = PyObject_GetAttrString((PyObject *)g, "switch");
+                   !green_client_native(&((green_linked *)link)->ready)) {
+            PyObject *greenlet = (PyObject *)green_client_from(link)->waiter.greenlet;
+            item = PyObject_GetAttrString(greenlet, "switch");
             if (item == NULL) {
                 return -1;
             }
@@ -598,17 +523,15 @@ green_linkable_count(const green_linkable *linkable)
 void
 green_linkable_forked(green_linkable *linkable)
 {
-    LoopObject *here = loop_here();
     bool owned = linkable->phase != IDLE;
     green_ready_cancel(&linkable->notifier);
     linkable->phase = IDLE;
     linkable_unserve(linkable);
-    linkable->thread = NULL;
-    linkable->shared = false;
+    linkable->users = (green_users){NULL, false};
+    LoopObject *here = green_loop_here();
     for (green_link *link = linkable->links.next, *next; link != &linkable->links; link = next) {
         next = link->next;
-        if (link_hook(link) == NULL &&
-            (here == NULL || GREEN_CONTAINER(link, green_waiter, link)->loop != here)) {
+        if (link_hook(link) == NULL && !green_client_near(green_client_from(link), here)) {
             green_list_remove(link);
         }
     }

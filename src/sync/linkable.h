@@ -11,8 +11,7 @@
 
 #include <Python.h>
 #include <stdint.h>
-#include "hub/loop.h"
-#include "hub/wait.h"
+#include "sync/client.h"
 
 typedef struct green_linkable_kind {
     size_t offset; /* of the green_linkable in its object */
@@ -33,12 +32,11 @@ typedef struct green_linkable {
     green_link serving; /* those of the pass */
     green_ready notifier;
     const green_linkable_kind *kind;
-    const void *thread; /* identifies the first thread that used it; compared only */
+    green_users users;
     uint8_t phase;
-    bool shared; /* several threads used it */
 } green_linkable;
 
-/* How every member of the list begins: green_waiter does, and green_hook. */
+/* How every member of the list begins: green_client does, and green_hook. */
 typedef struct green_linked {
     green_link link;
     green_ready ready;
@@ -99,18 +97,6 @@ Py_ssize_t green_linkable_count(const green_linkable *linkable);
 
 /* What is linked, as a new list: callables, and for parked greenlets their switch method. */
 PyObject *green_linkable_list(green_linkable *linkable);
-
-/* Note that the running thread uses it: a wait for what several threads use does not end in
- * LoopExit. */
-static inline void
-green_linkable_touch(green_linkable *linkable)
-{
-    const void *self = &green_thread_self;
-    if (linkable->thread != self) {
-        linkable->shared |= linkable->thread != NULL;
-        linkable->thread = self;
-    }
-}
 
 /* In a forked child: forget the notifier and the greenlets of other threads. */
 void green_linkable_forked(green_linkable *linkable);

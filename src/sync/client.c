@@ -1,0 +1,112 @@
+#include "sync/client.h"
+
+static const green_ready_kind native_kind = {NULL, false, NULL}; /* a tag: never queued */
+
+bool
+green_client_native(const green_ready *ready)
+{
+    return ready->kind == &native_kind;
+}
+
+void
+green_client_serve(green_client *client)
+{
+    client->served = true;
+    if (client->waiter.loop != NULL) {
+        green_wake(&client->waiter);
+    } else {
+        green_list_remove(&client->waiter.link);
+        PyThread_release_lock(client->lock);
+    }
+}
+
+GreenletObject *
+green_client_turn(green_client *client)
+{
+    green_ready *ready = &client->waiter.ready;
+    client->served = true;
+    green_wake(&client->waiter);
+    green_ready_cancel(ready);
+    return ready->kind->turn(ready);
+}
+
+/* Sleep until the lock is released, a signal's handler raises (-1), or the deadline. */
+static int
+native_wait(green_client *client, green_link *list, double seconds)
+{
+    client->lock = PyThread_allocate_lock();
+    if (client->lock == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    client->waiter.loop = NULL;
+    green_list_init(&client->waiter.link);
+    green_ready_init(&client->waiter.ready, &native_kind);
+    PyThread_acquire_lock(client->lock, WAIT_LOCK);
+    green_list_append(list, &client->waiter.link);
+
+    uint64_t deadline = seconds < 0 ? UINT64_MAX : green_time_after(seconds);
+    int status = GREEN_PARKED;
+    while (status == GREEN_PARKED) {
+        PY_TIMEOUT_T microseconds = -1;
+        if (deadline != UINT64_MAX) {
+            uint64_t now = green_time_now();
+            uint64_t left = deadline > now ? (deadline - now) / 1000 + 1 : 0;
+            microseconds = left < (uint64_t)PY_TIMEOUT_MAX ? (PY_TIMEOUT_T)left : PY_TIMEOUT_MAX;
+        }
+        PyLockStatus locked;
+        Py_BEGIN_ALLOW_THREADS locked = PyThread_acquire_lock_timed(client->lock, microseconds, 1);
+        Py_END_ALLOW_THREADS if (client->served)
+        {
+            status = GREEN_WOKEN;
+        }
+        else if (locked == PY_LOCK_INTR && PyErr_CheckSignals() < 0)
+        {
+            status = -1;
+        }
+        else if (green_time_now() >= deadline)
+        {
+            status = GREEN_TIMED_OUT;
+        }
+    }
+    green_list_remove(&client->waiter.link);
+    PyThread_free_lock(client->lock);
+    return status;
+}
+
+int
+green_client_wait(green_client *client, green_link *list, green_users *users, double seconds,
+                  const char *verb, PyObject *object)
+{
+    client->served = false;
+    green_users_note(users);
+    if (users->shared && green_hub_peek() == NULL) {
+        return native_wait(client, list, seconds);
+    }
+    if (green_waiter_init(&client->waiter, verb, object) < 0) {
+        return -1;
+    }
+    green_list_append(list, &client->waiter.link);
+    LoopObject *loop = client->waiter.loop;
+    if (!users->shared && loop->is_default) {
+        return green_wait(&client->waiter, seconds);
+    }
+    Py_INCREF(loop);
+    green_loop_ref(loop);
+    int status = green_wait(&client->waiter, seconds);
+    green_loop_unref(loop);
+    Py_DECREF(loop);
+    return status;
+}
+
+void
+green_clients_forked(green_link *list)
+{
+    LoopObject *here = green_loop_here();
+    for (green_link *link = list->next, *next; link != list; link = next) {
+        next = link->next;
+        if (!green_client_near(green_client_from(link), here)) {
+            green_list_remove(link);
+        }
+    }
+}

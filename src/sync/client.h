@@ -1,0 +1,74 @@
+/* One who waits for an object of this layer: a parked greenlet, or a native thread without a hub,
+   which sleeps on a lock. It lives on its own stack, linked into the object's list, until it is
+   served: the one who serves it says with what. */
+#ifndef GREEN_SYNC_CLIENT_H
+#define GREEN_SYNC_CLIENT_H
+
+#include <Python.h>
+#include "hub/hub.h"
+#include "hub/loop.h"
+#include "hub/wait.h"
+
+typedef struct green_client {
+    green_waiter waiter;     /* its link is the client's; waiter.loop is NULL for a native thread */
+    PyThread_type_lock lock; /* the native thread's */
+    bool served;
+} green_client;
+
+/* Which threads use an object. */
+typedef struct green_users {
+    const void *thread; /* identifies the last one; compared only */
+    bool shared;        /* several did: a wait is no LoopExit, others may end it */
+} green_users;
+
+static inline void
+green_users_note(green_users *users)
+{
+    const void *self = &green_thread_self;
+    if (users->thread != self) {
+        users->shared |= users->thread != NULL;
+        users->thread = self;
+    }
+}
+
+/* The loop of the running thread's hub, borrowed; NULL without one. */
+static inline LoopObject *
+green_loop_here(void)
+{
+    HubObject *hub = green_hub_peek();
+    return hub == NULL ? NULL : hub->loop;
+}
+
+static inline green_client *
+green_client_from(green_link *link)
+{
+    return GREEN_CONTAINER(link, green_client, waiter.link);
+}
+
+/* Is it the ready node of a native thread's client? */
+bool green_client_native(const green_ready *ready);
+
+/* Join `list` and wait to be served, at most `seconds` (negative: for ever). Returns GREEN_WOKEN
+   when served and nothing was raised here; GREEN_TIMED_OUT; or -1 with an exception. With the last
+   two client->served tells whether it was served in vain, which must then be undone. `object` is
+   what is waited for, kept by the caller. */
+int green_client_wait(green_client *client, green_link *list, green_users *users, double seconds,
+                      const char *verb, PyObject *object);
+
+/* Serve it: unlinks it and lets it run, behind what is ready on its loop. Any thread. */
+void green_client_serve(green_client *client);
+
+/* Serve it in a turn of its own loop: what this returns is the turn's result. */
+GreenletObject *green_client_turn(green_client *client);
+
+/* May the running loop switch to it? */
+static inline bool
+green_client_near(const green_client *client, const LoopObject *here)
+{
+    return client->waiter.loop == here && here != NULL;
+}
+
+/* In a forked child: forget those of other threads. */
+void green_clients_forked(green_link *list);
+
+#endif
