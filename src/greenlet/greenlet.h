@@ -21,28 +21,28 @@ struct GreenletObject;
 typedef PyObject *(*green_body)(struct GreenletObject *self);
 
 typedef struct GreenletObject {
-    PyObject_HEAD
+    PyObject_HEAD PyObject *weakrefs; /* these two where greenlet's public header has them */
     PyObject *dict;
-    PyObject *weakrefs;
     struct GreenletObject *parent; /* owned; NULL for a main greenlet only */
     PyObject *run;                 /* owned; NULL once started */
     PyObject *args;                /* owned; for run; a tuple, or NULL for none */
     PyObject *kwargs;              /* owned; for run; a dict, or NULL for none */
     green_body body;
-    green_thread *thread; /* borrowed; NULL before the first start and after the thread's end */
+    green_thread *thread; /* where it was started, kept by a reference; NULL: unstarted */
     void *sp;             /* of a parked greenlet */
     green_stack *stack;   /* NULL: unstarted, dead, or a main greenlet (the thread's own stack) */
     uint32_t stack_kib;   /* wanted size, KiB; 0: by policy */
     uint8_t status;       /* green_status */
     uint8_t is_main;
-    green_ready ready;             /* its start, or the wake-up of sleep(0): never both */
-    struct green_waiter *waiting;  /* the wait it is parked in, borrowed from its stack; or NULL */
-    green_pystate state;           /* while it doesn't run */
+    uint8_t run_found;            /* unstarted: `run` is what the attribute of that name gave */
+    green_ready ready;            /* its start, or the wake-up of sleep(0): never both */
+    struct green_waiter *waiting; /* the wait it is parked in, borrowed from its stack; or NULL */
+    green_pystate state;          /* while it doesn't run */
 } GreenletObject;
 
-extern PyTypeObject *Greenlet_Type;          /* greenlet.greenlet; subclassed by Task and Hub */
-extern PyObject *green_exc_GreenletExit;     /* BaseException subclass */
-extern PyObject *green_exc_error;            /* greenlet.error */
+extern PyTypeObject *Greenlet_Type;      /* greenlet.greenlet; subclassed by Task and Hub */
+extern PyObject *green_exc_GreenletExit; /* BaseException subclass */
+extern PyObject *green_exc_error;        /* greenlet.error */
 
 #define Greenlet_Check(op) PyObject_TypeCheck((op), Greenlet_Type)
 
@@ -59,9 +59,12 @@ green_greenlet_current(void)
 GreenletObject *green_greenlet_new(PyTypeObject *type, PyObject *run, PyObject *args,
                                    PyObject *kwargs, GreenletObject *parent);
 
+/* The main greenlet of a thread that is being made. */
+GreenletObject *green_greenlet_new_main(green_thread *thread);
+
 /* What Python's switch() does: checks the thread, walks up from dead greenlets to a parent alive,
-   starts the unstarted. Steals value. Returns what the next switch back hands over (new reference), or
-   NULL with an exception. */
+   starts the unstarted (one without args is called with the value). Steals value. Returns what the
+   next switch back hands over (new reference), or NULL with an exception. */
 PyObject *green_greenlet_switch(GreenletObject *target, PyObject *value);
 
 /* The same, raising `exception` (stolen, an exception object) there. */
@@ -72,10 +75,40 @@ PyObject *green_greenlet_throw(GreenletObject *target, PyObject *exception);
    current returns at once. */
 PyObject *green_greenlet_transfer(green_thread *thread, GreenletObject *target);
 
+/* Throw GreenletExit into a parked greenlet that nobody refers to any more, from the greenlet that
+   dropped it; leaves no exception. False: it could not be done, and `g` stays as it is. */
+bool green_greenlet_kill(GreenletObject *g);
+
+/* The greenlet to run when `target` is switched to: itself, or the first parent that is not dead.
+   Borrowed; NULL with greenlet.error where it can't run in `thread`. */
+GreenletObject *green_greenlet_resolve(green_thread *thread, GreenletObject *target);
+
+/* The body of a raw greenlet. */
+PyObject *green_greenlet_body(GreenletObject *self);
+
+/* Whether it is known what a start would call. */
+static inline bool
+green_greenlet_prepared(const GreenletObject *g)
+{
+    return g->status != GREEN_UNSTARTED || g->body != green_greenlet_body || g->run_found ||
+           (g->run != NULL && Py_IS_TYPE((PyObject *)g, Greenlet_Type));
+}
+
+/* Make it known, from the attribute `run`. May run Python code, which may start or kill `g`:
+   resolve again. 0 or -1. */
+int green_greenlet_prepare(GreenletObject *g);
+
 static inline bool
 green_greenlet_alive(const GreenletObject *g)
 {
     return g->status == GREEN_ACTIVE;
+}
+
+/* Whether it was started in a thread that has exited: it can never run again. */
+static inline bool
+green_greenlet_stranded(const GreenletObject *g)
+{
+    return g->thread != NULL && g->thread->tstate == NULL;
 }
 
 int green_greenlet_exec(PyObject *module);

@@ -4,6 +4,7 @@
 #define GREEN_GREENLET_THREAD_H
 
 #include <Python.h>
+#include <stdbool.h>
 #include "switch/list.h"
 
 struct GreenletObject;
@@ -11,28 +12,31 @@ struct GreenletObject;
 typedef struct green_thread {
     struct GreenletObject *current; /* owned */
     struct GreenletObject *main;    /* owned */
-    PyThreadState *tstate;
+    PyThreadState *tstate;          /* NULL: the thread has exited */
 
     /* Handed over by a switch; the side that arrives takes it. Exactly one is set during a switch.
        `exception` is an exception object, to be raised on arrival. Both owned. */
     PyObject *value;
     PyObject *exception;
 
-    struct GreenletObject *origin;   /* who made the last switch; owned until arrival */
-    struct GreenletObject *finished; /* died in the last switch: its stack is given back on arrival */
+    struct GreenletObject *origin; /* who made the last switch; owned until arrival */
+    struct GreenletObject
+        *finished; /* died in the last switch: its stack is given back on arrival */
 
-    PyObject *tracer;      /* owned; what settrace set, or NULL */
-    unsigned no_switch;    /* > 0: switching away is refused (fork hooks) */
-    PyObject *hub;         /* owned; a HubObject or NULL. The hub layer's, kept here for speed */
+    PyObject *tracer;   /* owned; what settrace set, or NULL */
+    unsigned no_switch; /* > 0: switching away is refused (fork hooks) */
+    PyObject *hub;      /* owned; a HubObject or NULL. The hub layer's, kept here for speed */
 
     /* Set by the hub layer: the greenlet to run next when `current` has nothing more to do and its
        parent is the hub; value or exception is set for it. Borrowed. */
     struct GreenletObject *(*next)(struct green_thread *thread);
 
-    /* Greenlets of this thread whose last reference another thread dropped: killed at the next
-       chance by this thread. A Python list or NULL. */
+    /* Greenlets of this thread whose last reference was dropped where they could not be killed, by
+       another thread mostly: killed at the next chance by this thread. A Python list or NULL. */
     PyObject *orphans;
-    green_link link; /* all threads, for fork and exit */
+    uint64_t tstate_id; /* of tstate: unlike its address never used again */
+    Py_ssize_t refs;    /* its own life, and one for each greenlet that was started in it */
+    green_link link;    /* all threads alive */
 } green_thread;
 
 #if defined(__GLIBC__)
@@ -51,6 +55,20 @@ green_thread_get(void)
     green_thread *thread = green_thread_self;
     return __builtin_expect(thread != NULL, 1) ? thread : green_thread_make();
 }
+
+static inline void
+green_thread_incref(green_thread *thread)
+{
+    thread->refs++;
+}
+
+void green_thread_decref(green_thread *thread);
+
+/* Kill this thread's orphans. May run Python code, and switch. Leaves no exception. */
+void green_thread_kill_orphans(green_thread *thread);
+
+/* How many greenlets and threads wait for their end, in all threads. */
+Py_ssize_t green_thread_pending_count(void);
 
 int green_thread_exec(PyObject *module);
 

@@ -1,0 +1,489 @@
+/* The greenlet as an object: made, collected, killed when nobody refers to it any more. */
+#include "greenlet/greenlet.h"
+#include "greenlet/attributes.h"
+#include "greenlet/error.h"
+#include <structmember.h>
+
+PyTypeObject *Greenlet_Type;
+PyObject *green_exc_GreenletExit;
+PyObject *green_exc_error;
+
+static Py_ssize_t mains; /* main greenlets that exist */
+
+/* Dead objects of exactly Greenlet_Type, linked through `parent`. */
+#define SPARE_MAX 256
+static GreenletObject *spare;
+static int spares;
+
+static GreenletObject *
+greenlet_alloc(PyTypeObject *type)
+{
+    if (type != Greenlet_Type) {
+        return (GreenletObject *)type->tp_alloc(type, 0);
+    }
+    GreenletObject *self = spare;
+    if (self != NULL) {
+        spare = self->parent;
+        spares--;
+        PyObject_Init((PyObject *)self, type);
+    } else {
+        self = PyObject_GC_New(GreenletObject, type);
+        if (self == NULL) {
+            return NULL;
+        }
+    }
+    self->weakrefs = NULL;
+    self->dict = NULL;
+    self->sp = NULL;
+    self->stack = NULL;
+    self->stack_kib = 0;
+    self->is_main = 0;
+    self->run_found = 0;
+    self->waiting = NULL;
+    self->thread = NULL;
+    return self;
+}
+
+GreenletObject *
+green_greenlet_new(PyTypeObject *type, PyObject *run, PyObject *args, PyObject *kwargs,
+                   GreenletObject *parent)
+{
+    GreenletObject *self = greenlet_alloc(type);
+    if (self == NULL) {
+        return NULL;
+    }
+    self->parent = (GreenletObject *)Py_NewRef(parent);
+    self->run = Py_XNewRef(run);
+    self->args = Py_XNewRef(args);
+    self->kwargs = Py_XNewRef(kwargs);
+    self->body = green_greenlet_body;
+    self->status = GREEN_UNSTARTED;
+    self->state.context = NULL;
+    green_ready_init(&self->ready, NULL);
+    if (type == Greenlet_Type) {
+        PyObject_GC_Track(self);
+    }
+    return self;
+}
+
+GreenletObject *
+green_greenlet_new_main(green_thread *thread)
+{
+    GreenletObject *self = greenlet_alloc(Greenlet_Type);
+    if (self == NULL) {
+        return NULL;
+    }
+    self->parent = NULL;
+    self->run = NULL;
+    self->args = NULL;
+    self->kwargs = NULL;
+    self->body = NULL;
+    self->thread = thread;
+    green_thread_incref(thread);
+    self->status = GREEN_ACTIVE;
+    self->is_main = 1;
+    green_ready_init(&self->ready, NULL);
+    PyObject_GC_Track(self);
+    mains++;
+    return self;
+}
+
+PyObject *
+green_greenlet_body(GreenletObject *self)
+{
+    PyObject *run = self->run;
+    PyObject *args = self->args;
+    PyObject *kwargs = self->kwargs;
+    self->run = NULL;
+    self->args = NULL;
+    self->kwargs = NULL;
+    PyObject *result;
+    if (run == NULL) {
+        PyErr_SetString(PyExc_AttributeError, "run");
+        result = NULL;
+    } else if (kwargs != NULL) {
+        PyObject *none = args == NULL ? PyTuple_New(0) : NULL;
+        result = args == NULL && none == NULL
+                     ? NULL
+                     : PyObject_Call(run, args == NULL ? none : args, kwargs);
+        Py_XDECREF(none);
+        Py_DECREF(kwargs);
+    } else if (args != NULL) {
+        result = PyObject_Call(run, args, NULL);
+    } else {
+        result = PyObject_CallNoArgs(run);
+    }
+    Py_XDECREF(args);
+    Py_XDECREF(run);
+    return result;
+}
+
+static PyObject *
+greenlet_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwargs))
+{
+    GreenletObject *current = green_greenlet_current();
+    return current == NULL ? NULL : (PyObject *)green_greenlet_new(type, NULL, NULL, NULL, current);
+}
+
+static int
+greenlet_init_with(GreenletObject *self, PyObject *run, PyObject *parent)
+{
+    if (run != NULL && green_attributes_set_run(self, run) < 0) {
+        return -1;
+    }
+    if (parent != NULL && parent != Py_None) {
+        return green_attributes_set_parent(self, parent);
+    }
+    return 0;
+}
+
+static int
+greenlet_init(PyObject *op, PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {"run", "parent", NULL};
+    PyObject *run = NULL, *parent = NULL;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|OO:greenlet", names, &run, &parent)) {
+        return -1;
+    }
+    return greenlet_init_with((GreenletObject *)op, run, parent);
+}
+
+/* greenlet(...) without a tuple of the arguments. */
+static PyObject *
+greenlet_vectorcall(PyObject *op, PyObject *const *args, size_t nargsf, PyObject *kwnames)
+{
+    PyTypeObject *type = (PyTypeObject *)op;
+    Py_ssize_t nargs = PyVectorcall_NARGS(nargsf);
+    if (kwnames == NULL && nargs <= 2 && type->tp_new == greenlet_new &&
+        type->tp_init == greenlet_init) {
+        PyObject *self = greenlet_new(type, NULL, NULL);
+        if (self != NULL && greenlet_init_with((GreenletObject *)self, nargs > 0 ? args[0] : NULL,
+                                               nargs > 1 ? args[1] : NULL) < 0) {
+            Py_CLEAR(self);
+        }
+        return self;
+    }
+    PyObject *tuple = PyTuple_New(nargs);
+    PyObject *dict = kwnames != NULL ? PyDict_New() : NULL;
+    PyObject *self = NULL;
+    if (tuple == NULL || (kwnames != NULL && dict == NULL)) {
+        goto done;
+    }
+    for (Py_ssize_t i = 0; i < nargs; i++) {
+        PyTuple_SET_ITEM(tuple, i, Py_NewRef(args[i]));
+    }
+    for (Py_ssize_t i = 0; dict != NULL && i < PyTuple_GET_SIZE(kwnames); i++) {
+        if (PyDict_SetItem(dict, PyTuple_GET_ITEM(kwnames, i), args[nargs + i]) < 0) {
+            goto done;
+        }
+    }
+    self = type->tp_new(type, tuple, dict);
+    if (self != NULL && PyObject_TypeCheck(self, type) &&
+        Py_TYPE(self)->tp_init(self, tuple, dict) < 0) {
+        Py_CLEAR(self);
+    }
+done:
+    Py_XDECREF(tuple);
+    Py_XDECREF(dict);
+    return self;
+}
+
+/* Whether it waits on its stack for a switch that could still come. */
+static bool
+greenlet_parked(const GreenletObject *self)
+{
+    return self->status == GREEN_ACTIVE && !self->is_main;
+}
+
+/* A parked greenlet's frames and C frames own what cannot be seen from here, so all of that counts
+   as referred to from outside; what is reachable from it is never taken for garbage. */
+static int
+greenlet_traverse(PyObject *op, visitproc visit, void *arg)
+{
+    GreenletObject *self = (GreenletObject *)op;
+    Py_VISIT(Py_TYPE(op));
+    Py_VISIT(self->dict);
+    Py_VISIT((PyObject *)self->parent);
+    Py_VISIT(self->run);
+    Py_VISIT(self->args);
+    Py_VISIT(self->kwargs);
+    if (self->status == GREEN_UNSTARTED) {
+        Py_VISIT(self->state.context);
+        return 0;
+    }
+    if (self->thread->current == self) {
+        return 0; /* the state is the thread's now */
+    }
+    return green_pystate_traverse(&self->state, visit, arg);
+}
+
+static int
+greenlet_clear(PyObject *op)
+{
+    GreenletObject *self = (GreenletObject *)op;
+    if (greenlet_parked(self)) {
+        return 0; /* finalize has killed it, unless it refused to die */
+    }
+    Py_CLEAR(self->dict);
+    Py_CLEAR(self->parent);
+    Py_CLEAR(self->run);
+    Py_CLEAR(self->args);
+    Py_CLEAR(self->kwargs);
+    if (self->status == GREEN_UNSTARTED) {
+        Py_CLEAR(self->state.context);
+    } else if (self->thread->current != self) {
+        green_pystate_clear(&self->state);
+    }
+    return 0;
+}
+
+/* The collector found it unreachable: it may still look around while it dies. */
+static void
+greenlet_finalize(PyObject *op)
+{
+    GreenletObject *self = (GreenletObject *)op;
+    if (greenlet_parked(self) && !green_greenlet_stranded(self)) {
+        PyObject *error = green_error_take();
+        green_greenlet_kill(self);
+        green_error_raise(error);
+    }
+}
+
+/* Leave the killing to its thread. 0, or -1 where even that is impossible. */
+static int
+greenlet_orphan(GreenletObject *self)
+{
+    green_thread *thread = self->thread;
+    if (thread->orphans == NULL) {
+        thread->orphans = PyList_New(0);
+    }
+    if (thread->orphans == NULL || PyList_Append(thread->orphans, (PyObject *)self) < 0) {
+        PyErr_Clear();
+        return -1;
+    }
+    return 0;
+}
+
+static void
+greenlet_complain(GreenletObject *self)
+{
+    PyObject *file = PySys_GetObject("stderr"); /* borrowed */
+    if (file == NULL || file == Py_None) {
+        return;
+    }
+    Py_INCREF(file);
+    if (PyFile_WriteString("GreenletExit did not kill ", file) < 0 ||
+        PyFile_WriteObject((PyObject *)self, file, 0) < 0 || PyFile_WriteString("\n", file) < 0) {
+        PyErr_Clear();
+    }
+    Py_DECREF(file);
+}
+
+/* The last reference to a parked greenlet is gone: throw GreenletExit into it. Returns whether it
+   lives on, because somebody refers to it again or because it can't be killed here. */
+static bool
+greenlet_outlives(GreenletObject *self)
+{
+    PyObject *op = (PyObject *)self;
+    Py_SET_REFCNT(op, 1);
+    PyObject *error = green_error_take();
+    if (!green_greenlet_kill(self)) {
+        if (greenlet_orphan(self) < 0) {
+            Py_INCREF(op);
+        }
+    } else if (greenlet_parked(self) && Py_REFCNT(op) == 1) {
+        greenlet_complain(self);
+        Py_INCREF(op); /* its stack is in use: it can't be freed */
+    }
+    green_error_raise(error);
+    Py_ssize_t refs = Py_REFCNT(op) - 1;
+    Py_SET_REFCNT(op, refs);
+    if (refs == 0) {
+        return false;
+    }
+    _Py_NewReference(op);
+    Py_SET_REFCNT(op, refs);
+#if defined(Py_REF_DEBUG) && PY_VERSION_HEX < 0x030C0000
+    _Py_RefTotal--;
+#endif
+    PyObject_GC_Track(op);
+    return true;
+}
+
+static void
+greenlet_dealloc(PyObject *op)
+{
+    GreenletObject *self = (GreenletObject *)op;
+    PyTypeObject *type = Py_TYPE(op);
+    PyObject_GC_UnTrack(op);
+    if (self->status == GREEN_ACTIVE && !self->is_main && !green_greenlet_stranded(self) &&
+        greenlet_outlives(self)) {
+        return;
+    }
+    if (self->weakrefs != NULL) {
+        PyObject_ClearWeakRefs(op);
+    }
+    bool stranded = greenlet_parked(self);
+    if (self->status == GREEN_UNSTARTED) {
+        Py_CLEAR(self->state.context);
+    } else if (!stranded) {
+        green_pystate_clear(&self->state);
+    }
+    /* The frames on the stack of a stranded greenlet may be referred to from elsewhere, and nobody
+       can unwind them: their memory is given up. */
+    Py_XDECREF(self->dict);
+    Py_XDECREF(self->run);
+    Py_XDECREF(self->args);
+    Py_XDECREF(self->kwargs);
+    GreenletObject *parent = self->parent;
+    if (self->thread != NULL) {
+        green_thread_decref(self->thread);
+    }
+    mains -= self->is_main;
+    if (type == Greenlet_Type && spares < SPARE_MAX && !PyObject_GC_IsFinalized(op) && !stranded) {
+        self->parent = spare;
+        spare = self;
+        spares++;
+    } else {
+        type->tp_free(op);
+    }
+    Py_XDECREF(parent);
+    Py_DECREF(type);
+}
+
+PyDoc_STRVAR(
+    greenlet_doc,
+    "greenlet(run=None, parent=None)\n--\n\n"
+    "A call with a stack of its own, which runs when it is switched to.\n\n"
+    "run: what to call, with the arguments of the first switch().\n"
+    "parent: the greenlet that gets the result or the exception at its end; by default the\n"
+    "one that runs now.");
+
+static PyMemberDef greenlet_members[] = {
+    {"__weaklistoffset__", T_PYSSIZET, offsetof(GreenletObject, weakrefs), READONLY, NULL},
+    {"__dictoffset__", T_PYSSIZET, offsetof(GreenletObject, dict), READONLY, NULL},
+    {NULL},
+};
+
+static PyType_Slot greenlet_slots[] = {
+    {Py_tp_doc, (void *)greenlet_doc},
+    {Py_tp_new, greenlet_new},
+    {Py_tp_init, greenlet_init},
+    {Py_tp_dealloc, greenlet_dealloc},
+    {Py_tp_traverse, greenlet_traverse},
+    {Py_tp_clear, greenlet_clear},
+    {Py_tp_finalize, greenlet_finalize},
+    {Py_tp_repr, green_attributes_repr},
+    {Py_nb_bool, green_attributes_bool},
+    {Py_tp_methods, green_attributes_methods},
+    {Py_tp_getset, green_attributes_getset},
+    {Py_tp_members, greenlet_members},
+    {0, NULL},
+};
+
+static PyType_Spec greenlet_spec = {
+    .name = "greenlet.greenlet",
+    .basicsize = sizeof(GreenletObject),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+    .slots = greenlet_slots,
+};
+
+PyDoc_STRVAR(getcurrent_doc, "getcurrent()\n--\n\nReturn the greenlet that runs this call.");
+
+static PyObject *
+greenlet_getcurrent(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(none))
+{
+    green_thread *thread = green_thread_get();
+    if (thread == NULL) {
+        return NULL;
+    }
+    if (thread->orphans != NULL) {
+        green_thread_kill_orphans(thread);
+    }
+    return Py_NewRef(thread->current);
+}
+
+PyDoc_STRVAR(mains_doc,
+             "get_total_main_greenlets()\n--\n\n"
+             "Return how many main greenlets exist: one for each thread that used greenlets.");
+
+static PyObject *
+greenlet_count_mains(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(none))
+{
+    return PyLong_FromSsize_t(mains);
+}
+
+PyDoc_STRVAR(pending_doc, "get_pending_cleanup_count()\n--\n\n"
+                          "Return how many greenlets and ended threads wait to be cleaned up.");
+
+static PyObject *
+greenlet_count_pending(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(none))
+{
+    return PyLong_FromSsize_t(green_thread_pending_count());
+}
+
+PyDoc_STRVAR(
+    trash_doc,
+    "get_tstate_trash_delete_nesting()\n--\n\n"
+    "Return how deep this thread is in nested deallocations; 0 from Python 3.13 on, which\n"
+    "keeps no such count.");
+
+static PyObject *
+greenlet_trash_nesting(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(none))
+{
+#if PY_VERSION_HEX < 0x030C0000
+    return PyLong_FromLong(PyThreadState_Get()->trash_delete_nesting);
+#elif PY_VERSION_HEX < 0x030D0000
+    return PyLong_FromLong(PyThreadState_Get()->trash.delete_nesting);
+#else
+    return PyLong_FromLong(0);
+#endif
+}
+
+static PyMethodDef greenlet_functions[] = {
+    {"get_tstate_trash_delete_nesting", greenlet_trash_nesting, METH_NOARGS, trash_doc},
+    {"getcurrent", greenlet_getcurrent, METH_NOARGS, getcurrent_doc},
+    {"get_total_main_greenlets", greenlet_count_mains, METH_NOARGS, mains_doc},
+    {"get_pending_cleanup_count", greenlet_count_pending, METH_NOARGS, pending_doc},
+    {NULL},
+};
+
+PyDoc_STRVAR(
+    exit_doc,
+    "Ends the greenlet that it is thrown into, and only that: its parent gets it as a value.");
+PyDoc_STRVAR(error_doc, "A switch that is not possible.");
+
+/* Names that greenlet also has as attributes of its type. */
+static const char *const greenlet_names[] = {"getcurrent", "error", "GreenletExit", "settrace",
+                                             "gettrace"};
+
+int
+green_greenlet_exec(PyObject *module)
+{
+    green_stack_set_policy(&green_pystate_stack_policy);
+    green_exc_error = PyErr_NewExceptionWithDoc("greenlet.error", error_doc, NULL, NULL);
+    green_exc_GreenletExit =
+        PyErr_NewExceptionWithDoc("greenlet.GreenletExit", exit_doc, PyExc_BaseException, NULL);
+    Greenlet_Type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &greenlet_spec, NULL);
+    if (green_exc_error == NULL || green_exc_GreenletExit == NULL || Greenlet_Type == NULL) {
+        return -1;
+    }
+    Greenlet_Type->tp_vectorcall = greenlet_vectorcall;
+    if (PyModule_AddObjectRef(module, "error", green_exc_error) < 0 ||
+        PyModule_AddObjectRef(module, "GreenletExit", green_exc_GreenletExit) < 0 ||
+        PyModule_AddObjectRef(module, "greenlet", (PyObject *)Greenlet_Type) < 0 ||
+        PyModule_AddFunctions(module, greenlet_functions) < 0) {
+        return -1;
+    }
+    for (size_t i = 0; i < Py_ARRAY_LENGTH(greenlet_names); i++) {
+        PyObject *value = PyObject_GetAttrString(module, greenlet_names[i]);
+        int status = value == NULL ? -1
+                                   : PyObject_SetAttrString((PyObject *)Greenlet_Type,
+                                                            greenlet_names[i], value);
+        Py_XDECREF(value);
+        if (status < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}

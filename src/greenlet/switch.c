@@ -1,0 +1,353 @@
+/* Switching: how a greenlet starts, leaves, arrives and dies. */
+#include "greenlet/greenlet.h"
+#include "greenlet/error.h"
+#include "greenlet/trace.h"
+#include "switch/swap.h"
+
+#define UNLIKELY(x) __builtin_expect(!!(x), 0)
+
+/* Drop what a switch that did not come about would have handed over. */
+static void
+switch_abandon(green_thread *thread)
+{
+    PyObject *value = thread->value;
+    PyObject *exception = thread->exception;
+    thread->value = NULL;
+    thread->exception = NULL;
+    PyObject *error = green_error_take();
+    Py_XDECREF(value);
+    Py_XDECREF(exception);
+    green_error_raise(error);
+}
+
+/* What a greenlet does first when it gains control. Returns the value handed over (new reference),
+   or NULL with the exception set. */
+static PyObject *
+switch_arrive(green_thread *thread)
+{
+    PyObject *value = thread->value;
+    PyObject *exception = thread->exception;
+    GreenletObject *origin = thread->origin;
+    thread->value = NULL;
+    thread->exception = NULL;
+    thread->origin = NULL;
+    if (thread->finished != NULL) {
+        green_stack_release(thread->finished->stack);
+        thread->finished->stack = NULL;
+        thread->finished = NULL;
+    }
+    /* From here on Python code may run, and switch: all that matters is in local variables. */
+    if (UNLIKELY(thread->tracer != NULL) &&
+        green_trace_call(thread, exception != NULL, origin) < 0) {
+        Py_XDECREF(value);
+        Py_XDECREF(exception);
+        value = NULL;
+        exception = green_error_take();
+    }
+    Py_DECREF(origin);
+    if (UNLIKELY(thread->orphans != NULL)) {
+        green_thread_kill_orphans(thread);
+    }
+    if (UNLIKELY(exception != NULL)) {
+        green_error_raise(exception);
+    }
+    return value;
+}
+
+static _Noreturn void switch_die(green_thread *thread, GreenletObject *self, PyObject *result);
+
+/* The first function on a greenlet's stack. */
+static void
+switch_enter(void *arg)
+{
+    green_thread *thread = arg;
+    GreenletObject *self = thread->current;
+    green_stack_switch_end(NULL);
+    PyObject *result = switch_arrive(thread);
+    if (result != NULL) {
+        Py_DECREF(result);
+        result = self->body(self);
+    }
+    switch_die(thread, self, result);
+}
+
+/* Give an unstarted greenlet its stack. */
+static int
+switch_start(green_thread *thread, GreenletObject *target)
+{
+    green_stack *stack = green_stack_acquire((size_t)target->stack_kib << 10);
+    if (UNLIKELY(stack == NULL)) {
+        PyErr_SetString(PyExc_MemoryError, "no memory for the stack of a greenlet");
+        return -1;
+    }
+    target->stack = stack;
+    target->sp = green_swap_prepare(stack->base, switch_enter);
+    PyObject *context = target->state.context; /* set through gr_context, or NULL */
+    green_pystate_init(&target->state, stack, thread->tstate);
+    target->state.context = context;
+    target->thread = thread;
+    green_thread_incref(thread);
+    target->status = GREEN_ACTIVE;
+    return 0;
+}
+
+/* Make `target` (stolen), alive or just started, the current greenlet of the thread. */
+static inline void
+switch_swap(green_thread *thread, GreenletObject *self, GreenletObject *target, void **fake_stack)
+{
+    assert(target->status == GREEN_ACTIVE && target->thread == thread);
+    assert((thread->value == NULL) != (thread->exception == NULL));
+    assert(thread->origin == NULL && thread->tstate == PyThreadState_Get());
+    thread->origin = self;
+    thread->current = target;
+    green_pystate_save(&self->state, thread->tstate);
+    green_pystate_load(&target->state, thread->tstate);
+    green_stack_switch_begin(fake_stack, target->stack);
+    green_swap(&self->sp, target->sp, thread);
+}
+
+PyObject *
+green_greenlet_transfer(green_thread *thread, GreenletObject *target)
+{
+    GreenletObject *self = thread->current;
+    if (UNLIKELY(target == self)) {
+        thread->origin = (GreenletObject *)Py_NewRef(self);
+        return switch_arrive(thread);
+    }
+    if (UNLIKELY(thread->no_switch > 0)) {
+        PyErr_SetString(green_exc_error, "cannot switch greenlets here");
+        switch_abandon(thread);
+        return NULL;
+    }
+    if (target->status == GREEN_UNSTARTED && UNLIKELY(switch_start(thread, target) < 0)) {
+        switch_abandon(thread);
+        return NULL;
+    }
+    void *fake_stack;
+    switch_swap(thread, self, (GreenletObject *)Py_NewRef(target), &fake_stack);
+    green_stack_switch_end(fake_stack);
+    return switch_arrive(thread);
+}
+
+GreenletObject *
+green_greenlet_resolve(green_thread *thread, GreenletObject *target)
+{
+    GreenletObject *real = NULL;
+    GreenletObject *last = target;
+    for (GreenletObject *g = target; g != NULL; g = g->parent) {
+        if (real == NULL && g->status != GREEN_DEAD) {
+            real = g;
+        }
+        last = g;
+        /* The first that was ever started tells the thread of all. */
+        if (g->thread != NULL && (real != NULL || g->thread != thread)) {
+            break;
+        }
+    }
+    if (last->thread == NULL) {
+        PyErr_SetString(green_exc_error, "cannot switch to a garbage collected greenlet");
+        return NULL;
+    }
+    if (last->thread->tstate == NULL) {
+        PyErr_SetString(green_exc_error,
+                        "cannot switch to a different thread (which happens to have exited)");
+        return NULL;
+    }
+    if (last->thread != thread) {
+        PyErr_Format(green_exc_error,
+                     "Cannot switch to a different thread\n\tCurrent:  %R\n\tExpected: %R",
+                     thread->main, last->thread->main);
+        return NULL;
+    }
+    return real;
+}
+
+int
+green_greenlet_prepare(GreenletObject *g)
+{
+    PyObject *run = PyObject_GetAttrString((PyObject *)g, "run");
+    if (run == NULL) {
+        return -1;
+    }
+    if (g->status != GREEN_UNSTARTED) {
+        Py_DECREF(run);
+        return 0;
+    }
+    g->run_found = 1;
+    Py_XSETREF(g->run, run);
+    return 0;
+}
+
+/* Resolve, and prepare where needed. New reference, or NULL with an exception. */
+static GreenletObject *
+switch_target(green_thread *thread, GreenletObject *target)
+{
+    for (;;) {
+        GreenletObject *real = green_greenlet_resolve(thread, target);
+        if (real == NULL) {
+            return NULL;
+        }
+        Py_INCREF(real);
+        if (green_greenlet_prepared(real)) {
+            return real;
+        }
+        if (green_greenlet_prepare(real) < 0) {
+            Py_DECREF(real);
+            return NULL;
+        }
+        Py_DECREF(real);
+    }
+}
+
+/* Put the value (stolen) where `target` will take it from. */
+static int
+switch_hand_over(green_thread *thread, GreenletObject *target, PyObject *value)
+{
+    if (target->status == GREEN_UNSTARTED && target->args == NULL && target->kwargs == NULL) {
+        target->args = PyTuple_Pack(1, value);
+        Py_DECREF(value);
+        if (target->args == NULL) {
+            return -1;
+        }
+        value = Py_NewRef(Py_None);
+    }
+    thread->value = value;
+    return 0;
+}
+
+PyObject *
+green_greenlet_switch(GreenletObject *target, PyObject *value)
+{
+    green_thread *thread = green_thread_get();
+    GreenletObject *real = thread == NULL ? NULL : switch_target(thread, target);
+    if (real == NULL) {
+        Py_DECREF(value);
+        return NULL;
+    }
+    PyObject *result = NULL;
+    if (switch_hand_over(thread, real, value) == 0) {
+        result = green_greenlet_transfer(thread, real);
+    }
+    Py_DECREF(real);
+    return result;
+}
+
+PyObject *
+green_greenlet_throw(GreenletObject *target, PyObject *exception)
+{
+    if (target->status == GREEN_DEAD &&
+        PyErr_GivenExceptionMatches(exception, green_exc_GreenletExit)) {
+        /* A greenlet ended by GreenletExit returns it. */
+        return green_greenlet_switch(target, exception);
+    }
+    green_thread *thread = green_thread_get();
+    GreenletObject *real = thread == NULL ? NULL : switch_target(thread, target);
+    if (real == NULL) {
+        Py_DECREF(exception);
+        return NULL;
+    }
+    thread->exception = exception;
+    PyObject *result = green_greenlet_transfer(thread, real);
+    Py_DECREF(real);
+    return result;
+}
+
+bool
+green_greenlet_kill(GreenletObject *g)
+{
+    green_thread *thread = green_thread_get();
+    if (thread == NULL) {
+        PyErr_Clear();
+        return false;
+    }
+    if (g->thread != thread || thread->no_switch > 0) {
+        return false;
+    }
+    PyObject *exception = PyObject_CallNoArgs(green_exc_GreenletExit);
+    if (exception == NULL) {
+        PyErr_WriteUnraisable((PyObject *)g);
+        return false;
+    }
+    /* It ends where its last reference went. Its parent may hold that reference's owner up. */
+    GreenletObject *parent = g->parent;
+    g->parent = (GreenletObject *)Py_NewRef(thread->current);
+    PyObject *result = green_greenlet_throw(g, exception);
+    if (result == NULL) {
+        PyErr_WriteUnraisable((PyObject *)g);
+    }
+    Py_XDECREF(result);
+    Py_SETREF(g->parent, parent);
+    return true;
+}
+
+/* Choose who runs when `self` is over, and hand its result or exception over (both stolen, one
+   NULL). New reference: alive, of this thread. */
+static GreenletObject *
+switch_heir(green_thread *thread, GreenletObject *self, PyObject *result, PyObject *exception)
+{
+    for (GreenletObject *parent = self->parent; parent != NULL; parent = parent->parent) {
+        GreenletObject *heir = switch_target(thread, parent);
+        if (heir != NULL) {
+            int handed = 0;
+            if (exception != NULL) {
+                thread->exception = exception;
+            } else {
+                handed = switch_hand_over(thread, heir, result);
+            }
+            if (handed == 0 && (heir->status == GREEN_ACTIVE || switch_start(thread, heir) == 0)) {
+                return heir;
+            }
+            result = thread->value;
+            exception = thread->exception;
+            thread->value = NULL;
+            thread->exception = NULL;
+        }
+        /* What failed is raised in the next parent instead. */
+        PyObject *error = green_error_take();
+        Py_XDECREF(result);
+        Py_XDECREF(exception);
+        Py_XDECREF(heir);
+        result = NULL;
+        exception = error;
+    }
+    Py_FatalError("greencore: a greenlet died and none of its parents can run");
+}
+
+static _Noreturn void
+switch_die(green_thread *thread, GreenletObject *self, PyObject *result)
+{
+    PyObject *exception = NULL;
+    if (UNLIKELY(result == NULL)) {
+        exception = green_error_take();
+        if (PyErr_GivenExceptionMatches(exception, green_exc_GreenletExit)) {
+            result = exception;
+            exception = NULL;
+        }
+    }
+    if (UNLIKELY(self->run != NULL || self->args != NULL || self->kwargs != NULL)) {
+        Py_CLEAR(self->run);
+        Py_CLEAR(self->args);
+        Py_CLEAR(self->kwargs);
+    }
+    GreenletObject *heir = NULL;
+    if (exception == NULL && thread->next != NULL && (PyObject *)self->parent == thread->hub) {
+        /* The hub takes no interest in results: go straight where it would send us. */
+        Py_DECREF(result);
+        green_pystate_finish(thread->tstate);
+        heir = (GreenletObject *)Py_NewRef(thread->next(thread));
+        if (heir->status == GREEN_UNSTARTED && UNLIKELY(switch_start(thread, heir) < 0)) {
+            exception = green_error_take();
+            Py_CLEAR(thread->value);
+            Py_CLEAR(thread->exception);
+            Py_DECREF(heir);
+            heir = switch_heir(thread, self, NULL, exception);
+        }
+    } else {
+        green_pystate_finish(thread->tstate);
+        heir = switch_heir(thread, self, result, exception);
+    }
+    self->status = GREEN_DEAD;
+    thread->finished = self;
+    switch_swap(thread, self, heir, NULL);
+    __builtin_unreachable();
+}

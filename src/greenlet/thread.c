@@ -1,0 +1,205 @@
+#include "greenlet/thread.h"
+#include "greenlet/error.h"
+#include "greenlet/greenlet.h"
+
+GREEN_TLS green_thread *green_thread_self;
+
+/* Python code may still ask for its greenlet while the interpreter clears a thread's state, after
+   the thread's record has ended. It gets a second one, which nothing tells of the thread's real
+   end: it is looked up anew each time, and freed by any thread once the state is gone. */
+static _Thread_local uint64_t thread_ended_id;
+static _Thread_local green_thread *thread_late;
+static _Thread_local uint64_t thread_late_id; /* thread_late dangles once it was freed by another */
+
+static green_link threads = {&threads, &threads};
+static green_link threads_late = {&threads_late, &threads_late};
+
+static PyObject *end_key;
+static PyTypeObject *End_Type;
+
+/* Lies in the thread's state dictionary. Its deallocation is the thread's end. */
+typedef struct {
+    PyObject_HEAD green_thread *thread; /* owned */
+} EndObject;
+
+void
+green_thread_decref(green_thread *thread)
+{
+    if (--thread->refs == 0) {
+        PyMem_Free(thread);
+    }
+}
+
+void
+green_thread_kill_orphans(green_thread *thread)
+{
+    if (thread->no_switch > 0) {
+        return;
+    }
+    PyObject *error = green_error_take();
+    /* Each is deallocated with the last reference, the list's, and killed by that. */
+    Py_CLEAR(thread->orphans);
+    green_error_raise(error);
+}
+
+/* The thread runs no more greenlets. Its own are still alive, but stranded. */
+static void
+thread_end(green_thread *thread)
+{
+    if (thread == green_thread_self || thread == thread_late) {
+        Py_CLEAR(thread->tracer);
+        while (thread->orphans != NULL && thread->no_switch == 0) {
+            green_thread_kill_orphans(thread);
+        }
+        Py_CLEAR(thread->hub);
+        thread_ended_id = thread->tstate_id;
+        green_thread_self = NULL;
+        thread_late = NULL;
+    }
+    PyThreadState *ts = thread->tstate;
+    GreenletObject *main = thread->main;
+    GreenletObject *current = thread->current;
+    thread->tstate = NULL;
+    if (current != main && ts != NULL) {
+        /* It stopped in the middle of a greenlet, at a fork or at the interpreter's end. What the
+           interpreter frees with the thread's state must not be the greenlet's stack. */
+        green_pystate_save(&current->state, ts);
+        green_pystate_load(&main->state, ts);
+    }
+    main->status = GREEN_DEAD;
+    green_list_remove(&thread->link);
+    thread->current = NULL;
+    thread->main = NULL;
+    Py_CLEAR(thread->tracer);
+    Py_CLEAR(thread->orphans);
+    Py_CLEAR(thread->hub);
+    Py_DECREF(current);
+    Py_DECREF(main);
+    green_thread_decref(thread);
+}
+
+static void
+end_dealloc(PyObject *op)
+{
+    PyTypeObject *type = Py_TYPE(op);
+    PyObject *error = green_error_take();
+    thread_end(((EndObject *)op)->thread);
+    green_error_raise(error);
+    type->tp_free(op);
+    Py_DECREF(type);
+}
+
+static int
+thread_watch_end(green_thread *thread)
+{
+    PyObject *dict = PyThreadState_GetDict(); /* borrowed */
+    EndObject *end = dict == NULL ? NULL : PyObject_New(EndObject, End_Type);
+    if (end == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    end->thread = thread;
+    int status = PyDict_SetItem(dict, end_key, (PyObject *)end);
+    Py_DECREF(end); /* on failure this was the thread's end */
+    return status;
+}
+
+static bool
+thread_tstate_exists(uint64_t id)
+{
+    PyThreadState *ts = PyInterpreterState_ThreadHead(PyInterpreterState_Get());
+    while (ts != NULL && PyThreadState_GetID(ts) != id) {
+        ts = PyThreadState_Next(ts);
+    }
+    return ts != NULL;
+}
+
+static void
+thread_reap_late(void)
+{
+    for (green_link *link = threads_late.next; link != &threads_late;) {
+        green_thread *thread = GREEN_CONTAINER(link, green_thread, link);
+        link = link->next;
+        if (!thread_tstate_exists(thread->tstate_id)) {
+            thread->tstate = NULL;
+            thread_end(thread);
+            link = threads_late.next;
+        }
+    }
+}
+
+green_thread *
+green_thread_make(void)
+{
+    PyThreadState *ts = PyThreadState_Get();
+    uint64_t id = PyThreadState_GetID(ts);
+    if (thread_late != NULL && thread_late_id == id) {
+        return thread_late;
+    }
+    thread_late = NULL;
+    thread_reap_late();
+    green_thread *thread = PyMem_Calloc(1, sizeof(*thread));
+    if (thread == NULL) {
+        PyErr_NoMemory();
+        return NULL;
+    }
+    green_list_init(&thread->link);
+    GreenletObject *main = green_greenlet_new_main(thread);
+    if (main == NULL) {
+        PyMem_Free(thread);
+        return NULL;
+    }
+    thread->refs++;
+    thread->main = main;
+    thread->current = (GreenletObject *)Py_NewRef(main);
+    thread->tstate = ts;
+    thread->tstate_id = id;
+    green_pystate_init_main(&main->state, ts);
+    if (thread_ended_id == id) {
+        thread_late = thread;
+        thread_late_id = id;
+        green_list_append(&threads_late, &thread->link);
+        return thread;
+    }
+    green_list_append(&threads, &thread->link);
+    if (thread_watch_end(thread) < 0) {
+        return NULL;
+    }
+    green_thread_self = thread;
+    return thread;
+}
+
+Py_ssize_t
+green_thread_pending_count(void)
+{
+    thread_reap_late();
+    Py_ssize_t count = 0;
+    for (green_link *link = threads.next; link != &threads; link = link->next) {
+        green_thread *thread = GREEN_CONTAINER(link, green_thread, link);
+        count += thread->orphans == NULL ? 0 : PyList_GET_SIZE(thread->orphans);
+    }
+    for (green_link *link = threads_late.next; link != &threads_late; link = link->next) {
+        count++;
+    }
+    return count;
+}
+
+static PyType_Slot end_slots[] = {
+    {Py_tp_dealloc, end_dealloc},
+    {0, NULL},
+};
+
+static PyType_Spec end_spec = {
+    .name = "greencore._core._ThreadEnd",
+    .basicsize = sizeof(EndObject),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    .slots = end_slots,
+};
+
+int
+green_thread_exec(PyObject *module)
+{
+    end_key = PyUnicode_InternFromString("greencore");
+    End_Type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &end_spec, NULL);
+    return end_key == NULL || End_Type == NULL ? -1 : 0;
+}

@@ -1,0 +1,82 @@
+/* The extension greencore._core: one interpreter's, with a function of each layer to fill it. */
+#include <Python.h>
+#include <stdbool.h>
+#include "greenlet/capi.h"
+#include "greenlet/greenlet.h"
+#include "greenlet/pystate.h"
+#include "greenlet/thread.h"
+#include "greenlet/trace.h"
+
+/* In order of the layers: each may use what those before have made. */
+static int (*const parts[])(PyObject *module) = {
+    green_thread_exec, green_trace_exec, green_greenlet_exec, green_capi_exec,
+    /* hub */
+    /* sync */
+    /* task */
+    /* net */
+};
+
+static PyObject *first; /* the module, kept for good: the types in it are for the whole process */
+static bool finalized;
+
+static void
+core_finalize(void)
+{
+    finalized = true;
+}
+
+static int
+core_exec(PyObject *module)
+{
+    if (PyInterpreterState_Get() != PyInterpreterState_Main()) {
+        PyErr_SetString(PyExc_ImportError, "greencore can't be used in a subinterpreter");
+        return -1;
+    }
+    if (finalized) {
+        PyErr_SetString(PyExc_ImportError,
+                        "greencore can't be used again after the interpreter was finalized");
+        return -1;
+    }
+    if (first != NULL) {
+        /* Removed from sys.modules and imported again: the same objects under the same names. */
+        return PyDict_Update(PyModule_GetDict(module), PyModule_GetDict(first));
+    }
+    if (green_pystate_probe() < 0) {
+        return -1;
+    }
+    for (size_t i = 0; i < Py_ARRAY_LENGTH(parts); i++) {
+        if (parts[i](module) < 0) {
+            return -1;
+        }
+    }
+    if (Py_AtExit(core_finalize) < 0) {
+        PyErr_SetString(PyExc_ImportError, "greencore: no room left for an exit function");
+        return -1;
+    }
+    first = Py_NewRef(module);
+    return 0;
+}
+
+static PyModuleDef_Slot core_slots[] = {
+    {Py_mod_exec, core_exec},
+#ifdef Py_mod_multiple_interpreters
+    {Py_mod_multiple_interpreters, Py_MOD_MULTIPLE_INTERPRETERS_NOT_SUPPORTED},
+#endif
+#ifdef Py_mod_gil
+    {Py_mod_gil, Py_MOD_GIL_USED},
+#endif
+    {0, NULL},
+};
+
+static struct PyModuleDef core_module = {
+    PyModuleDef_HEAD_INIT,
+    .m_name = "greencore._core",
+    .m_doc = "The C part of greencore.",
+    .m_slots = core_slots,
+};
+
+PyMODINIT_FUNC
+PyInit__core(void)
+{
+    return PyModuleDef_Init(&core_module);
+}
