@@ -154,6 +154,7 @@ class BuildPy(build_py):
 
 setup(
     version=version(),
+    license="MIT",
     packages=find_packages(include=["greencore", "greencore.*"]),
     package_data={"greencore": ["py.typed", "*.pyi", "*.h"]},
     py_modules=["_greencore_alias"],

@@ -1,4 +1,3 @@
-#define _GNU_SOURCE
 #include "hub/interrupt.h"
 
 #include <errno.h>
