@@ -3,24 +3,19 @@
 #define KIB ((size_t)1 << 10)
 #define MIB ((size_t)1 << 20)
 
-/* In docs/pystate.rst: what each version needs and why. */
-const green_stack_policy green_pystate_stack_policy = {
+/* docs/pystate.rst has what each version needs, and why. */
 #if PY_VERSION_HEX >= 0x030E0000
-    .size = 256 * KIB,
-    .roomy_size = 8 * MIB,
-    .roomy_count = 1024,
+const green_stack_policy green_pystate_stack_policy = {256 * KIB, 8 * MIB, 1024};
+const size_t green_pystate_stack_min = 128 * KIB;
 #elif PY_VERSION_HEX >= 0x030C0000
-    .size = 1 * MIB,
-    .roomy_size = 8 * MIB,
-    .roomy_count = 1024,
+const green_stack_policy green_pystate_stack_policy = {1 * MIB, 8 * MIB, 1024};
+const size_t green_pystate_stack_min = 512 * KIB;
 #else
-    /* One counter for C and Python calls that knows nothing of the stack: only one as large as the
-       main thread's is as safe. */
-    .size = 8 * MIB,
-    .roomy_size = 8 * MIB,
-    .roomy_count = 0,
+/* One counter for C and Python calls that knows nothing of the stack: only one as large as the main
+   thread's is as safe. */
+const green_stack_policy green_pystate_stack_policy = {8 * MIB, 8 * MIB, 0};
+const size_t green_pystate_stack_min = 64 * KIB;
 #endif
-};
 
 void
 green_pystate_finish(PyThreadState *ts)

@@ -63,8 +63,10 @@ PyFrameObject *green_pystate_frame(green_pystate *state);
 int green_pystate_traverse(green_pystate *state, visitproc visit, void *arg);
 void green_pystate_clear(green_pystate *state);
 
-/* Default stack sizes that are safe on this version. */
+/* Default stack sizes that are safe on this version, and the least (bytes) that a wish for less is
+   raised to: where the interpreter checks the stack, what it needs to do so. */
 extern const green_stack_policy green_pystate_stack_policy;
+extern const size_t green_pystate_stack_min;
 
 /* The context of the running greenlet lives in the thread state: borrowed, may be NULL; set steals
    nothing (takes its own reference) and bumps the version that caches contextvar look-ups. */
