@@ -1,6 +1,7 @@
-"""What every test gets: the names gevent and greenlet, here and in the interpreters that tests start,
-and the rule for missing servers."""
+"""What every test gets: the names gevent and greenlet, here and in the interpreters that tests start; an end, should
+it hang; and the rule for missing servers."""
 
+import faulthandler
 import os
 from pathlib import Path
 
@@ -11,10 +12,27 @@ import greencore.alias
 ROOT = Path(__file__).resolve().parent.parent
 REQUIRE_SERVICES = os.environ.get("GREENCORE_REQUIRE_SERVICES", "0") not in ("", "0")
 
+# Seconds until a test that hangs ends the run with a traceback of all threads.
+LIMIT = 120
+SLOW_LIMIT = 900
+
 greencore.alias.install()
 os.environ["PYTHONPATH"] = os.pathsep.join(
     [str(ROOT), str(ROOT / "tests" / "site"), *filter(None, [os.environ.get("PYTHONPATH")])]
 )
+
+
+def pytest_configure(config):
+    # Output is not captured yet: this is where a traceback will be seen.
+    config.greencore_stderr = os.dup(2)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_protocol(item):
+    limit = SLOW_LIMIT if item.get_closest_marker("slow") else LIMIT
+    faulthandler.dump_traceback_later(limit, exit=True, file=item.config.greencore_stderr)
+    yield
+    faulthandler.cancel_dump_traceback_later()
 
 
 @pytest.hookimpl(hookwrapper=True)
