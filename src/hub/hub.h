@@ -4,6 +4,7 @@
 
 #include <Python.h>
 #include "greenlet/greenlet.h"
+#include "hub/errors.h"
 #include "hub/loop.h"
 
 typedef struct HubObject {
@@ -14,14 +15,6 @@ typedef struct HubObject {
 } HubObject;
 
 extern PyTypeObject *Hub_Type;
-
-/* Exceptions of greencore.exceptions, made by the hub layer (C), all exported by the module. */
-extern PyObject *green_exc_LoopExit;
-extern PyObject *green_exc_BlockingSwitchOutError;
-extern PyObject *green_exc_InvalidSwitchError;
-extern PyObject *green_exc_ConcurrentObjectUseError;
-extern PyObject *green_exc_InvalidThreadUseError;
-extern PyObject *green_exc_HubDestroyed;
 
 /* This thread's hub, made on first use by the default hub class. Borrowed; NULL with an exception. */
 HubObject *green_hub_get(void);
@@ -40,6 +33,9 @@ PyObject *green_hub_switch(HubObject *hub);
 /* Queue the start of an unstarted greenlet (args and kwargs are set in it). The queue owns a reference
    until it runs. */
 void green_hub_start(HubObject *hub, GreenletObject *g);
+
+/* Take a queued start out again; no-op when its turn has come. */
+void green_hub_unstart(GreenletObject *g);
 
 /* Queue a throw: `exception` (borrowed, an exception object) is raised in g, wherever it is parked, at
    its turn; no-op when g is dead by then. -1: MemoryError. */

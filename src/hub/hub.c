@@ -1,0 +1,553 @@
+#include "hub/hub.h"
+
+#include <structmember.h>
+
+#include "hub/interrupt.h"
+#include "hub/poll.h"
+#include "hub/wait.h"
+
+PyTypeObject *Hub_Type;
+static PyObject *hub_default_class; /* owned; NULL: greencore.hub.Hub, not looked up yet */
+static PyObject *hub_switch_method; /* owned; Hub.switch as it is defined here */
+
+/* ---- switching ---- */
+
+/* A value for whoever is next in the queue is set by its turn; the hub itself gets None. */
+static GreenletObject *
+hub_choose(HubObject *hub, green_thread *thread)
+{
+    LoopObject *loop = hub->loop;
+    if (loop != NULL) {
+        GreenletObject *next = green_loop_next(loop);
+        if (next != NULL) {
+            return next;
+        }
+    }
+    thread->value = Py_NewRef(Py_None);
+    if (loop != NULL && loop->runner != NULL && loop->runner != thread->current &&
+        green_greenlet_alive(loop->runner)) {
+        return loop->runner;
+    }
+    GreenletObject *target = (GreenletObject *)hub;
+    while (target->status == GREEN_DEAD && target->parent != NULL) {
+        target = target->parent;
+    }
+    return target;
+}
+
+/* green_thread.next: a greenlet whose parent is the hub has ended. */
+static GreenletObject *
+hub_next(green_thread *thread)
+{
+    return hub_choose((HubObject *)thread->hub, thread);
+}
+
+/* Tools replace Hub.switch, on the class or in a subclass: then theirs is called. Looked up again only
+   when the type has changed. */
+static bool
+hub_switch_is_replaced(HubObject *hub)
+{
+    PyTypeObject *type = Py_TYPE(hub);
+    unsigned int tag = type->tp_version_tag;
+    if (__builtin_expect(tag != 0 && tag == hub->switch_tag, 1)) {
+        return hub->switch_replaced;
+    }
+    PyObject *method = PyObject_GetAttrString((PyObject *)type, "switch");
+    if (method == NULL) {
+        PyErr_Clear();
+        return false;
+    }
+    hub->switch_replaced = method != hub_switch_method;
+    hub->switch_tag = type->tp_version_tag;
+    Py_DECREF(method);
+    return hub->switch_replaced;
+}
+
+/* Types known, by version tag, to have no switch_out(), the hook that a greenlet's class may define. */
+static unsigned int hub_plain_tags[16];
+
+static int
+hub_call_switch_out(GreenletObject *current)
+{
+    PyTypeObject *type = Py_TYPE(current);
+    unsigned int tag = type->tp_version_tag;
+    if (__builtin_expect(tag != 0 && hub_plain_tags[tag & 15] == tag, 1)) {
+        return 0;
+    }
+    PyObject *hook = PyObject_GetAttrString((PyObject *)type, "switch_out");
+    if (hook == NULL) {
+        if (!PyErr_ExceptionMatches(PyExc_AttributeError)) {
+            return -1;
+        }
+        PyErr_Clear();
+        tag = type->tp_version_tag;
+        hub_plain_tags[tag & 15] = tag;
+        return 0;
+    }
+    Py_DECREF(hook);
+    PyObject *done = PyObject_CallMethod((PyObject *)current, "switch_out", NULL);
+    Py_XDECREF(done);
+    return done == NULL ? -1 : 0;
+}
+
+static PyObject *
+hub_switch_away(HubObject *hub)
+{
+    green_thread *thread = green_thread_self;
+    if (__builtin_expect(thread == NULL || (PyObject *)hub != thread->hub, 0)) {
+        return green_greenlet_switch((GreenletObject *)hub, Py_NewRef(Py_None));
+    }
+    if (hub_call_switch_out(thread->current) < 0) {
+        return NULL;
+    }
+    return green_greenlet_transfer(thread, hub_choose(hub, thread));
+}
+
+PyObject *
+green_hub_switch(HubObject *hub)
+{
+    if (__builtin_expect(hub_switch_is_replaced(hub), 0)) {
+        return PyObject_CallMethod((PyObject *)hub, "switch", NULL);
+    }
+    return hub_switch_away(hub);
+}
+
+static PyObject *
+hub_switch(HubObject *self, PyObject *Py_UNUSED(ignored))
+{
+    return hub_switch_away(self);
+}
+
+static PyObject *
+hub_switch_out(HubObject *Py_UNUSED(self), PyObject *Py_UNUSED(ignored))
+{
+    PyErr_SetString(green_exc_BlockingSwitchOutError,
+                    "Impossible to call blocking function in the event loop callback");
+    return NULL;
+}
+
+/* ---- queued starts and throws ---- */
+
+static GreenletObject *
+start_turn(green_ready *ready)
+{
+    GreenletObject *g = GREEN_CONTAINER(ready, GreenletObject, ready);
+    if (__builtin_expect(g->status != GREEN_UNSTARTED, 0)) {
+        Py_DECREF(g);
+        return NULL;
+    }
+    /* The value goes unused; the queue's reference travels as such, and is dropped on arrival. */
+    green_thread_self->value = (PyObject *)g;
+    return g;
+}
+
+static void
+start_drop(green_ready *ready)
+{
+    Py_DECREF(GREEN_CONTAINER(ready, GreenletObject, ready));
+}
+
+static const green_ready_kind start_kind = {start_turn, false, start_drop};
+
+void
+green_hub_start(HubObject *hub, GreenletObject *g)
+{
+    Py_INCREF(g);
+    green_ready_init(&g->ready, &start_kind);
+    green_ready_push(hub->loop, &g->ready);
+}
+
+/* Out of the queue again; no-op when its turn has come. */
+void
+green_hub_unstart(GreenletObject *g)
+{
+    if (green_ready_queued(&g->ready)) {
+        green_ready_cancel(&g->ready);
+        Py_DECREF(g);
+    }
+}
+
+typedef struct {
+    green_ready ready;
+    LoopObject *loop;          /* owned */
+    GreenletObject *greenlet;  /* owned */
+    PyObject *exception;       /* owned */
+} hub_throw;
+
+static GreenletObject *
+throw_turn(green_ready *ready)
+{
+    hub_throw *self = GREEN_CONTAINER(ready, hub_throw, ready);
+    GreenletObject *g = self->greenlet;
+    LoopObject *loop = self->loop;
+    Py_XSETREF(loop->keep, (PyObject *)g); /* steals */
+    if (g->status == GREEN_DEAD) {
+        Py_DECREF(self->exception);
+        g = NULL;
+    } else {
+        green_thread_self->exception = self->exception; /* steals */
+    }
+    PyMem_Free(self);
+    Py_DECREF(loop);
+    return g;
+}
+
+static void
+throw_drop(green_ready *ready)
+{
+    hub_throw *self = GREEN_CONTAINER(ready, hub_throw, ready);
+    Py_DECREF(self->exception);
+    Py_DECREF(self->greenlet);
+    Py_DECREF(self->loop);
+    PyMem_Free(self);
+}
+
+static const green_ready_kind throw_kind = {throw_turn, false, throw_drop};
+
+int
+green_hub_throw_later(HubObject *hub, GreenletObject *g, PyObject *exception)
+{
+    hub_throw *self = PyMem_Malloc(sizeof(*self));
+    if (self == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    green_ready_init(&self->ready, &throw_kind);
+    self->loop = (LoopObject *)Py_NewRef((PyObject *)hub->loop);
+    self->greenlet = (GreenletObject *)Py_NewRef((PyObject *)g);
+    self->exception = Py_NewRef(exception);
+    green_ready_push(hub->loop, &self->ready);
+    return 0;
+}
+
+/* ---- whose hub ---- */
+
+static PyObject *
+hub_class(void)
+{
+    if (hub_default_class == NULL) {
+        PyObject *module = PyImport_ImportModule("greencore.hub");
+        if (module == NULL) {
+            return NULL;
+        }
+        if (hub_default_class == NULL) {
+            hub_default_class = PyObject_GetAttrString(module, "Hub");
+        }
+        Py_DECREF(module);
+    }
+    return hub_default_class;
+}
+
+static void
+hub_attach(green_thread *thread, PyObject *hub)
+{
+    PyObject *old = thread->hub;
+    thread->hub = Py_XNewRef(hub);
+    thread->next = hub == NULL ? NULL : hub_next;
+    if (hub != NULL && ((HubObject *)hub)->loop != NULL) {
+        ((HubObject *)hub)->loop->thread = thread;
+    }
+    Py_XDECREF(old);
+}
+
+static HubObject *
+hub_make(green_thread *thread)
+{
+    PyObject *class = hub_class();
+    PyObject *hub = class == NULL ? NULL : PyObject_CallNoArgs(class);
+    if (hub == NULL) {
+        return NULL;
+    }
+    if (!PyObject_TypeCheck(hub, Hub_Type) || ((HubObject *)hub)->loop == NULL) {
+        PyErr_Format(PyExc_TypeError, "the hub class made %R, which is no hub with a loop", hub);
+        Py_DECREF(hub);
+        return NULL;
+    }
+    if (thread->hub == NULL) {
+        hub_attach(thread, hub);
+    }
+    Py_DECREF(hub); /* the thread's is left */
+    return (HubObject *)thread->hub;
+}
+
+HubObject *
+green_hub_get(void)
+{
+    green_thread *thread = green_thread_get();
+    if (thread == NULL) {
+        return NULL;
+    }
+    HubObject *hub = (HubObject *)thread->hub;
+    if (__builtin_expect(hub == NULL || hub->loop == NULL, 0)) {
+        if (hub != NULL) {
+            hub_attach(thread, NULL); /* destroyed: whoever needs one again gets another */
+        }
+        return hub_make(thread);
+    }
+    return hub;
+}
+
+static PyObject *
+hub_module_get_hub(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
+{
+    return Py_XNewRef((PyObject *)green_hub_get());
+}
+
+static PyObject *
+hub_module_get_hub_if_exists(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
+{
+    PyObject *hub = (PyObject *)green_hub_peek();
+    return Py_NewRef(hub ? hub : Py_None);
+}
+
+static PyObject *
+hub_module_set_hub(PyObject *Py_UNUSED(module), PyObject *hub)
+{
+    green_thread *thread = green_thread_get();
+    if (thread == NULL) {
+        return NULL;
+    }
+    if (hub != Py_None && !PyObject_TypeCheck(hub, Hub_Type)) {
+        return PyErr_Format(PyExc_TypeError, "a Hub or None is needed, not %.100s",
+                            Py_TYPE(hub)->tp_name);
+    }
+    hub_attach(thread, hub == Py_None ? NULL : hub);
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+hub_module_get_hub_class(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
+{
+    return Py_XNewRef(hub_class());
+}
+
+static PyObject *
+hub_module_set_default_hub_class(PyObject *Py_UNUSED(module), PyObject *class)
+{
+    if (!PyCallable_Check(class)) {
+        return PyErr_Format(PyExc_TypeError, "a hub class is needed, not %R", class);
+    }
+    Py_XSETREF(hub_default_class, Py_NewRef(class));
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+hub_module_sleep(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t nargs,
+                 PyObject *kwnames)
+{
+    double seconds = 0;
+    int ref = 1;
+    PyObject *wanted = nargs > 0 ? args[0] : NULL, *wanted_ref = nargs > 1 ? args[1] : NULL;
+    Py_ssize_t nkw = kwnames ? PyTuple_GET_SIZE(kwnames) : 0;
+    for (Py_ssize_t i = 0; i < nkw; i++) {
+        PyObject *name = PyTuple_GET_ITEM(kwnames, i);
+        if (wanted == NULL && PyUnicode_CompareWithASCIIString(name, "seconds") == 0) {
+            wanted = args[nargs + i];
+        } else if (wanted_ref == NULL && PyUnicode_CompareWithASCIIString(name, "ref") == 0) {
+            wanted_ref = args[nargs + i];
+        } else {
+            return PyErr_Format(PyExc_TypeError, "sleep() got an unexpected argument %R", name);
+        }
+    }
+    if (nargs > 2) {
+        PyErr_SetString(PyExc_TypeError, "sleep() takes at most 2 arguments: seconds, ref");
+        return NULL;
+    }
+    if (wanted == Py_None) {
+        PyErr_SetString(PyExc_TypeError, "sleep() takes a number of seconds, not None");
+        return NULL;
+    }
+    if ((wanted != NULL && green_wait_seconds(wanted, &seconds) < 0) ||
+        (wanted_ref != NULL && (ref = PyObject_IsTrue(wanted_ref)) < 0)) {
+        return NULL;
+    }
+    if (green_wait_sleep(seconds, ref) < 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+/* waiting(greenlet): (verb, object) of the wait that it is parked in, or None. For LoopExit and
+   run info. */
+static PyObject *
+hub_module_waiting(PyObject *Py_UNUSED(module), PyObject *arg)
+{
+    if (!Greenlet_Check(arg)) {
+        return PyErr_Format(PyExc_TypeError, "a greenlet is needed, not %.100s",
+                            Py_TYPE(arg)->tp_name);
+    }
+    green_waiter *w = ((GreenletObject *)arg)->waiting;
+    if (w == NULL) {
+        Py_RETURN_NONE;
+    }
+    return Py_BuildValue("(sO)", w->verb, w->object ? w->object : Py_None);
+}
+
+/* ---- the greenlet ---- */
+
+static PyObject *
+hub_loop_exit(HubObject *self)
+{
+    PyObject *waiting = PyObject_CallMethod((PyObject *)self, "_describe_waiting", NULL);
+    if (waiting == NULL) {
+        return NULL;
+    }
+    PyObject *exc = PyObject_CallFunction(green_exc_LoopExit, "sOO",
+                                          "This operation would block forever", self, waiting);
+    Py_DECREF(waiting);
+    return exc;
+}
+
+static PyObject *
+hub_run(HubObject *self, PyObject *Py_UNUSED(ignored))
+{
+    PyObject *started =
+        PyObject_CallMethod((PyObject *)self, "start_periodic_monitoring_thread", NULL);
+    if (started == NULL) {
+        return NULL;
+    }
+    Py_DECREF(started);
+    while (self->loop != NULL) {
+        LoopObject *loop = (LoopObject *)Py_NewRef((PyObject *)self->loop);
+        Py_XSETREF(loop->error_handler, Py_NewRef((PyObject *)self));
+        int more = green_loop_run(loop, false, false);
+        Py_CLEAR(loop->error_handler);
+        Py_DECREF(loop);
+        if (more < 0) {
+            return NULL;
+        }
+        if (self->loop == NULL) {
+            break;
+        }
+        PyObject *exc = hub_loop_exit(self);
+        if (exc == NULL) {
+            return NULL;
+        }
+        PyObject *got = green_greenlet_throw(self->base.parent, exc);
+        if (got == NULL) {
+            return NULL;
+        }
+        Py_DECREF(got);
+    }
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+hub_get_loop(HubObject *self, void *Py_UNUSED(closure))
+{
+    return Py_NewRef(self->loop ? (PyObject *)self->loop : Py_None);
+}
+
+static int
+hub_set_loop(HubObject *self, PyObject *loop, void *Py_UNUSED(closure))
+{
+    if (loop == NULL || loop == Py_None) {
+        Py_CLEAR(self->loop);
+        return 0;
+    }
+    if (!PyObject_TypeCheck(loop, Loop_Type)) {
+        PyErr_Format(PyExc_TypeError, "a loop is needed, not %.100s", Py_TYPE(loop)->tp_name);
+        return -1;
+    }
+    Py_XSETREF(self->loop, (LoopObject *)Py_NewRef(loop));
+    if (((PyObject *)self) == green_thread_self->hub) {
+        self->loop->thread = green_thread_self;
+    }
+    return 0;
+}
+
+static int
+hub_traverse(HubObject *self, visitproc visit, void *arg)
+{
+    Py_VISIT(self->loop);
+    return Greenlet_Type->tp_traverse((PyObject *)self, visit, arg);
+}
+
+static int
+hub_clear(HubObject *self)
+{
+    Py_CLEAR(self->loop);
+    return Greenlet_Type->tp_clear((PyObject *)self);
+}
+
+static void
+hub_dealloc(HubObject *self)
+{
+    PyObject *loop = (PyObject *)self->loop;
+    self->loop = NULL;
+    Greenlet_Type->tp_dealloc((PyObject *)self);
+    Py_XDECREF(loop);
+}
+
+static PyMethodDef hub_methods[] = {
+    {"switch", (PyCFunction)hub_switch, METH_NOARGS,
+     "switch()\n--\n\nLeave the running greenlet for the next that is ready, the hub itself where none "
+     "is; returns\nwhat the switch back hands over. Raises BlockingSwitchOutError in the hub."},
+    {"switch_out", (PyCFunction)hub_switch_out, METH_NOARGS,
+     "switch_out()\n--\n\nRaises BlockingSwitchOutError: the hub itself cannot wait."},
+    {"run", (PyCFunction)hub_run, METH_NOARGS,
+     "run()\n--\n\nWhat the hub's greenlet does: runs the loop, and throws LoopExit into the main "
+     "greenlet\nwhenever nothing is left that could wake anybody."},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyGetSetDef hub_getset[] = {
+    {"loop", (getter)hub_get_loop, (setter)hub_set_loop, "The event loop; None once destroyed.",
+     NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+static PyType_Slot hub_slots[] = {
+    {Py_tp_doc, "The greenlet that runs the loop: what greencore.hub.Hub is made of."},
+    {Py_tp_dealloc, hub_dealloc},
+    {Py_tp_traverse, hub_traverse},
+    {Py_tp_clear, hub_clear},
+    {Py_tp_methods, hub_methods},
+    {Py_tp_getset, hub_getset},
+    {0, NULL},
+};
+
+static PyType_Spec hub_spec = {
+    .name = "greencore._core.Hub",
+    .basicsize = sizeof(HubObject),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+    .slots = hub_slots,
+};
+
+static PyMethodDef hub_functions[] = {
+    {"get_hub", hub_module_get_hub, METH_NOARGS,
+     "get_hub()\n--\n\nThe hub of the running thread, made on first use."},
+    {"get_hub_if_exists", hub_module_get_hub_if_exists, METH_NOARGS,
+     "get_hub_if_exists()\n--\n\nThe hub of the running thread, or None."},
+    {"set_hub", hub_module_set_hub, METH_O,
+     "set_hub(hub)\n--\n\nMake `hub` (or None, none) the running thread's."},
+    {"get_hub_class", hub_module_get_hub_class, METH_NOARGS,
+     "get_hub_class()\n--\n\nThe class that the next thread's hub will be made of."},
+    {"set_default_hub_class", hub_module_set_default_hub_class, METH_O,
+     "set_default_hub_class(hubtype)\n--\n\nMake hubs of this class from now on."},
+    {"sleep", (PyCFunction)(void (*)(void))hub_module_sleep, METH_FASTCALL | METH_KEYWORDS,
+     "sleep(seconds=0, ref=True)\n--\n\nPark the running greenlet for at least `seconds`. 0 or less: let "
+     "all others that are ready run\nonce. With ref=False the sleep alone does not keep the loop "
+     "running."},
+    {"waiting", hub_module_waiting, METH_O,
+     "waiting(greenlet)\n--\n\n(what it does, on which object) of the wait that a greenlet is parked in, or "
+     "None."},
+    {NULL, NULL, 0, NULL},
+};
+
+int
+green_hub_exec(PyObject *module)
+{
+    PyObject *bases = PyTuple_Pack(1, Greenlet_Type);
+    if (bases == NULL) {
+        return -1;
+    }
+    Hub_Type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &hub_spec, bases);
+    Py_DECREF(bases);
+    if (Hub_Type == NULL || PyModule_AddObjectRef(module, "Hub", (PyObject *)Hub_Type) < 0 ||
+        PyModule_AddFunctions(module, hub_functions) < 0) {
+        return -1;
+    }
+    hub_switch_method = PyObject_GetAttrString((PyObject *)Hub_Type, "switch");
+    return hub_switch_method == NULL ? -1 : 0;
+}
