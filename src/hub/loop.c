@@ -108,19 +108,6 @@ loop_run_ready(LoopObject *loop)
     }
 }
 
-/* Queue the started watchers of a phase, in their order. */
-static void
-loop_queue_phase(LoopObject *loop, green_phase phase)
-{
-    green_link *head = &loop->phases[phase];
-    for (green_link *link = head->next; link != head; link = link->next) {
-        green_ready *ready = green_watcher_phase_ready(link);
-        if (!green_ready_queued(ready)) {
-            green_ready_push(loop, ready);
-        }
-    }
-}
-
 static void
 loop_poll(LoopObject *loop, bool nowait)
 {
@@ -180,7 +167,7 @@ green_loop_run(LoopObject *loop, bool nowait, bool once)
     int more;
     for (;;) {
         if (!green_list_empty(&loop->phases[GREEN_PREPARE])) {
-            loop_queue_phase(loop, GREEN_PREPARE);
+            green_watcher_push_phase(loop, GREEN_PREPARE);
         }
         loop_run_ready(loop);
         more = !loop->destroyed && loop_alive(loop);
@@ -193,10 +180,10 @@ green_loop_run(LoopObject *loop, bool nowait, bool once)
             break;
         }
         if (!green_list_empty(&loop->phases[GREEN_IDLE]) && green_list_empty(&loop->ready)) {
-            loop_queue_phase(loop, GREEN_IDLE);
+            green_watcher_push_phase(loop, GREEN_IDLE);
         }
         if (!green_list_empty(&loop->phases[GREEN_CHECK])) {
-            loop_queue_phase(loop, GREEN_CHECK);
+            green_watcher_push_phase(loop, GREEN_CHECK);
         }
         if (nowait || once) {
             loop_run_ready(loop);
@@ -219,7 +206,7 @@ green_loop_new(PyTypeObject *type, bool is_default)
     }
     green_list_init(&loop->ready);
     green_list_init(&loop->fired);
-    for (int phase = 0; phase < 3; phase++) {
+    for (int phase = 0; phase < 4; phase++) {
         green_list_init(&loop->phases[phase]);
     }
     green_timers_init(&loop->timers);

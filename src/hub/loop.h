@@ -21,7 +21,7 @@ typedef struct LoopObject {
     green_thread *thread;   /* whose loop it is; NULL until it first runs or a hub has it */
     GreenletObject *runner; /* inside green_loop_run: owned by its frame; NULL when not running */
     PyObject *keep;         /* owned; what a turn keeps alive until the switch has been made */
-    green_link phases[3];   /* started watchers of each green_phase */
+    green_link phases[4];   /* started watchers of each green_phase */
     size_t refs;            /* what is started and keeps the loop running, timers apart */
     unsigned long iteration;
     bool polling;           /* the poll has released the interpreter lock, or may */
@@ -32,7 +32,7 @@ typedef struct LoopObject {
     struct green_poll *poll; /* libuv's side: hub/poll.h */
 } LoopObject;
 
-typedef enum { GREEN_IDLE, GREEN_PREPARE, GREEN_CHECK } green_phase;
+typedef enum { GREEN_IDLE, GREEN_PREPARE, GREEN_CHECK, GREEN_FORK } green_phase;
 
 extern PyTypeObject *Loop_Type;
 

@@ -1,56 +1,77 @@
 /* Watchers: the Python objects of loop.io(), loop.timer() and so on. Each is a callback and a ready
-   node; what differs is how it is started and what fires it: one file and one type a kind. */
+   node; kinds differ in how they are started and what fires them: watch_<kind>.c. */
 #ifndef GREEN_HUB_WATCHER_H
 #define GREEN_HUB_WATCHER_H
 
 #include <Python.h>
+#include <structmember.h>
 #include "greenlet/ready.h"
 #include "hub/loop.h"
+
+struct WatcherObject;
+
+/* What a kind adds. */
+typedef struct green_watcher_kind {
+    int (*start)(struct WatcherObject *self);   /* arm it; -1 with an exception */
+    void (*stop)(struct WatcherObject *self);   /* disarm it; harmless when it is not armed */
+    /* Its turn has come: is there something to call back for? Keeps itself armed, or stops being
+       active by setting self->done. NULL: always. */
+    bool (*due)(struct WatcherObject *self);
+} green_watcher_kind;
 
 typedef struct WatcherObject {
     PyObject_HEAD
     PyObject *weakrefs;
-    LoopObject *loop;     /* owned; NULL once closed */
+    const green_watcher_kind *kind;
+    LoopObject *loop;     /* owned */
     PyObject *callback;   /* owned; NULL: none */
     PyObject *args;       /* owned; a tuple, or NULL */
-    green_ready ready;    /* queued: pending */
-    green_link link;      /* among the loop's watchers of its phase, where it has one */
-    int priority;
-    int revents;          /* for pass_events */
+    green_ready ready;    /* queued: pending. The queue borrows: active or fed, it owns itself */
+    green_link link;      /* among the loop's of its phase, where it has one */
+    int priority;         /* kept, and without effect */
+    int revents;          /* what pass_events hands to the callback */
     bool active;          /* started: owns a reference to itself */
     bool ref;             /* while active it keeps the loop running */
-    bool pass_events;     /* callback gets revents before args */
-    bool once;            /* stops itself before its callback runs */
+    bool counted;         /* in loop->refs */
+    bool pass_events;     /* the callback gets revents before args */
+    bool done;            /* stop before the callback is called */
+    bool fed;             /* queued by feed(): owns a reference to itself until its turn */
 } WatcherObject;
-
-/* What a kind adds; found through its type's Python-visible base, see watcher_kind(). */
-typedef struct {
-    PyTypeObject **type;
-    int (*start)(WatcherObject *self);            /* -1 with an exception */
-    void (*stop)(WatcherObject *self);            /* also when start failed: idempotent */
-    void (*before)(WatcherObject *self);          /* just before the callback; may be NULL */
-    bool (*dropped)(WatcherObject *self);         /* may be NULL */
-} green_watcher_kind;
 
 extern PyTypeObject *Watcher_Type;
 
-/* The type of a kind, a subtype of Watcher_Type; `slots` and size are its own. Adds it to the module under
-   its name. NULL with an exception. */
-PyTypeObject *green_watcher_type(PyObject *module, PyType_Spec *spec);
+/* tp_new of every kind: the fields above, for `loop` (a loop not destroyed), with ref and priority as given. NULL
+   with an exception. */
+WatcherObject *green_watcher_new(PyTypeObject *type, const green_watcher_kind *kind,
+                                 PyObject *loop, int ref, PyObject *priority);
 
-/* A new stopped watcher; fails on a destroyed loop with ValueError. */
-int green_watcher_init(WatcherObject *self, PyObject *loop, int ref, PyObject *priority);
+/* Something happened: queue its turn. `fire` without the interpreter lock, from a uv callback; `push` with
+   it. No-op when it is queued. */
+void green_watcher_fire(WatcherObject *self);
+void green_watcher_push(WatcherObject *self);
 
-/* start(callback, *args, **{pass_events, update}): what all kinds share. */
+/* 0, or -1 with an exception. Starting an active one replaces callback and args only. */
 int green_watcher_start(WatcherObject *self, PyObject *callback, PyObject *args);
 void green_watcher_stop(WatcherObject *self);
 
-static inline green_ready *
-green_watcher_phase_ready(green_link *link)
-{
-    return &GREEN_CONTAINER(link, WatcherObject, link)->ready;
-}
+/* -1 with an AttributeError when it is active: what it watches can only be changed before. */
+int green_watcher_check_inactive(WatcherObject *self, const char *attribute);
+
+/* Add a kind's type, a subtype of Watcher_Type, to the module. NULL with an exception. */
+PyTypeObject *green_watcher_add_type(PyObject *module, PyType_Spec *spec);
+
+/* Queue the started ones of a phase, in their order. */
+void green_watcher_push_phase(LoopObject *loop, green_phase phase);
 
 int green_watcher_exec(PyObject *module);
+
+/* The kinds. */
+int green_watch_phase_exec(PyObject *module);
+int green_watch_timer_exec(PyObject *module);
+int green_watch_io_exec(PyObject *module);
+int green_watch_async_exec(PyObject *module);
+int green_watch_signal_exec(PyObject *module);
+int green_watch_child_exec(PyObject *module);
+int green_watch_stat_exec(PyObject *module);
 
 #endif

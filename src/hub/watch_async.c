@@ -1,0 +1,66 @@
+/* async watchers: fired by send() from any thread. The queue is guarded by the interpreter lock, and
+   a push ends the loop's sleep; no handle is needed. */
+#include "hub/watcher.h"
+
+static int
+asyncwatcher_start(WatcherObject *Py_UNUSED(self))
+{
+    return 0;
+}
+
+static void
+asyncwatcher_stop(WatcherObject *Py_UNUSED(self))
+{
+}
+
+static const green_watcher_kind asyncwatcher_kind = {asyncwatcher_start, asyncwatcher_stop, NULL};
+
+static PyObject *
+asyncwatcher_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    static char *keywords[] = {"loop", "ref", "priority", NULL};
+    PyObject *loop, *priority = NULL;
+    int ref = 1;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|pO", keywords, &loop, &ref, &priority)) {
+        return NULL;
+    }
+    return (PyObject *)green_watcher_new(type, &asyncwatcher_kind, loop, ref, priority);
+}
+
+static PyObject *
+asyncwatcher_send(WatcherObject *self, PyObject *Py_UNUSED(ignored))
+{
+    if (self->active && !self->loop->destroyed) {
+        green_watcher_push(self);
+    }
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef asyncwatcher_methods[] = {
+    {"send", (PyCFunction)asyncwatcher_send, METH_NOARGS,
+     "send()\n--\n\nMake it fire, from any thread. Several before its turn count as one; without effect "
+     "on a\nstopped one."},
+    {"send_ignoring_arg", (PyCFunction)asyncwatcher_send, METH_O,
+     "send_ignoring_arg(ignored)\n--\n\nsend(), as a callback that is given an argument."},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyType_Slot asyncwatcher_slots[] = {
+    {Py_tp_doc, "async_(loop, ref=True, priority=None)\n--\n\nFires when send() is called, in any thread."},
+    {Py_tp_new, asyncwatcher_new},
+    {Py_tp_methods, asyncwatcher_methods},
+    {0, NULL},
+};
+
+static PyType_Spec asyncwatcher_spec = {
+    .name = "greencore._core.async_",
+    .basicsize = sizeof(WatcherObject),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+    .slots = asyncwatcher_slots,
+};
+
+int
+green_watch_async_exec(PyObject *module)
+{
+    return green_watcher_add_type(module, &asyncwatcher_spec) == NULL ? -1 : 0;
+}
