@@ -1,0 +1,213 @@
+/* child watchers. A child's end is seen on its pidfd, which leaves SIGCHLD and its handler to the
+   program. Where the kernel has none, and for stopped or continued children (trace) and for any child (pid
+   0), a SIGCHLD watcher asks waitpid. */
+#include <errno.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <sys/types.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "hub/fd.h"
+#include "hub/poll.h"
+#include "hub/watcher.h"
+
+#ifndef SYS_pidfd_open
+#define SYS_pidfd_open 434
+#endif
+
+typedef struct {
+    uv_signal_t handle;
+    struct ChildWatcherObject *watcher; /* borrowed; NULL once stopped */
+} child_signal;
+
+typedef struct ChildWatcherObject {
+    WatcherObject base;
+    green_fd_interest interest;
+    child_signal *signal; /* owned; NULL: the pidfd serves */
+    int pidfd;            /* -1: none */
+    int pid;
+    int rpid;    /* what waitpid said: whose status */
+    int rstatus;
+    bool trace;
+} ChildWatcherObject;
+
+/* Ask for the status; whether there was one. */
+static bool
+childwatcher_reap(ChildWatcherObject *self)
+{
+    int status, flags = WNOHANG | (self->trace ? WUNTRACED | WCONTINUED : 0);
+    pid_t pid;
+    do {
+        pid = waitpid(self->pid ? self->pid : -1, &status, flags);
+    } while (pid < 0 && errno == EINTR);
+    if (pid < 0 && errno == ECHILD && self->pid) {
+        /* Somebody else has waited for it: its end is all that is known. */
+        pid = self->pid;
+        status = 0;
+    }
+    if (pid <= 0) {
+        return false;
+    }
+    self->rpid = pid;
+    self->rstatus = status;
+    return true;
+}
+
+static void
+childwatcher_signal_cb(uv_signal_t *handle, int Py_UNUSED(signum))
+{
+    child_signal *signal = (child_signal *)handle;
+    if (signal->watcher != NULL) {
+        green_watcher_fire(&signal->watcher->base);
+    }
+}
+
+static void
+childwatcher_closed_cb(uv_handle_t *handle)
+{
+    PyMem_RawFree(handle);
+}
+
+static void
+childwatcher_fire(green_fd_interest *interest, int revents)
+{
+    ChildWatcherObject *self = GREEN_CONTAINER(interest, ChildWatcherObject, interest);
+    if (!(revents & GREEN_FD_CLOSED)) {
+        green_watcher_fire(&self->base);
+    }
+}
+
+static int
+childwatcher_start_signal(ChildWatcherObject *self)
+{
+    child_signal *signal = PyMem_RawCalloc(1, sizeof(*signal));
+    if (signal == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    int code = uv_signal_init(&self->base.loop->poll->uv, &signal->handle);
+    if (code < 0) {
+        PyMem_RawFree(signal);
+        green_poll_error(code);
+        return -1;
+    }
+    uv_unref((uv_handle_t *)&signal->handle);
+    code = uv_signal_start(&signal->handle, childwatcher_signal_cb, SIGCHLD);
+    if (code < 0) {
+        uv_close((uv_handle_t *)&signal->handle, childwatcher_closed_cb);
+        green_poll_error(code);
+        return -1;
+    }
+    signal->watcher = self;
+    self->signal = signal;
+    /* It may have ended before the handler was there. */
+    green_watcher_push(&self->base);
+    return 0;
+}
+
+static int
+childwatcher_start(WatcherObject *watcher)
+{
+    ChildWatcherObject *self = (ChildWatcherObject *)watcher;
+    if (self->pid != 0 && !self->trace) {
+        self->pidfd = (int)syscall(SYS_pidfd_open, self->pid, 0);
+        if (self->pidfd >= 0) {
+            return green_fd_start(watcher->loop, &self->interest, self->pidfd, 0);
+        }
+        if (errno == ESRCH) {
+            green_watcher_push(watcher); /* ended, and waited for by somebody else */
+            return 0;
+        }
+    }
+    return childwatcher_start_signal(self);
+}
+
+static void
+childwatcher_stop(WatcherObject *watcher)
+{
+    ChildWatcherObject *self = (ChildWatcherObject *)watcher;
+    green_fd_stop(watcher->loop, &self->interest);
+    if (self->pidfd >= 0) {
+        close(self->pidfd);
+        self->pidfd = -1;
+    }
+    if (self->signal != NULL) {
+        self->signal->watcher = NULL;
+        uv_signal_stop(&self->signal->handle);
+        uv_close((uv_handle_t *)&self->signal->handle, childwatcher_closed_cb);
+        self->signal = NULL;
+    }
+}
+
+static bool
+childwatcher_due(WatcherObject *watcher)
+{
+    ChildWatcherObject *self = (ChildWatcherObject *)watcher;
+    if (!childwatcher_reap(self)) {
+        return false;
+    }
+    if (self->pid != 0 && (WIFEXITED(self->rstatus) || WIFSIGNALED(self->rstatus))) {
+        /* It has no more to say; the watcher stays active until it is stopped, as its peers' do. */
+        green_fd_stop(watcher->loop, &self->interest);
+    }
+    return true;
+}
+
+static const green_watcher_kind childwatcher_kind = {childwatcher_start, childwatcher_stop,
+                                                     childwatcher_due};
+
+static PyObject *
+childwatcher_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    static char *keywords[] = {"loop", "pid", "trace", "ref", NULL};
+    PyObject *loop;
+    int pid, trace = 0, ref = 1;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "Oi|pp", keywords, &loop, &pid, &trace, &ref)) {
+        return NULL;
+    }
+    if (PyObject_TypeCheck(loop, Loop_Type) && !((LoopObject *)loop)->is_default) {
+        PyErr_SetString(PyExc_TypeError, "child watchers are only available on the default loop");
+        return NULL;
+    }
+    ChildWatcherObject *self =
+        (ChildWatcherObject *)green_watcher_new(type, &childwatcher_kind, loop, ref, NULL);
+    if (self != NULL) {
+        self->pid = pid;
+        self->trace = trace;
+        self->pidfd = -1;
+        green_list_init(&self->interest.link);
+        self->interest.events = GREEN_READ;
+        self->interest.ref = false;
+        self->interest.fire = childwatcher_fire;
+    }
+    return (PyObject *)self;
+}
+
+static PyMemberDef childwatcher_members[] = {
+    {"pid", T_INT, offsetof(ChildWatcherObject, pid), READONLY, "The child; 0: any."},
+    {"rpid", T_INT, offsetof(ChildWatcherObject, rpid), 0, "Whose status rstatus is."},
+    {"rstatus", T_INT, offsetof(ChildWatcherObject, rstatus), 0, "As os.waitpid() gives it."},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static PyType_Slot childwatcher_slots[] = {
+    {Py_tp_doc, "child(loop, pid, trace=False, ref=True)\n--\n\nFires when the child has ended (with trace, "
+                "also when it stops or goes on), having waited\nfor it."},
+    {Py_tp_new, childwatcher_new},
+    {Py_tp_members, childwatcher_members},
+    {0, NULL},
+};
+
+static PyType_Spec childwatcher_spec = {
+    .name = "greencore._core.child",
+    .basicsize = sizeof(ChildWatcherObject),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+    .slots = childwatcher_slots,
+};
+
+int
+green_watch_child_exec(PyObject *module)
+{
+    return green_watcher_add_type(module, &childwatcher_spec) == NULL ? -1 : 0;
+}
