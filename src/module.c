@@ -6,11 +6,18 @@
 #include "greenlet/pystate.h"
 #include "greenlet/thread.h"
 #include "greenlet/trace.h"
+#include "hub/callback.h"
+#include "hub/errors.h"
+#include "hub/fd.h"
+#include "hub/hub.h"
+#include "hub/loop.h"
+#include "hub/watcher.h"
 
 /* In order of the layers: each may use what those before have made. */
 static int (*const parts[])(PyObject *module) = {
     green_thread_exec, green_trace_exec, green_greenlet_exec, green_capi_exec,
-    /* hub */
+    green_errors_exec, green_loop_exec, green_callback_exec, green_watcher_exec, green_fd_exec,
+    green_hub_exec,
     /* sync */
     /* task */
     /* net */

@@ -433,6 +433,22 @@ hub_run(HubObject *self, PyObject *Py_UNUSED(ignored))
 }
 
 static PyObject *
+hub_body(GreenletObject *self)
+{
+    return PyObject_CallMethod((PyObject *)self, "run", NULL);
+}
+
+static PyObject *
+hub_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    GreenletObject *self = (GreenletObject *)Greenlet_Type->tp_new(type, args, kwargs);
+    if (self != NULL) {
+        self->body = hub_body;
+    }
+    return (PyObject *)self;
+}
+
+static PyObject *
 hub_get_loop(HubObject *self, void *Py_UNUSED(closure))
 {
     return Py_NewRef(self->loop ? (PyObject *)self->loop : Py_None);
@@ -499,6 +515,7 @@ static PyGetSetDef hub_getset[] = {
 
 static PyType_Slot hub_slots[] = {
     {Py_tp_doc, "The greenlet that runs the loop: what greencore.hub.Hub is made of."},
+    {Py_tp_new, hub_new},
     {Py_tp_dealloc, hub_dealloc},
     {Py_tp_traverse, hub_traverse},
     {Py_tp_clear, hub_clear},

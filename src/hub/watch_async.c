@@ -55,7 +55,7 @@ static PyType_Slot asyncwatcher_slots[] = {
 static PyType_Spec asyncwatcher_spec = {
     .name = "greencore._core.async_",
     .basicsize = sizeof(WatcherObject),
-    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
     .slots = asyncwatcher_slots,
 };
 

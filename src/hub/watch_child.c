@@ -202,7 +202,7 @@ static PyType_Slot childwatcher_slots[] = {
 static PyType_Spec childwatcher_spec = {
     .name = "greencore._core.child",
     .basicsize = sizeof(ChildWatcherObject),
-    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
     .slots = childwatcher_slots,
 };
 

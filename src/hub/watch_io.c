@@ -143,7 +143,7 @@ static PyType_Slot iowatcher_slots[] = {
 static PyType_Spec iowatcher_spec = {
     .name = "greencore._core.io",
     .basicsize = sizeof(IOWatcherObject),
-    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
     .slots = iowatcher_slots,
 };
 

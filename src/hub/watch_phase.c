@@ -51,7 +51,7 @@ green_watch_phase_exec(PyObject *module)
         PyType_Spec spec = {
             .name = name,
             .basicsize = sizeof(WatcherObject),
-            .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+            .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
             .slots = phase_slots,
         };
         phase_types[phase] = green_watcher_add_type(module, &spec);

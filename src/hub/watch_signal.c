@@ -130,7 +130,7 @@ static PyType_Slot signalwatcher_slots[] = {
 static PyType_Spec signalwatcher_spec = {
     .name = "greencore._core.signal",
     .basicsize = sizeof(SignalWatcherObject),
-    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
     .slots = signalwatcher_slots,
 };
 

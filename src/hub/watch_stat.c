@@ -139,15 +139,6 @@ statwatcher_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     return (PyObject *)self;
 }
 
-static int
-statwatcher_clear(StatWatcherObject *self)
-{
-    Py_CLEAR(self->attr);
-    Py_CLEAR(self->prev);
-    Py_CLEAR(self->path);
-    return Watcher_Type->tp_clear((PyObject *)self);
-}
-
 static void
 statwatcher_dealloc(StatWatcherObject *self)
 {
@@ -175,7 +166,6 @@ static PyType_Slot statwatcher_slots[] = {
                 "of the path has changed. interval: seconds between looks, 0 for\nthe default of 5."},
     {Py_tp_new, statwatcher_new},
     {Py_tp_dealloc, statwatcher_dealloc},
-    {Py_tp_clear, statwatcher_clear},
     {Py_tp_members, statwatcher_members},
     {0, NULL},
 };
@@ -183,7 +173,7 @@ static PyType_Slot statwatcher_slots[] = {
 static PyType_Spec statwatcher_spec = {
     .name = "greencore._core.stat",
     .basicsize = sizeof(StatWatcherObject),
-    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
     .slots = statwatcher_slots,
 };
 

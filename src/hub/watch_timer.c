@@ -171,7 +171,7 @@ static PyType_Slot timerwatcher_slots[] = {
 static PyType_Spec timerwatcher_spec = {
     .name = "greencore._core.timer",
     .basicsize = sizeof(TimerWatcherObject),
-    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
     .slots = timerwatcher_slots,
 };
 

@@ -1,0 +1,442 @@
+/* The loop as Python sees it: greencore.core.loop. */
+#include <Python.h>
+#include <structmember.h>
+
+#include "hub/callback.h"
+#include "hub/interrupt.h"
+#include "hub/loop.h"
+#include "hub/poll.h"
+#include "hub/watcher.h"
+
+static LoopObject *loop_default; /* borrowed: dealloc clears it */
+
+static int
+loop_usable(LoopObject *self)
+{
+    if (self->destroyed) {
+        PyErr_SetString(PyExc_ValueError, "operation on destroyed loop");
+        return -1;
+    }
+    return 0;
+}
+
+static PyObject *
+loop_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    static char *keywords[] = {"flags", "default", NULL};
+    PyObject *flags = NULL, *wanted = NULL;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|OO", keywords, &flags, &wanted)) {
+        return NULL;
+    }
+    /* flags chose among another loop's back ends: here is one. */
+    int is_default = wanted == NULL || wanted == Py_None ? 1 : PyObject_IsTrue(wanted);
+    if (is_default < 0) {
+        return NULL;
+    }
+    LoopObject *self = green_loop_new(type, is_default && loop_default == NULL);
+    if (self != NULL && self->is_default) {
+        loop_default = self;
+    }
+    return (PyObject *)self;
+}
+
+static int
+loop_traverse(LoopObject *self, visitproc visit, void *arg)
+{
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT(self->dict);
+    Py_VISIT(self->error_handler);
+    return 0;
+}
+
+static int
+loop_clear(LoopObject *self)
+{
+    Py_CLEAR(self->dict);
+    Py_CLEAR(self->error_handler);
+    return 0;
+}
+
+static void
+loop_dealloc(LoopObject *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    PyObject_GC_UnTrack(self);
+    if (self->weakrefs != NULL) {
+        PyObject_ClearWeakRefs((PyObject *)self);
+    }
+    if (loop_default == self) {
+        loop_default = NULL;
+    }
+    green_loop_destroy(self);
+    loop_clear(self);
+    type->tp_free(self);
+    Py_DECREF(type);
+}
+
+/* ---- running ---- */
+
+static PyObject *
+loop_run(LoopObject *self, PyObject *args, PyObject *kwargs)
+{
+    static char *keywords[] = {"nowait", "once", NULL};
+    int nowait = 0, once = 0;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|pp", keywords, &nowait, &once)) {
+        return NULL;
+    }
+    int more = green_loop_run(self, nowait, once);
+    return more < 0 ? NULL : PyBool_FromLong(more);
+}
+
+static PyObject *
+loop_break(LoopObject *self, PyObject *Py_UNUSED(args))
+{
+    if (loop_usable(self) < 0) {
+        return NULL;
+    }
+    self->stopping = true;
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+loop_run_callback(LoopObject *self, PyObject *args)
+{
+    if (loop_usable(self) < 0) {
+        return NULL;
+    }
+    if (PyTuple_GET_SIZE(args) < 1) {
+        PyErr_SetString(PyExc_TypeError, "run_callback() needs a callable");
+        return NULL;
+    }
+    PyObject *func = PyTuple_GET_ITEM(args, 0);
+    if (!PyCallable_Check(func)) {
+        return PyErr_Format(PyExc_TypeError, "a callable is needed, not %R", func);
+    }
+    PyObject *rest = PyTuple_GetSlice(args, 1, PyTuple_GET_SIZE(args));
+    PyObject *callback = rest ? green_callback_new(self, func, rest) : NULL;
+    Py_XDECREF(rest);
+    return callback;
+}
+
+static PyObject *
+loop_handle_error(LoopObject *self, PyObject *args)
+{
+    PyObject *context, *type, *value, *tb;
+    if (!PyArg_UnpackTuple(args, "handle_error", 4, 4, &context, &type, &value, &tb)) {
+        return NULL;
+    }
+    if (self->error_handler == NULL) {
+        PyErr_Restore(Py_NewRef(type), Py_NewRef(value),
+                      tb == Py_None ? NULL : Py_NewRef(tb));
+        PyErr_PrintEx(0);
+        self->stopping = true; /* nobody is there to decide */
+        Py_RETURN_NONE;
+    }
+    /* Looked up at each call: it may be replaced. A plain callable serves as well. */
+    PyObject *handler = Py_NewRef(self->error_handler);
+    PyObject *method = PyObject_GetAttrString(handler, "handle_error");
+    if (method == NULL) {
+        PyErr_Clear();
+        method = Py_NewRef(handler);
+    }
+    PyObject *result = PyObject_Call(method, args, NULL);
+    Py_DECREF(method);
+    Py_DECREF(handler);
+    return result;
+}
+
+static PyObject *
+loop_destroy(LoopObject *self, PyObject *Py_UNUSED(ignored))
+{
+    if (self->destroyed) {
+        Py_RETURN_NONE;
+    }
+    if (self->polling) {
+        PyErr_SetString(PyExc_RuntimeError, "the loop is running in another thread");
+        return NULL;
+    }
+    green_loop_destroy(self);
+    if (loop_default == self) {
+        loop_default = NULL;
+    }
+    Py_RETURN_TRUE;
+}
+
+static PyObject *
+loop_reinit(LoopObject *self, PyObject *Py_UNUSED(ignored))
+{
+    if (loop_usable(self) < 0 || green_poll_forked(self) < 0 || green_interrupt_forked(self) < 0) {
+        return NULL;
+    }
+    self->thread = green_thread_self;
+    self->polling = false;
+    green_watcher_push_phase(self, GREEN_FORK);
+    Py_RETURN_NONE;
+}
+
+/* Wake up for signals: for the loop of the main thread's hub. */
+static PyObject *
+loop_install_interrupt(LoopObject *self, PyObject *Py_UNUSED(ignored))
+{
+    if (loop_usable(self) < 0) {
+        return NULL;
+    }
+    if (self->poll->interrupt == NULL && green_interrupt_install(self) < 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+/* ---- time, references ---- */
+
+static PyObject *
+loop_now(LoopObject *Py_UNUSED(self), PyObject *Py_UNUSED(ignored))
+{
+    return PyFloat_FromDouble((double)green_time_now() / 1e9);
+}
+
+static PyObject *
+loop_update(LoopObject *self, PyObject *Py_UNUSED(ignored))
+{
+    if (loop_usable(self) < 0) {
+        return NULL;
+    }
+    uv_update_time(&self->poll->uv);
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+loop_ref(LoopObject *self, PyObject *Py_UNUSED(ignored))
+{
+    if (loop_usable(self) < 0) {
+        return NULL;
+    }
+    green_loop_ref(self);
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+loop_unref(LoopObject *self, PyObject *Py_UNUSED(ignored))
+{
+    if (loop_usable(self) < 0) {
+        return NULL;
+    }
+    if (self->refs == 0) {
+        PyErr_SetString(PyExc_ValueError, "unref() without a ref()");
+        return NULL;
+    }
+    green_loop_unref(self);
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+loop_fileno(LoopObject *self, PyObject *Py_UNUSED(ignored))
+{
+    return loop_usable(self) < 0 ? NULL : PyLong_FromLong(uv_backend_fd(&self->poll->uv));
+}
+
+/* ---- watchers ---- */
+
+/* type(self, *args, **kwargs) */
+static PyObject *
+loop_make_watcher(LoopObject *self, const char *name, PyObject *args, PyObject *kwargs)
+{
+    PyObject *module = PyImport_ImportModule("greencore._core");
+    PyObject *type = module ? PyObject_GetAttrString(module, name) : NULL;
+    Py_XDECREF(module);
+    Py_ssize_t count = PyTuple_GET_SIZE(args);
+    PyObject *all = type ? PyTuple_New(count + 1) : NULL;
+    if (all == NULL) {
+        Py_XDECREF(type);
+        return NULL;
+    }
+    PyTuple_SET_ITEM(all, 0, Py_NewRef((PyObject *)self));
+    for (Py_ssize_t i = 0; i < count; i++) {
+        PyTuple_SET_ITEM(all, i + 1, Py_NewRef(PyTuple_GET_ITEM(args, i)));
+    }
+    PyObject *watcher = PyObject_Call(type, all, kwargs);
+    Py_DECREF(all);
+    Py_DECREF(type);
+    return watcher;
+}
+
+#define LOOP_WATCHER(kind)                                                                         \
+    static PyObject *loop_##kind(LoopObject *self, PyObject *args, PyObject *kwargs)               \
+    {                                                                                              \
+        return loop_make_watcher(self, #kind, args, kwargs);                                       \
+    }
+
+LOOP_WATCHER(io)
+LOOP_WATCHER(timer)
+LOOP_WATCHER(async_)
+LOOP_WATCHER(signal)
+LOOP_WATCHER(child)
+LOOP_WATCHER(stat)
+LOOP_WATCHER(idle)
+LOOP_WATCHER(prepare)
+LOOP_WATCHER(check)
+LOOP_WATCHER(fork)
+
+/* ---- attributes ---- */
+
+static PyObject *
+loop_get_activecnt(LoopObject *self, void *Py_UNUSED(closure))
+{
+    return PyLong_FromSize_t(self->refs + self->timers.refs);
+}
+
+static PyObject *
+loop_get_pendingcnt(LoopObject *self, void *Py_UNUSED(closure))
+{
+    Py_ssize_t count = 0;
+    for (green_link *link = self->ready.next; link != &self->ready; link = link->next) {
+        count++;
+    }
+    return PyLong_FromSsize_t(count);
+}
+
+static PyObject *
+loop_get_default(LoopObject *self, void *Py_UNUSED(closure))
+{
+    return PyBool_FromLong(self->is_default && !self->destroyed);
+}
+
+static PyObject *
+loop_get_destroyed(LoopObject *self, void *Py_UNUSED(closure))
+{
+    return PyBool_FromLong(self->destroyed);
+}
+
+static PyObject *
+loop_get_depth(LoopObject *self, void *Py_UNUSED(closure))
+{
+    return PyLong_FromLong(self->runner != NULL);
+}
+
+/* The uv_loop_t *, for libraries that share the loop; the capsule keeps the loop object alive. */
+static void
+loop_capsule_free(PyObject *capsule)
+{
+    Py_XDECREF((PyObject *)PyCapsule_GetContext(capsule));
+}
+
+static PyObject *
+loop_get_uv_loop(LoopObject *self, void *Py_UNUSED(closure))
+{
+    if (loop_usable(self) < 0) {
+        return NULL;
+    }
+    PyObject *capsule = PyCapsule_New(&self->poll->uv, "uv_loop_t", loop_capsule_free);
+    if (capsule != NULL) {
+        PyCapsule_SetContext(capsule, Py_NewRef((PyObject *)self));
+    }
+    return capsule;
+}
+
+static PyObject *
+loop_get_error_handler(LoopObject *self, void *Py_UNUSED(closure))
+{
+    return Py_NewRef(self->error_handler ? self->error_handler : Py_None);
+}
+
+static int
+loop_set_error_handler(LoopObject *self, PyObject *value, void *Py_UNUSED(closure))
+{
+    Py_XSETREF(self->error_handler, value == Py_None ? NULL : Py_XNewRef(value));
+    return 0;
+}
+
+static PyMethodDef loop_methods[] = {
+    {"run", (PyCFunction)(void (*)(void))loop_run, METH_VARARGS | METH_KEYWORDS,
+     "run(nowait=False, once=False)\n--\n\nRun until nothing is left to wait for or break_() is called; once: "
+     "one iteration; nowait: one\nthat does not sleep. Returns whether there is more to come."},
+    {"break_", (PyCFunction)loop_break, METH_VARARGS, "break_()\n--\n\nMake run() return soon."},
+    {"run_callback", (PyCFunction)loop_run_callback, METH_VARARGS,
+     "run_callback(func, *args)\n--\n\nCall func(*args) in the hub, behind what is ready. Returns an object "
+     "with stop(). Any thread."},
+    {"run_callback_threadsafe", (PyCFunction)loop_run_callback, METH_VARARGS,
+     "run_callback_threadsafe(func, *args)\n--\n\nThe same as run_callback()."},
+    {"handle_error", (PyCFunction)loop_handle_error, METH_VARARGS,
+     "handle_error(context, type, value, tb)\n--\n\nReport an exception to the error handler (the hub); without "
+     "one print it and stop."},
+    {"destroy", (PyCFunction)loop_destroy, METH_NOARGS,
+     "destroy()\n--\n\nClose all that it watches. It can't be used after that."},
+    {"reinit", (PyCFunction)loop_reinit, METH_NOARGS,
+     "reinit()\n--\n\nMake it work in a forked child, and fire its fork watchers."},
+    {"_install_interrupt", (PyCFunction)loop_install_interrupt, METH_NOARGS,
+     "_install_interrupt()\n--\n\nLet signals end its sleep (the main thread's loop)."},
+    {"now", (PyCFunction)loop_now, METH_NOARGS,
+     "now()\n--\n\nSeconds on the monotonic clock, by which its timers go."},
+    {"update", (PyCFunction)loop_update, METH_NOARGS,
+     "update()\n--\n\nRefresh libuv's idea of now; the loop's own is always fresh."},
+    {"update_now", (PyCFunction)loop_update, METH_NOARGS, "update_now()\n--\n\nThe same."},
+    {"ref", (PyCFunction)loop_ref, METH_NOARGS,
+     "ref()\n--\n\nKeep the loop running though nothing is watched, until unref()."},
+    {"unref", (PyCFunction)loop_unref, METH_NOARGS, "unref()\n--\n\nTake back one ref()."},
+    {"fileno", (PyCFunction)loop_fileno, METH_NOARGS,
+     "fileno()\n--\n\nThe descriptor that libuv polls with."},
+#define LOOP_WATCHER_METHOD(name, kind, doc)                                                       \
+    {name, (PyCFunction)(void (*)(void))loop_##kind, METH_VARARGS | METH_KEYWORDS, doc}
+    LOOP_WATCHER_METHOD("io", io, "io(fd, events, ref=True, priority=None)\n--\n\nA new io watcher."),
+    LOOP_WATCHER_METHOD("timer", timer,
+                        "timer(after, repeat=0.0, ref=True, priority=None)\n--\n\nA new timer."),
+    LOOP_WATCHER_METHOD("async_", async_, "async_(ref=True, priority=None)\n--\n\nA new async watcher."),
+    LOOP_WATCHER_METHOD("async", async_, "async(ref=True, priority=None)\n--\n\nThe same as async_()."),
+    LOOP_WATCHER_METHOD("signal", signal,
+                        "signal(signalnum, ref=True, priority=None)\n--\n\nA new signal watcher."),
+    LOOP_WATCHER_METHOD("child", child, "child(pid, trace=False, ref=True)\n--\n\nA new child watcher."),
+    LOOP_WATCHER_METHOD("stat", stat,
+                        "stat(path, interval=0.0, ref=True, priority=None)\n--\n\nA new stat watcher."),
+    LOOP_WATCHER_METHOD("idle", idle, "idle(ref=True, priority=None)\n--\n\nA new idle watcher."),
+    LOOP_WATCHER_METHOD("prepare", prepare,
+                        "prepare(ref=True, priority=None)\n--\n\nA new prepare watcher."),
+    LOOP_WATCHER_METHOD("check", check, "check(ref=True, priority=None)\n--\n\nA new check watcher."),
+    LOOP_WATCHER_METHOD("fork", fork, "fork(ref=True, priority=None)\n--\n\nA new fork watcher."),
+    {NULL, NULL, 0, NULL},
+};
+
+static PyGetSetDef loop_getset[] = {
+    {"activecnt", (getter)loop_get_activecnt, NULL, "How many references keep it running.", NULL},
+    {"pendingcnt", (getter)loop_get_pendingcnt, NULL, "How many turns are queued.", NULL},
+    {"default", (getter)loop_get_default, NULL, "Whether it is the main thread's first.", NULL},
+    {"destroyed", (getter)loop_get_destroyed, NULL, "Whether destroy() was called.", NULL},
+    {"depth", (getter)loop_get_depth, NULL, "1 while it runs, else 0.", NULL},
+    {"uv_loop", (getter)loop_get_uv_loop, NULL,
+     "A capsule named \"uv_loop_t\" with the uv_loop_t *, for libraries that share the loop.", NULL},
+    {"error_handler", (getter)loop_get_error_handler, (setter)loop_set_error_handler,
+     "What exceptions in callbacks are reported to.", NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+static PyMemberDef loop_members[] = {
+    {"iteration", T_ULONG, offsetof(LoopObject, iteration), READONLY, "How often it has polled."},
+    {"__dictoffset__", T_PYSSIZET, offsetof(LoopObject, dict), READONLY, NULL},
+    {"__weaklistoffset__", T_PYSSIZET, offsetof(LoopObject, weakrefs), READONLY, NULL},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static PyType_Slot loop_slots[] = {
+    {Py_tp_doc, "loop(flags=None, default=None)\n--\n\nAn event loop on libuv."},
+    {Py_tp_new, loop_new},
+    {Py_tp_dealloc, loop_dealloc},
+    {Py_tp_traverse, loop_traverse},
+    {Py_tp_clear, loop_clear},
+    {Py_tp_methods, loop_methods},
+    {Py_tp_getset, loop_getset},
+    {Py_tp_members, loop_members},
+    {0, NULL},
+};
+
+static PyType_Spec loop_spec = {
+    .name = "greencore._core.loop",
+    .basicsize = sizeof(LoopObject),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+    .slots = loop_slots,
+};
+
+int
+green_loop_exec(PyObject *module)
+{
+    Loop_Type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &loop_spec, NULL);
+    return Loop_Type == NULL ? -1 : PyModule_AddType(module, Loop_Type);
+}
