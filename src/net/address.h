@@ -1,0 +1,17 @@
+/* Socket addresses as Python writes them. */
+#ifndef GREEN_NET_ADDRESS_H
+#define GREEN_NET_ADDRESS_H
+
+#include <Python.h>
+#include <stdbool.h>
+#include <sys/socket.h>
+
+/* Families that green_address_new can write; the others' addresses are the standard module's
+ * matter. */
+bool green_address_known(int family);
+
+/* What the standard socket module gives for the address: (host, port), (host, port, flowinfo,
+   scope_id), a path, or None for an empty one. New reference; NULL with an exception. */
+PyObject *green_address_new(const struct sockaddr *address, socklen_t length);
+
+#endif

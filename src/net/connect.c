@@ -1,0 +1,193 @@
+/* Connecting, and the look-up of host names before it. */
+#include "net/socket.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+#include "hub/wait.h"
+
+/* What Linux has no event for: room in the queue of a Unix socket that listens. In seconds. */
+#define BACKLOG_RETRY 0.001
+
+PyObject *
+green_socket_resolve(PyObject *self, PyObject *address)
+{
+    static PyObject *resolve; /* of _socketcommon, which imports this module */
+    int family = green_socket_of(self)->family;
+    if ((family != AF_INET && family != AF_INET6) || !PyTuple_Check(address) ||
+        PyTuple_GET_SIZE(address) < 1) {
+        return Py_NewRef(address);
+    }
+    PyObject *host = PyTuple_GET_ITEM(address, 0);
+    if (PyUnicode_Check(host)) {
+        /* Numeric hosts and the names of wildcards are the base's to parse. */
+        const char *name = PyUnicode_AsUTF8(host);
+        unsigned char number[sizeof(struct in6_addr)];
+        if (name == NULL) {
+            return NULL;
+        }
+        if (name[0] == '\0' || strcmp(name, "<broadcast>") == 0 ||
+            inet_pton(family, name, number) == 1) {
+            return Py_NewRef(address);
+        }
+    }
+    if (resolve == NULL) {
+        PyObject *module = PyImport_ImportModule("greencore._socketcommon");
+        resolve = module ? PyObject_GetAttrString(module, "_resolve_addr") : NULL;
+        Py_XDECREF(module);
+        if (resolve == NULL) {
+            return NULL;
+        }
+    }
+    return PyObject_CallFunctionObjArgs(resolve, self, address, NULL);
+}
+
+/* connect(2): 0 or an errno value; -1 with an exception where the address is wrong. */
+static int
+connect_try(PyObject *self, PyObject *address)
+{
+    PyObject *call[] = {self, address};
+    PyObject *code = PyObject_Vectorcall(green_socket_base_method[BASE_CONNECT_EX], call, 2, NULL);
+    if (code == NULL) {
+        return -1;
+    }
+    int value = (int)PyLong_AsLong(code);
+    Py_DECREF(code);
+    return value;
+}
+
+/* What became of a connection that was under way: 0 or an errno value. */
+static int
+connect_outcome(int fd)
+{
+    int code = 0;
+    socklen_t size = sizeof(code);
+    return getsockopt(fd, SOL_SOCKET, SO_ERROR, &code, &size) < 0 ? errno : code;
+}
+
+/* 0 once the peer's queue may have room; -1 with an exception. */
+static int
+connect_pause(green_socket_call *call)
+{
+    if (call->timeout > 0) {
+        uint64_t now = green_time_now();
+        if (call->deadline == 0) {
+            call->deadline = green_time_after(call->timeout);
+        } else if (now >= call->deadline) {
+            PyErr_SetString(PyExc_TimeoutError, "timed out");
+            return -1;
+        }
+    }
+    return green_wait_sleep(BACKLOG_RETRY, true);
+}
+
+/* 0, an errno value, or -1 with an exception. */
+static int
+connect_run(PyObject *self, PyObject *unresolved)
+{
+    PyObject *address = green_socket_resolve(self, unresolved);
+    if (address == NULL) {
+        return -1;
+    }
+    green_socket_call call = green_socket_call_begin(self, "socket.connect");
+    int code;
+    for (;;) {
+        code = connect_try(self, address);
+        if (code <= 0 || call.timeout == 0) {
+            break;
+        }
+        if (code == EISCONN && call.deadline != 0) {
+            code = 0;
+            break;
+        }
+        if (code == EINPROGRESS || code == EALREADY || code == EINTR) {
+            code = green_socket_wait(&call, GREEN_WRITE) < 0
+                       ? -1
+                       : connect_outcome(call.socket->file.fd);
+            break;
+        }
+        if (code != EAGAIN || call.socket->family != AF_UNIX) {
+            break;
+        }
+        if (connect_pause(&call) < 0) {
+            code = -1;
+            break;
+        }
+    }
+    Py_DECREF(address);
+    return code;
+}
+
+PyDoc_STRVAR(connect_doc, "connect($self, address, /)\n--\n\n"
+                          "Connect to `address`; a host name is looked up first. The time-out does "
+                          "not cover the look-up.");
+
+static PyObject *
+socket_connect(PyObject *self, PyObject *address)
+{
+    int code = connect_run(self, address);
+    if (code > 0) {
+        errno = code;
+        PyErr_SetFromErrno(PyExc_OSError);
+    }
+    if (code != 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(connect_ex_doc, "connect_ex($self, address, /)\n--\n\n"
+                             "Connect as connect() does; returns 0 or the number of the error. A "
+                             "host that cannot be found still raises gaierror.");
+
+/* The errno of the OSError that is set, which is cleared; -1 where it is to be raised. */
+static int
+connect_error(void)
+{
+    static PyObject *gaierror;
+    if (gaierror == NULL) {
+        PyObject *type, *value, *traceback;
+        PyErr_Fetch(&type, &value, &traceback);
+        PyObject *module = PyImport_ImportModule("_socket");
+        gaierror = module ? PyObject_GetAttrString(module, "gaierror") : NULL;
+        Py_XDECREF(module);
+        if (gaierror == NULL) {
+            Py_XDECREF(type);
+            Py_XDECREF(value);
+            Py_XDECREF(traceback);
+            return -1;
+        }
+        PyErr_Restore(type, value, traceback);
+    }
+    if (!PyErr_ExceptionMatches(PyExc_OSError) || PyErr_ExceptionMatches(gaierror)) {
+        return -1;
+    }
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    PyErr_NormalizeException(&type, &value, &traceback);
+    PyObject *number = PyObject_GetAttrString(value, "errno");
+    int code = number == NULL ? -1 : number == Py_None ? EAGAIN : (int)PyLong_AsLong(number);
+    Py_XDECREF(number);
+    Py_DECREF(type);
+    Py_DECREF(value);
+    Py_XDECREF(traceback);
+    return code;
+}
+
+static PyObject *
+socket_connect_ex(PyObject *self, PyObject *address)
+{
+    int code = connect_run(self, address);
+    if (code < 0 && (code = connect_error()) < 0) {
+        return NULL;
+    }
+    return PyLong_FromLong(code);
+}
+
+PyMethodDef green_socket_connect_methods[] = {
+    {"connect", socket_connect, METH_O, connect_doc},
+    {"connect_ex", socket_connect_ex, METH_O, connect_ex_doc},
+    {NULL, NULL, 0, NULL},
+};
