@@ -12,6 +12,8 @@
 #include "hub/hub.h"
 #include "hub/loop.h"
 #include "hub/watcher.h"
+#include "net/select.h"
+#include "net/socket.h"
 
 /* In order of the layers: each may use what those before have made. */
 static int (*const parts[])(PyObject *module) = {
@@ -20,7 +22,7 @@ static int (*const parts[])(PyObject *module) = {
     green_hub_exec,
     /* sync */
     /* task */
-    /* net */
+    green_socket_exec, green_select_exec,
 };
 
 static PyObject *first; /* the module, kept for good: the types in it are for the whole process */

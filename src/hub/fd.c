@@ -381,17 +381,25 @@ typedef struct green_fd_wait {
     PyObject *error; /* owned; why the wait was cancelled, or NULL */
 } green_fd_wait;
 
+void
+green_waiter_fire(green_waiter *waiter)
+{
+    if (waiter->status == GREEN_PARKED) {
+        waiter->status = GREEN_WOKEN;
+        if (!green_ready_queued(&waiter->ready)) {
+            green_ready_fire(waiter->loop, &waiter->ready);
+        }
+    }
+}
+
 static void
 wait_fire(green_fd_interest *interest, int revents)
 {
     green_waiter *waiter = &GREEN_CONTAINER(interest, green_fd_wait, interest)->waiter;
     if (revents & GREEN_FD_CLOSED) {
         green_wake(waiter);
-    } else if (waiter->status == GREEN_PARKED) {
-        waiter->status = GREEN_WOKEN;
-        if (!green_ready_queued(&waiter->ready)) {
-            green_ready_fire(waiter->loop, &waiter->ready);
-        }
+    } else {
+        green_waiter_fire(waiter);
     }
 }
 

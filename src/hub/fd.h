@@ -14,33 +14,33 @@ typedef struct green_fd green_fd;
 
 /* One interest in a descriptor: a parked greenlet's, or an io watcher's. */
 typedef struct green_fd_interest {
-    green_link link;  /* among the fd's interests; a circle of one: not started */
-    green_fd *fd;     /* set while started, else NULL */
-    int events;       /* GREEN_READ, GREEN_WRITE, GREEN_PRIORITY wanted */
-    int revents;      /* what fired; whoever consumes it clears it */
-    bool ref;         /* keeps the loop running */
-    /* Called from the poll, without the interpreter lock: fires a ready node (green_ready_fire). The
-       interest stays started until stopped, and fires again at each poll until then. With
+    green_link link; /* among the fd's interests; a circle of one: not started */
+    green_fd *fd;    /* set while started, else NULL */
+    int events;      /* GREEN_READ, GREEN_WRITE, GREEN_PRIORITY wanted */
+    int revents;     /* what fired; whoever consumes it clears it */
+    bool ref;        /* keeps the loop running */
+    /* Called from the poll, without the interpreter lock: fires a ready node (green_ready_fire).
+       The interest stays started until stopped, and fires again at each poll until then. With
        GREEN_FD_CLOSED the lock is held, the interest has been stopped: pushes a ready node. */
     void (*fire)(struct green_fd_interest *interest, int revents);
 } green_fd_interest;
 
-/* Who has a descriptor open, never used twice; 0: unknown. A handle stays registered between waits for
-   an owner other than 0, whose close goes through green_fd_closed; seen with another owner it is
-   registered anew, so a reused number never meets an old registration. */
+/* Who has a descriptor open, never used twice; 0: unknown. A handle stays registered between waits
+   for an owner other than 0, whose close goes through green_fd_closed; seen with another owner it
+   is registered anew, so a reused number never meets an old registration. */
 typedef uint64_t green_fd_owner;
 
 green_fd_owner green_fd_owner_new(void);
 
-/* Start: registers with the loop's poller; -1 with OSError. What cannot be polled (a regular file) is
-   always ready. */
+/* Start: registers with the loop's poller; -1 with OSError. What cannot be polled (a regular file)
+   is always ready. */
 int green_fd_start(LoopObject *loop, green_fd_interest *interest, int fd, green_fd_owner owner);
 
 /* Harmless on a stopped one. */
 void green_fd_stop(LoopObject *loop, green_fd_interest *interest);
 
-/* A descriptor as the one sees it who has it open. At most one greenlet at a time may wait for it in each
-   direction. */
+/* A descriptor as the one sees it who has it open. At most one greenlet at a time may wait for it
+   in each direction. */
 typedef struct green_file {
     int fd;
     green_fd_owner owner;
@@ -50,17 +50,20 @@ typedef struct green_file {
 } green_file;
 
 /* Park the running greenlet until one of `events` is there. Returns the events (> 0), 0 when
-   `seconds` (negative: for ever) passed, -1 with an exception: green_exc_cancel_wait (OSError EBADF) when
-   the descriptor is closed meanwhile by green_fd_closed, ConcurrentObjectUseError when another greenlet waits
-   for the same. `verb`, `object` (borrowed): for LoopExit. */
+   `seconds` (negative: for ever) passed, -1 with an exception: green_exc_cancel_wait (OSError
+   EBADF) when the descriptor is closed meanwhile by green_fd_closed, ConcurrentObjectUseError when
+   another greenlet waits for the same. `verb`, `object` (borrowed): for LoopExit. */
 int green_file_wait(green_file *file, int events, double seconds, const char *verb,
                     PyObject *object);
 
 /* End the waits for `events` with the exception `error` (class or object, borrowed). */
 void green_file_cancel(green_file *file, int events, PyObject *error);
 
-/* The descriptor is about to be closed (or handed to somebody else): stop polling it, wake all who wait with
-   GREEN_FD_CLOSED, on this thread's loop. Call before close(2). */
+/* What `fire` does for a waiter, from the poll: wakes it. */
+void green_waiter_fire(green_waiter *waiter);
+
+/* The descriptor is about to be closed (or handed to somebody else): stop polling it, wake all who
+   wait with GREEN_FD_CLOSED, on this thread's loop. Call before close(2). */
 void green_fd_closed(LoopObject *loop, int fd);
 
 /* greencore.socket.cancel_wait_ex: the OSError of a wait whose descriptor was closed. */

@@ -98,10 +98,6 @@ connect_run(PyObject *self, PyObject *unresolved)
         if (code <= 0 || call.timeout == 0) {
             break;
         }
-        if (code == EISCONN && call.deadline != 0) {
-            code = 0;
-            break;
-        }
         if (code == EINPROGRESS || code == EALREADY || code == EINTR) {
             code = green_socket_wait(&call, GREEN_WRITE) < 0
                        ? -1

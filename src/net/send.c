@@ -125,7 +125,7 @@ PyDoc_STRVAR(sendmsg_doc,
 static PyObject *
 socket_sendmsg(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
 {
-    if (nargs < 4 || args[3] == Py_None) {
+    if (nargs != 4 || args[3] == Py_None) {
         return green_socket_call_base(self, BASE_SENDMSG, args, nargs, NULL, 2, GREEN_WRITE,
                                       "socket.sendmsg");
     }
@@ -134,8 +134,8 @@ socket_sendmsg(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
         return NULL;
     }
     PyObject *call[4] = {args[0], args[1], args[2], address};
-    PyObject *result = green_socket_call_base(self, BASE_SENDMSG, call, nargs > 4 ? nargs : 4, NULL,
-                                              2, GREEN_WRITE, "socket.sendmsg");
+    PyObject *result =
+        green_socket_call_base(self, BASE_SENDMSG, call, 4, NULL, 2, GREEN_WRITE, "socket.sendmsg");
     Py_DECREF(address);
     return result;
 }
