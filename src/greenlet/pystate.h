@@ -15,6 +15,9 @@
               in stack->data, C-stack limits of `stack` where the version checks them. It is placed
               for good: the interpreter keeps pointers into it while the greenlet runs. Keeps the
               context that the state holds; everything else is overwritten.
+   share_asyncio  after init: the greenlet runs in the asyncio loop and task that are running now,
+              where the version keeps them per thread state. For greenlets that serve the one that
+              starts them, as bridges between asyncio and blocking code do; others begin with none.
    init_main  the state of a thread's main greenlet, running now: notes what never changes.
    save/load  move the running greenlet's state out of the thread state, and another's in. After
               save the fields of ts are stale until load; references move along. Between load and

@@ -46,6 +46,14 @@ green_pystate_init_main(struct green_pystate *state, PyThreadState *ts)
     memset(state, 0, sizeof(*state));
 }
 
+/* Up to 3.12 asyncio's running loop is the thread's, for all greenlets of it. */
+static inline void
+green_pystate_share_asyncio(struct green_pystate *state, PyThreadState *ts)
+{
+    (void)state;
+    (void)ts;
+}
+
 static inline bool
 green_pystate_has_rare(green_tstate *ts)
 {

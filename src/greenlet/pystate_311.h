@@ -31,7 +31,7 @@ static inline void
 green_pystate_init(struct green_pystate *state, const green_stack *stack, PyThreadState *ts)
 {
     (void)ts;
-    _PyStackChunk *chunk = green_chunk_init(stack);
+    _PyStackChunk *chunk = green_chunk_init(stack, 0);
     state->exc_info = &state->exc_base;
     state->cframe = &state->root_cframe;
     state->datastack_chunk = chunk;
@@ -48,6 +48,14 @@ green_pystate_init_main(struct green_pystate *state, PyThreadState *ts)
 {
     (void)ts;
     memset(state, 0, sizeof(*state));
+}
+
+/* Up to 3.12 asyncio's running loop is the thread's, for all greenlets of it. */
+static inline void
+green_pystate_share_asyncio(struct green_pystate *state, PyThreadState *ts)
+{
+    (void)state;
+    (void)ts;
 }
 
 static inline bool

@@ -32,7 +32,7 @@ static inline void
 green_pystate_init(struct green_pystate *state, const green_stack *stack, PyThreadState *ts)
 {
     (void)ts;
-    _PyStackChunk *chunk = green_chunk_init(stack);
+    _PyStackChunk *chunk = green_chunk_init(stack, 0);
     state->exc_info = &state->exc_base;
     state->current_frame = NULL;
     state->datastack_chunk = chunk;
@@ -50,6 +50,21 @@ green_pystate_init_main(struct green_pystate *state, PyThreadState *ts)
 {
     memset(state, 0, sizeof(*state));
     green_limits_read(&state->limits, ts);
+}
+
+/* Let a greenlet that is about to begin run in the asyncio loop and task that are running. */
+static inline void
+green_pystate_share_asyncio(struct green_pystate *state, PyThreadState *ts)
+{
+    PyObject *loop = green_asyncio(ts)[0];
+    PyObject *task = green_asyncio(ts)[1];
+    if (GREEN_RARELY(loop != NULL || task != NULL)) {
+        memset(&state->rare, 0, sizeof(state->rare));
+        state->rare.owned[GREEN_OWNED_LOOP] = Py_XNewRef(loop);
+        state->rare.owned[GREEN_OWNED_TASK] = Py_XNewRef(task);
+        state->rare.what_event = -1;
+        state->has_rare = true;
+    }
 }
 
 static inline bool

@@ -1,10 +1,14 @@
-/* CPython 3.15: as 3.14, but the chain of frames ends in a sentinel of the thread, and profilers
-   outside of the process note the frame that they saw last. */
+/* CPython 3.15: as 3.14, but a chain of frames ends in a sentinel, which profilers outside of the
+   process look for, and they note the frame that they saw last. */
 #ifndef GREEN_GREENLET_PYSTATE_315_H
 #define GREEN_GREENLET_PYSTATE_315_H
 
 #include "greenlet/pystate_common.h"
 #include "greenlet/pystate_limits.h"
+
+/* Each greenlet has a copy of the thread's sentinel in its data area, because the thread may end
+   before the last look at a frame. Bytes: the sentinel's or more; what follows it is never used. */
+#define GREEN_BASE_FRAME_SIZE 128
 
 typedef struct {
     PyObject *owned[GREEN_OWNED_COUNT];
@@ -19,7 +23,7 @@ struct green_pystate {
     PyObject *context; /* owned, may be NULL */
     _PyErr_StackItem *exc_info;
     struct _PyInterpreterFrame *current_frame;
-    struct _PyInterpreterFrame *base_frame; /* of the thread */
+    struct _PyInterpreterFrame *base_frame; /* the sentinel */
     _PyStackChunk *datastack_chunk;
     PyObject **datastack_top;
     PyObject **datastack_limit;
@@ -33,9 +37,10 @@ struct green_pystate {
 static inline void
 green_pystate_init(struct green_pystate *state, const green_stack *stack, PyThreadState *ts)
 {
-    _PyStackChunk *chunk = green_chunk_init(stack);
+    _PyStackChunk *chunk = green_chunk_init(stack, GREEN_BASE_FRAME_SIZE);
     state->exc_info = &state->exc_base;
-    state->current_frame = state->base_frame = ts->base_frame;
+    memcpy(stack->data, ts->base_frame, GREEN_BASE_FRAME_SIZE);
+    state->current_frame = state->base_frame = (struct _PyInterpreterFrame *)stack->data;
     state->datastack_chunk = chunk;
     state->datastack_top = &chunk->data[1];
     state->datastack_limit = (PyObject **)(stack->data + stack->data_size);
@@ -52,6 +57,21 @@ green_pystate_init_main(struct green_pystate *state, PyThreadState *ts)
     memset(state, 0, sizeof(*state));
     state->current_frame = state->base_frame = ts->base_frame;
     green_limits_read(&state->limits, ts);
+}
+
+/* Let a greenlet that is about to begin run in the asyncio loop and task that are running. */
+static inline void
+green_pystate_share_asyncio(struct green_pystate *state, PyThreadState *ts)
+{
+    PyObject *loop = green_asyncio(ts)[0];
+    PyObject *task = green_asyncio(ts)[1];
+    if (GREEN_RARELY(loop != NULL || task != NULL)) {
+        memset(&state->rare, 0, sizeof(state->rare));
+        state->rare.owned[GREEN_OWNED_LOOP] = Py_XNewRef(loop);
+        state->rare.owned[GREEN_OWNED_TASK] = Py_XNewRef(task);
+        state->rare.what_event = -1;
+        state->has_rare = true;
+    }
 }
 
 static inline bool
@@ -122,6 +142,7 @@ green_pystate_load(struct green_pystate *state, PyThreadState *tstate)
     state->context = NULL;
     ts->exc_info = state->exc_info;
     ts->current_frame = state->current_frame;
+    ts->base_frame = state->base_frame;
     ts->last_profiled_frame = NULL; /* it is in another chain */
     ts->datastack_chunk = state->datastack_chunk;
     ts->datastack_top = state->datastack_top;

@@ -26,14 +26,14 @@ enum {
 #if PY_VERSION_HEX >= 0x030B0000
 /* As the interpreter makes a thread's first chunk: no previous one, and the first slot is skipped
    so that no pop frees it. Not page-aligned: after fork, munmap of a lost thread's chunk refuses
-   it. */
+   it. The first `skip` bytes of the data area are left out. */
 static inline _PyStackChunk *
-green_chunk_init(const green_stack *stack)
+green_chunk_init(const green_stack *stack, size_t skip)
 {
-    _PyStackChunk *chunk = (_PyStackChunk *)stack->data;
+    _PyStackChunk *chunk = (_PyStackChunk *)(stack->data + skip);
     assert((uintptr_t)chunk % 4096 != 0);
     chunk->previous = NULL;
-    chunk->size = stack->data_size;
+    chunk->size = stack->data_size - skip;
     chunk->top = 0;
     return chunk;
 }

@@ -23,6 +23,16 @@ probe_frames(PyThreadState *ts)
     bool same = seen == real;
     Py_XDECREF(seen);
     Py_XDECREF(real);
+#if PY_VERSION_HEX >= 0x030F0000
+    /* A copy of the sentinel is no frame either. */
+    _Alignas(16) char copy[GREEN_BASE_FRAME_SIZE];
+    memcpy(copy, ts->base_frame, sizeof(copy));
+    PyThreadState pose = {0};
+    pose.current_frame = (struct _PyInterpreterFrame *)copy;
+    PyFrameObject *none = PyThreadState_GetFrame(&pose);
+    same = same && none == NULL;
+    Py_XDECREF(none);
+#endif
     return same;
 }
 
