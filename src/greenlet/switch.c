@@ -75,7 +75,11 @@ switch_enter(void *arg)
 static int
 switch_start(green_thread *thread, GreenletObject *target)
 {
-    green_stack *stack = green_stack_acquire((size_t)target->stack_kib << 10);
+    size_t size = (size_t)target->stack_kib << 10;
+    if (size != 0 && size < green_pystate_stack_min) {
+        size = green_pystate_stack_min;
+    }
+    green_stack *stack = green_stack_acquire(size);
     if (UNLIKELY(stack == NULL)) {
         PyErr_SetString(PyExc_MemoryError, "no memory for the stack of a greenlet");
         return -1;
@@ -85,6 +89,9 @@ switch_start(green_thread *thread, GreenletObject *target)
     PyObject *context = target->state.context; /* set through gr_context, or NULL */
     green_pystate_init(&target->state, stack, thread->tstate);
     target->state.context = context;
+    if (UNLIKELY((PyObject *)target->parent != thread->hub && (PyObject *)target != thread->hub)) {
+        green_pystate_share_asyncio(&target->state, thread->tstate); /* serves who starts it */
+    }
     target->thread = thread;
     green_thread_incref(thread);
     target->status = GREEN_ACTIVE;
