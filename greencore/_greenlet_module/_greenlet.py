@@ -1,5 +1,7 @@
 """What `greenlet._greenlet` gives: the C names, and the few that only greenlet's own tests use."""
 
+import os
+
 from greencore._core import (
     _C_API,
     GreenletExit,
@@ -10,6 +12,7 @@ from greencore._core import (
     getcurrent,
     gettrace,
     greenlet,
+    set_thread_local,
     settrace,
 )
 
@@ -55,21 +58,16 @@ def get_clocks_used_doing_optional_cleanup():
     return 0 if _optional_cleanup else None
 
 
-def set_thread_local(key, value):
-    """Put `value` into the thread's state dictionary, which lives until the thread's very end."""
-    from ctypes import py_object, pythonapi
-
-    get_dict = pythonapi.PyThreadState_GetDict
-    get_dict.restype = py_object
-    get_dict()[key] = value
-
-
 class UnswitchableGreenlet(greenlet):
     """A greenlet whose switches fail on demand: fault injection for tests of callers."""
 
     force_switch_error = False
+    force_slp_switch_error = False
 
     def switch(self, *args, **kwargs):
+        if self and self.force_slp_switch_error:
+            os.write(2, b"switch_error: the stack can't be switched\n")
+            os.abort()
         if self.force_switch_error:
             target = "a running greenlet" if self else "a greenlet for the first time"
             raise SystemError(f"Failed to switch stacks into {target}.")

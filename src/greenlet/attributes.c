@@ -1,3 +1,4 @@
+#include <pthread.h>
 #include "greenlet/attributes.h"
 #include "greenlet/error.h"
 
@@ -354,14 +355,43 @@ attributes_get_frame(PyObject *op, void *Py_UNUSED(closure))
 {
     GreenletObject *self = (GreenletObject *)op;
     PyFrameObject *frame = NULL;
-    if (self->status == GREEN_ACTIVE && !attributes_running(self) &&
-        !green_greenlet_stranded(self)) {
+    if (self->status == GREEN_ACTIVE && !attributes_running(self)) {
         frame = green_pystate_frame(&self->state);
         if (frame == NULL && PyErr_Occurred()) {
             return NULL;
         }
     }
     return frame == NULL ? Py_NewRef(Py_None) : (PyObject *)frame;
+}
+
+/* Where the stack of the calling native thread ends, or NULL. */
+static char *
+attributes_thread_base(void)
+{
+    pthread_attr_t attr;
+    void *limit;
+    size_t size;
+    if (pthread_getattr_np(pthread_self(), &attr) != 0) {
+        return NULL;
+    }
+    int failed = pthread_attr_getstack(&attr, &limit, &size);
+    pthread_attr_destroy(&attr);
+    return failed ? NULL : (char *)limit + size;
+}
+
+static PyObject *
+attributes_get_stack_saved(PyObject *op, void *Py_UNUSED(closure))
+{
+    const GreenletObject *self = (GreenletObject *)op;
+    char *base = NULL;
+    if (self->status == GREEN_ACTIVE && !attributes_running(self)) {
+        if (self->stack != NULL) {
+            base = self->stack->base;
+        } else if (self->thread == green_thread_get()) {
+            base = attributes_thread_base();
+        }
+    }
+    return PyLong_FromSsize_t(base == NULL ? 0 : base - (char *)self->sp);
 }
 
 PyGetSetDef green_attributes_getset[] = {
@@ -373,6 +403,8 @@ PyGetSetDef green_attributes_getset[] = {
      "The innermost Python frame while it is parked, else None.", NULL},
     {"gr_context", attributes_get_context, attributes_set_context,
      "The contextvars.Context that its code runs in, or None for an empty one.", NULL},
+    {"_stack_saved", attributes_get_stack_saved, NULL,
+     "How many bytes of its machine stack are in use while it is parked, else 0.", NULL},
     {"dead", attributes_get_dead, NULL, "Whether it can never run again.", NULL},
     {NULL},
 };

@@ -39,6 +39,7 @@ greenlet_alloc(PyTypeObject *type)
     self->stack_kib = 0;
     self->is_main = 0;
     self->run_found = 0;
+    self->run_replaced = NULL;
     self->waiting = NULL;
     self->thread = NULL;
     return self;
@@ -97,6 +98,7 @@ green_greenlet_body(GreenletObject *self)
     self->run = NULL;
     self->args = NULL;
     self->kwargs = NULL;
+    Py_CLEAR(self->run_replaced);
     PyObject *result;
     if (run == NULL) {
         PyErr_SetString(PyExc_AttributeError, "run");
@@ -119,10 +121,19 @@ green_greenlet_body(GreenletObject *self)
 }
 
 static PyObject *
-greenlet_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwargs))
+greenlet_new(PyTypeObject *type, PyObject *args, PyObject *Py_UNUSED(kwargs))
 {
-    GreenletObject *current = green_greenlet_current();
-    return current == NULL ? NULL : (PyObject *)green_greenlet_new(type, NULL, NULL, NULL, current);
+    green_thread *thread = green_thread_get();
+    if (thread == NULL) {
+        return NULL;
+    }
+    if (thread->orphans != NULL) {
+        green_thread_kill_orphans(thread);
+    }
+    if (type->tp_flags & Py_TPFLAGS_IS_ABSTRACT) {
+        return PyBaseObject_Type.tp_new(type, args, NULL); /* refuses, and says what is missing */
+    }
+    return (PyObject *)green_greenlet_new(type, NULL, NULL, NULL, thread->current);
 }
 
 static int
@@ -205,6 +216,7 @@ greenlet_traverse(PyObject *op, visitproc visit, void *arg)
     Py_VISIT(self->dict);
     Py_VISIT((PyObject *)self->parent);
     Py_VISIT(self->run);
+    Py_VISIT(self->run_replaced);
     Py_VISIT(self->args);
     Py_VISIT(self->kwargs);
     if (self->status == GREEN_UNSTARTED) {
@@ -227,6 +239,7 @@ greenlet_clear(PyObject *op)
     Py_CLEAR(self->dict);
     Py_CLEAR(self->parent);
     Py_CLEAR(self->run);
+    Py_CLEAR(self->run_replaced);
     Py_CLEAR(self->args);
     Py_CLEAR(self->kwargs);
     if (self->status == GREEN_UNSTARTED) {
@@ -333,6 +346,7 @@ greenlet_dealloc(PyObject *op)
        can unwind them: their memory is given up. */
     Py_XDECREF(self->dict);
     Py_XDECREF(self->run);
+    Py_XDECREF(self->run_replaced);
     Py_XDECREF(self->args);
     Py_XDECREF(self->kwargs);
     GreenletObject *parent = self->parent;
@@ -440,7 +454,28 @@ greenlet_trash_nesting(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(none))
 #endif
 }
 
+PyDoc_STRVAR(
+    thread_local_doc,
+    "set_thread_local(key, value)\n--\n\n"
+    "Put `value` into the thread's state dictionary, which lives until the thread's very end.");
+
+static PyObject *
+greenlet_set_thread_local(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    PyObject *key, *value;
+    PyObject *dict = PyThreadState_GetDict(); /* borrowed */
+    if (dict == NULL) {
+        return PyErr_NoMemory();
+    }
+    if (!PyArg_UnpackTuple(args, "set_thread_local", 2, 2, &key, &value) ||
+        PyDict_SetItem(dict, key, value) < 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
 static PyMethodDef greenlet_functions[] = {
+    {"set_thread_local", greenlet_set_thread_local, METH_VARARGS, thread_local_doc},
     {"get_tstate_trash_delete_nesting", greenlet_trash_nesting, METH_NOARGS, trash_doc},
     {"getcurrent", greenlet_getcurrent, METH_NOARGS, getcurrent_doc},
     {"get_total_main_greenlets", greenlet_count_mains, METH_NOARGS, mains_doc},

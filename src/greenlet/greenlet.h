@@ -25,6 +25,7 @@ typedef struct GreenletObject {
     PyObject *dict;
     struct GreenletObject *parent; /* owned; NULL for a main greenlet only */
     PyObject *run;                 /* owned; NULL once started */
+    PyObject *run_replaced;        /* owned; `run` until the attribute gave another; dropped at start */
     PyObject *args;                /* owned; for run; a tuple, or NULL for none */
     PyObject *kwargs;              /* owned; for run; a dict, or NULL for none */
     green_body body;

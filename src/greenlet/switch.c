@@ -180,8 +180,15 @@ green_greenlet_prepare(GreenletObject *g)
         Py_DECREF(run);
         return 0;
     }
+    /* What was there before is dropped by the new greenlet: no code may run between here and there.
+     */
+    if (g->run_replaced == NULL) {
+        g->run_replaced = g->run;
+        g->run = run;
+    } else {
+        Py_XSETREF(g->run, run);
+    }
     g->run_found = 1;
-    Py_XSETREF(g->run, run);
     return 0;
 }
 
@@ -333,6 +340,7 @@ switch_die(green_thread *thread, GreenletObject *self, PyObject *result)
     }
     if (UNLIKELY(self->run != NULL || self->args != NULL || self->kwargs != NULL)) {
         Py_CLEAR(self->run);
+        Py_CLEAR(self->run_replaced);
         Py_CLEAR(self->args);
         Py_CLEAR(self->kwargs);
     }
