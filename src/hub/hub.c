@@ -383,6 +383,17 @@ hub_module_waiting(PyObject *Py_UNUSED(module), PyObject *arg)
     return Py_BuildValue("(sO)", w->verb, w->object ? w->object : Py_None);
 }
 
+/* same_thread(greenlet, other): whether both belong to one thread. */
+static PyObject *
+hub_module_same_thread(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    PyObject *a, *b;
+    if (!PyArg_ParseTuple(args, "O!O!", Greenlet_Type, &a, Greenlet_Type, &b)) {
+        return NULL;
+    }
+    return PyBool_FromLong(((GreenletObject *)a)->thread == ((GreenletObject *)b)->thread);
+}
+
 /* ---- the greenlet ---- */
 
 static PyObject *
@@ -546,6 +557,8 @@ static PyMethodDef hub_functions[] = {
      "sleep(seconds=0, ref=True)\n--\n\nPark the running greenlet for at least `seconds`. 0 or less: let "
      "all others that are ready run\nonce. With ref=False the sleep alone does not keep the loop "
      "running."},
+    {"same_thread", hub_module_same_thread, METH_VARARGS,
+     "same_thread(greenlet, other)\n--\n\nWhether both greenlets belong to one thread."},
     {"waiting", hub_module_waiting, METH_O,
      "waiting(greenlet)\n--\n\n(what it does, on which object) of the wait that a greenlet is parked in, or "
      "None."},

@@ -56,6 +56,22 @@ green_loop_next(LoopObject *loop)
     return NULL;
 }
 
+/* The handler itself raised: that ends the run of the loop. */
+static void
+loop_fail(LoopObject *loop)
+{
+    PyObject *type, *value, *tb;
+    PyErr_Fetch(&type, &value, &tb);
+    PyErr_NormalizeException(&type, &value, &tb);
+    if (tb != NULL) {
+        PyException_SetTraceback(value, tb);
+        Py_DECREF(tb);
+    }
+    Py_DECREF(type);
+    Py_XSETREF(loop->failure, value);
+    loop->stopping = true;
+}
+
 void
 green_loop_handle_error(LoopObject *loop, PyObject *context)
 {
@@ -69,7 +85,11 @@ green_loop_handle_error(LoopObject *loop, PyObject *context)
                                          context ? context : Py_None, type, value,
                                          tb ? tb : Py_None);
     if (done == NULL) {
-        PyErr_WriteUnraisable((PyObject *)loop);
+        if (loop->runner == green_thread_self->current) {
+            loop_fail(loop);
+        } else {
+            PyErr_WriteUnraisable((PyObject *)loop);
+        }
     }
     Py_XDECREF(done);
     Py_XDECREF(type);
@@ -94,7 +114,7 @@ loop_run_ready(LoopObject *loop)
         if (next != NULL) {
             PyObject *got = green_greenlet_transfer(thread, next);
             if (got == NULL) {
-                green_loop_handle_error(loop, NULL);
+                green_loop_handle_error(loop, (PyObject *)loop);
             } else {
                 Py_DECREF(got);
             }
@@ -193,6 +213,13 @@ green_loop_run(LoopObject *loop, bool nowait, bool once)
     }
     loop->stopping = false;
     loop->runner = outer;
+    if (loop->failure != NULL) {
+        PyObject *failure = loop->failure;
+        loop->failure = NULL;
+        PyErr_SetObject((PyObject *)Py_TYPE(failure), failure);
+        Py_DECREF(failure);
+        more = -1;
+    }
     Py_DECREF(loop);
     return more;
 }

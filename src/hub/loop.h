@@ -28,6 +28,7 @@ typedef struct LoopObject {
     bool stopping;          /* break_() was called */
     bool is_default;
     bool destroyed;
+    PyObject *failure;       /* owned; what the handler raised: the run ends with it */
     PyObject *error_handler; /* owned; object with handle_error, or NULL */
     struct green_poll *poll; /* libuv's side: hub/poll.h */
 } LoopObject;

@@ -334,6 +334,12 @@ loop_get_uv_loop(LoopObject *self, void *Py_UNUSED(closure))
 }
 
 static PyObject *
+loop_get_uv_loop_address(LoopObject *self, void *Py_UNUSED(closure))
+{
+    return loop_usable(self) < 0 ? NULL : PyLong_FromVoidPtr(&self->poll->uv);
+}
+
+static PyObject *
 loop_get_error_handler(LoopObject *self, void *Py_UNUSED(closure))
 {
     return Py_NewRef(self->error_handler ? self->error_handler : Py_None);
@@ -403,6 +409,7 @@ static PyGetSetDef loop_getset[] = {
     {"depth", (getter)loop_get_depth, NULL, "1 while it runs, else 0.", NULL},
     {"uv_loop", (getter)loop_get_uv_loop, NULL,
      "A capsule named \"uv_loop_t\" with the uv_loop_t *, for libraries that share the loop.", NULL},
+    {"_uv_loop_address", (getter)loop_get_uv_loop_address, NULL, "Where it is.", NULL},
     {"error_handler", (getter)loop_get_error_handler, (setter)loop_set_error_handler,
      "What exceptions in callbacks are reported to.", NULL},
     {NULL, NULL, NULL, NULL, NULL},
@@ -434,9 +441,46 @@ static PyType_Spec loop_spec = {
     .slots = loop_slots,
 };
 
+static PyObject *
+loop_module_libuv_version(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
+{
+    return PyUnicode_FromString(uv_version_string());
+}
+
+/* closing_fd(loop, fd): whether anybody watched it. */
+static PyObject *
+loop_module_closing_fd(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    PyObject *loop;
+    int fd;
+    if (!PyArg_ParseTuple(args, "O!i", Loop_Type, &loop, &fd) ||
+        loop_usable((LoopObject *)loop) < 0) {
+        return NULL;
+    }
+    green_link *ready = &((LoopObject *)loop)->ready, *last = ready->prev;
+    green_fd_closed((LoopObject *)loop, fd);
+    return PyBool_FromLong(ready->prev != last);
+}
+
+static PyMethodDef loop_functions[] = {
+    {"libuv_version", loop_module_libuv_version, METH_NOARGS,
+     "libuv_version()\n--\n\nThe version of libuv in use."},
+    {"closing_fd", loop_module_closing_fd, METH_VARARGS,
+     "closing_fd(loop, fd)\n--\n\nThe descriptor is about to be closed: wake who waits for it. Whether "
+     "anybody did."},
+    {NULL, NULL, 0, NULL},
+};
+
 int
 green_loop_exec(PyObject *module)
 {
     Loop_Type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &loop_spec, NULL);
-    return Loop_Type == NULL ? -1 : PyModule_AddType(module, Loop_Type);
+    if (Loop_Type == NULL || PyModule_AddType(module, Loop_Type) < 0 ||
+        PyModule_AddFunctions(module, loop_functions) < 0) {
+        return -1;
+    }
+    char header[32];
+    snprintf(header, sizeof(header), "%d.%d.%d", UV_VERSION_MAJOR, UV_VERSION_MINOR,
+             UV_VERSION_PATCH);
+    return PyModule_AddStringConstant(module, "libuv_header_version", header);
 }

@@ -1,0 +1,105 @@
+"""The event loop and its watchers: libuv, driven from C.
+
+`loop` is what a hub runs. All that is hot is in greencore._core; here are the names that describe it.
+"""
+
+import sys as _sys
+
+from greencore import _core
+from greencore._core import async_, callback, check, child, fork, idle, io, prepare, signal, stat, timer, watcher
+
+__all__ = [
+    "embeddable_backends",
+    "get_header_version",
+    "get_version",
+    "loop",
+    "recommended_backends",
+    "supported_backends",
+    "time",
+]
+
+READ = 1
+WRITE = 2
+
+_BACKENDS = {"linux": ("epoll", 4)}
+_BACKEND_NAME, _BACKEND_NUMBER = _BACKENDS.get(_sys.platform, ("kqueue", 8))
+
+
+def get_version():
+    """The version of libuv in use, as 'libuv-1.44.2'."""
+    return f"libuv-{_core.libuv_version()}"
+
+
+def get_header_version():
+    """The version of libuv that the extension was built with."""
+    return f"libuv-{_core.libuv_header_version}"
+
+
+def supported_backends():
+    """What the loop can poll with: one, libuv's choice for the platform."""
+    return [_BACKEND_NAME]
+
+
+def recommended_backends():
+    """The same as supported_backends()."""
+    return supported_backends()
+
+
+def embeddable_backends():
+    """Descriptors of the loop that another loop can wait for: see loop.fileno()."""
+    return supported_backends()
+
+
+def time():
+    """Seconds on the clock that timers go by."""
+    from time import monotonic
+
+    return monotonic()
+
+
+class loop(_core.loop):
+    """An event loop.
+
+    flags is accepted, and ignored: it chose among another loop's back ends. default: whether to be the default loop;
+    the first one made is, unless it says no. Only the default loop watches children.
+    """
+
+    MINPRI = -2
+    MAXPRI = 2
+    CALLBACK_CHECK_COUNT = 128
+    WatcherType = watcher
+    approx_timer_resolution = 0.001  # seconds: what libuv sleeps in
+    backend = _BACKEND_NAME
+    backend_int = _BACKEND_NUMBER
+    starting_timer_may_update_loop_time = False
+
+    @property
+    def ptr(self):
+        """The address of the uv_loop_t; `uv_loop` is the same in a capsule."""
+        return self._uv_loop_address
+
+    def closing_fd(self, fd):
+        """Say that `fd` is about to be closed. Returns whether anybody watched it; they are woken."""
+        return _core.closing_fd(self, fd)
+
+    def install_sigchld(self):
+        """Nothing to do: children are watched without a SIGCHLD handler."""
+
+    def reset_sigchld(self):
+        """Nothing to undo: see install_sigchld()."""
+
+    def verify(self):
+        """Nothing to check: kept for programs written for libev."""
+
+    def debug(self):
+        """Lines of text on what the loop is doing."""
+        return [f"{self!r}", f"active: {self.activecnt}", f"pending: {self.pendingcnt}"]
+
+    def _format(self):
+        if self.destroyed:
+            return "destroyed"
+        kind = " default" if self.default else ""
+        return f"backend={self.backend}{kind} pending={self.pendingcnt} ref={self.activecnt}"
+
+    def __repr__(self):
+        return f"<{type(self).__name__} at {id(self):#x} {self._format()}>"

@@ -1,0 +1,411 @@
+"""The hub: one greenlet in each thread that runs the event loop while all others wait."""
+
+import sys
+import traceback
+from _thread import get_ident
+
+from greencore import _core
+from greencore._core import GreenletExit, Waiter, getcurrent, kill, sleep, spawn_raw
+from greencore._core import greenlet as RawGreenlet
+from greencore._core import iwait, wait
+from greencore._config import config as GEVENT_CONFIG
+from greencore._hub_local import get_hub, get_hub_if_exists, get_loop, set_default_hub_class, set_hub, set_loop
+from greencore._util import Lazy, readproperty
+from greencore.exceptions import HubDestroyed, InvalidSwitchError, LoopExit
+
+__all__ = [
+    "GreenletExit",
+    "Hub",
+    "Waiter",
+    "get_hub",
+    "getcurrent",
+    "kill",
+    "reinit",
+    "signal",
+    "sleep",
+    "spawn_raw",
+]
+
+GreenletError = _core.error
+_get_hub = get_hub_if_exists
+get_hub_noargs = get_hub
+
+try:
+    import threading as _threading
+except ImportError:  # pragma: no cover - an interpreter without threads
+    MAIN_THREAD_IDENT = get_ident()
+else:
+    MAIN_THREAD_IDENT = _threading.main_thread().ident
+    del _threading
+thread_mod_name = "_thread"
+
+
+def idle(priority=0):
+    """Park the running greenlet until the loop has nothing ready. priority is kept for those who pass one."""
+    hub = get_hub()
+    watcher = hub.loop.idle()
+    if priority:
+        watcher.priority = priority
+    hub.wait(watcher)
+
+
+class signal:
+    """Call handler(*args, **kwargs) in a greenlet of its own whenever the process gets signal `signalnum`.
+
+    It does not keep the program running (see `ref`). cancel() ends it. Raises TypeError for a handler that can't be
+    called, ValueError for a number that is no signal.
+    """
+
+    greenlet_class = None
+
+    def __init__(self, signalnum, handler, *args, **kwargs):
+        if not callable(handler):
+            raise TypeError("signal handler must be callable.")
+        self.hub = get_hub()
+        self.handler = handler
+        self.args = args
+        self.kwargs = kwargs
+        if self.greenlet_class is None:
+            from greencore.greenlet import Greenlet
+
+            type(self).greenlet_class = Greenlet
+        self.watcher = self.hub.loop.signal(signalnum, ref=False)
+        self.watcher.start(self._start)
+
+    @property
+    def ref(self):
+        """Whether it keeps the loop running."""
+        return self.watcher.ref
+
+    @ref.setter
+    def ref(self, value):
+        self.watcher.ref = value
+
+    def cancel(self):
+        """Call the handler no more. Harmless when it was cancelled before."""
+        if self.watcher is not None:
+            self.watcher.close()
+        self.watcher = self.handler = self.args = self.kwargs = self.hub = self.greenlet_class = None
+
+    def _start(self):
+        self.greenlet_class(self.handle).switch()
+
+    def handle(self):
+        """Call the handler; what it raises goes to the hub as a system error."""
+        try:
+            self.handler(*self.args, **self.kwargs)
+        except BaseException:
+            self.hub.handle_error(None, *sys.exc_info())
+
+
+def reinit(hub=None):
+    """Make the hub (by default this thread's, if there is one) work in a forked child.
+
+    greencore.os.fork() calls it.
+    """
+    hub = get_hub_if_exists() if hub is None else hub
+    if hub is None:
+        return
+    hub.loop.reinit()
+    for part in (hub._threadpool, hub._resolver, hub.periodic_monitoring_thread):
+        on_fork = getattr(part, "_on_fork", None)
+        if on_fork is not None:
+            on_fork()
+
+
+class Hub(_core.Hub):
+    """The greenlet that runs the loop, and the parent of all others.
+
+    loop: a loop to run; by default one is made. default: whether that is to be the default loop.
+    """
+
+    SYSTEM_ERROR = (KeyboardInterrupt, SystemExit, SystemError)
+    NOT_ERROR = (GreenletExit, SystemExit)
+    threadpool_size = 10
+    periodic_monitoring_thread = None
+    name = ""
+    _resolver = None
+    _threadpool = None
+
+    loop_class = property(lambda self: GEVENT_CONFIG.loop)
+    backend = property(lambda self: GEVENT_CONFIG.libev_backend)
+    resolver_class = property(lambda self: GEVENT_CONFIG.resolver)
+    threadpool_class = property(lambda self: GEVENT_CONFIG.threadpool)
+
+    def __init__(self, loop=None, default=None):
+        _core.Hub.__init__(self, None, None)
+        self.thread_ident = get_ident()
+        if hasattr(loop, "run"):
+            if default is not None:
+                raise TypeError("Unexpected argument: default")
+            self.loop = loop
+        elif get_loop() is not None:
+            self.loop = get_loop()
+        else:
+            if default is None and self.thread_ident != MAIN_THREAD_IDENT:
+                default = False
+            self.loop = self.loop_class(flags=loop, default=default)
+        self.loop._install_interrupt()
+        self.format_context = GEVENT_CONFIG.format_context
+        self.minimal_ident = self.ident_registry.get_ident(self)
+
+    @Lazy
+    def ident_registry(self):
+        """Small numbers for greenlets, unique in this hub."""
+        from greencore._ident import IdentRegistry
+
+        return IdentRegistry()
+
+    @property
+    def main_hub(self):
+        """Whether it is the main thread's."""
+        return self.thread_ident == MAIN_THREAD_IDENT
+
+    def __repr__(self):
+        loop = "destroyed" if self.loop is None else self.loop._format()
+        parts = [f"<{type(self).__name__} {self.name!r} at {id(self):#x} {loop}"]
+        if self._resolver is not None:
+            parts.append(f"resolver={self._resolver!r}")
+        if self._threadpool is not None:
+            parts.append(f"threadpool={self._threadpool!r}")
+        parts.append(f"thread_ident={self.thread_ident:#x}>")
+        return " ".join(parts)
+
+    # Errors
+
+    def _normalize_exception(self, t, v, tb):
+        """What callbacks report, as an exception object with its traceback."""
+        if isinstance(v, str):
+            v = t(v)
+        elif v is None and t is not None:
+            v = t()
+        if tb is None and v is not None:
+            tb = v.__traceback__
+        return t, v, tb
+
+    def handle_error(self, context, type, value, tb):
+        """Report an exception that nobody caught: printed, unless it is in NOT_ERROR; one in SYSTEM_ERROR, or without
+        a context, is raised in the main greenlet as well. May be replaced, on the class or on the hub.
+        """
+        type, value, tb = self._normalize_exception(type, value, tb)
+        if type is HubDestroyed:
+            raise value.with_traceback(tb)
+        if not issubclass(type, self.NOT_ERROR):
+            self.print_exception(context, type, value, tb)
+        if context is None or issubclass(type, self.SYSTEM_ERROR):
+            self.handle_system_error(type, value, tb)
+
+    def handle_system_error(self, type, value, tb=None):
+        """Raise the exception in the main greenlet."""
+        current = getcurrent()
+        if current is self or current is self.parent or self.loop is None:
+            self.parent.throw(type, value, tb)
+            return
+        callback = self.loop.run_callback(current.switch)
+        try:
+            self.parent.throw(type, value, tb)
+        finally:
+            callback.stop()
+
+    @readproperty
+    def exception_stream(self):
+        """Where tracebacks go: sys.stderr, unless assigned. None: nowhere."""
+        stream = sys.stderr if sys is not None else None
+        if type(stream).__name__ == "FileObjectThread":
+            stream = stream.io  # printing must not block the hub
+        return stream
+
+    def print_exception(self, context, t, v, tb):
+        """Write the traceback, the time, and what failed to the exception stream."""
+        stream = self.exception_stream
+        if not stream:
+            return
+        from greencore._util import gmctime
+
+        t, v, tb = self._normalize_exception(t, v, tb)
+        if v is None:
+            stream.write(f"{t.__name__}\n")
+        else:
+            traceback.print_exception(t, v, tb, file=stream)
+        del tb
+        if context is None:
+            stream.write(f"{gmctime()}\n")
+            return
+        if not isinstance(context, str):
+            try:
+                context = self.format_context(context)
+            except Exception:
+                traceback.print_exc(file=stream)
+                context = object.__repr__(context)
+        stream.write(f"{gmctime()} {context} failed with {getattr(t, '__name__', 'exception')}\n\n")
+
+    def _describe_waiting(self):
+        """For LoopExit: a line for each greenlet of this hub that is parked."""
+        from gc import get_objects
+
+        lines = []
+        for greenlet in get_objects():
+            if not isinstance(greenlet, RawGreenlet) or greenlet is self:
+                continue
+            waiting = _core.waiting(greenlet)
+            if waiting is None or not _core.same_thread(greenlet, self):
+                continue
+            verb, what = waiting
+            lines.append(f"{greenlet!r} in {verb}" + ("" if what is None else f" of {what!r}"))
+        return lines
+
+    # Running
+
+    def start_periodic_monitoring_thread(self):
+        """Start the monitor, if config.monitor_thread asks for it. Returns it, or None."""
+        if self.periodic_monitoring_thread is None and GEVENT_CONFIG.monitor_thread:
+            from greencore._monitor import PeriodicMonitoringThread
+            from greencore.events import PeriodicMonitorThreadStartedEvent, notify_and_call_entry_points
+
+            self.periodic_monitoring_thread = PeriodicMonitoringThread(self)
+            if self.main_hub:
+                self.periodic_monitoring_thread.install_monitor_memory_usage()
+            notify_and_call_entry_points(PeriodicMonitorThreadStartedEvent(self.periodic_monitoring_thread))
+        return self.periodic_monitoring_thread
+
+    def wait(self, watcher):
+        """Park the running greenlet until `watcher` (not started) fires."""
+        waiter = Waiter(self)
+        watcher.start(waiter.switch, waiter)
+        try:
+            result = waiter.get()
+            if result is not waiter:
+                raise InvalidSwitchError(f"Invalid switch into {getcurrent()}: got {result!r} (expected {waiter!r})")
+        finally:
+            watcher.stop()
+
+    def cancel_wait(self, watcher, error, close_watcher=False):
+        """Raise `error`, soon, in the greenlet that waits for `watcher`; close the watcher too, if asked."""
+        if watcher.callback is not None:
+            self.loop.run_callback(self._cancel_wait, watcher, error, close_watcher)
+        elif close_watcher:
+            watcher.close()
+
+    def _cancel_wait(self, watcher, error, close_watcher):
+        active = watcher.active
+        greenlet = getattr(getattr(watcher.callback, "__self__", None), "greenlet", None)
+        if close_watcher:
+            watcher.close()
+        if active and greenlet is not None:
+            greenlet.throw(error)
+
+    def cancel_waits_close_and_then(self, watchers, exc_kind, then, *then_args):
+        """Raise exc_kind in all who wait for the watchers, close those, then call then(*then_args)."""
+        watchers = [watcher for watcher in watchers if watcher is not None]
+        if watchers:
+            self.loop.run_callback(self._cancel_waits_then, watchers, exc_kind, then, then_args)
+        else:
+            then(*then_args)
+
+    def _cancel_waits_then(self, watchers, exc_kind, then, then_args):
+        for watcher in watchers:
+            self._cancel_wait(watcher, exc_kind, True)
+        then(*then_args)
+
+    def join(self, timeout=None):
+        """From the main greenlet: wait until nothing is left to do, for at most `timeout` seconds.
+
+        Returns whether that is so. False also when time is up.
+        """
+        assert getcurrent() is self.parent, "only possible from the MAIN greenlet"
+        if self.dead:
+            return True
+        waiter = Waiter(self)
+        timer = None
+        if timeout is not None:
+            timer = self.loop.timer(timeout, ref=False)
+            timer.start(waiter.switch, None)
+        try:
+            waiter.get()
+        except LoopExit:
+            return True
+        finally:
+            if timer is not None:
+                timer.close()
+        return False
+
+    def destroy(self, destroy_loop=None):
+        """End the hub and free what it holds. destroy_loop: its loop too; by default if it isn't the default one.
+
+        Another hub is made when this thread needs one. Call it from the hub's own thread, before that ends.
+        """
+        loop = self.loop
+        if loop is None:
+            return
+        if destroy_loop is None:
+            destroy_loop = not loop.default
+        if self.periodic_monitoring_thread is not None:
+            self.periodic_monitoring_thread.kill()
+            self.periodic_monitoring_thread = None
+        if self._resolver is not None:
+            self._resolver.close()
+            del self._resolver
+        if self._threadpool is not None:
+            self._threadpool.kill()
+            del self._threadpool
+        try:
+            self.throw(HubDestroyed(destroy_loop))
+        except (LoopExit, GreenletError):
+            pass  # nothing else ran, or it belongs to a thread that has ended
+        if destroy_loop:
+            if get_loop() is loop:
+                set_loop(None)
+            loop.destroy()
+        else:
+            set_loop(loop)
+        self.loop = None
+        if get_hub_if_exists() is self:
+            set_hub(None)
+
+    # What it lends
+
+    def _get_resolver(self):
+        if self._resolver is None:
+            self._resolver = self.resolver_class(hub=self)
+        return self._resolver
+
+    def _set_resolver(self, value):
+        self._resolver = value
+
+    def _del_resolver(self):
+        self._resolver = None
+
+    resolver = property(_get_resolver, _set_resolver, _del_resolver, "What looks names up; made on first use.")
+
+    def _get_threadpool(self):
+        if self._threadpool is None:
+            self._threadpool = self.threadpool_class(self.threadpool_size, hub=self)
+        return self._threadpool
+
+    def _set_threadpool(self, value):
+        self._threadpool = value
+
+    def _del_threadpool(self):
+        self._threadpool = None
+
+    threadpool = property(
+        _get_threadpool, _set_threadpool, _del_threadpool, "Native threads for what can't wait; made on first use."
+    )
+
+
+set_default_hub_class(Hub)
+
+
+class linkproxy:
+    """A callable that hands its link's object on: callback(obj)."""
+
+    __slots__ = ["callback", "obj"]
+
+    def __init__(self, callback, obj):
+        self.callback = callback
+        self.obj = obj
+
+    def __call__(self, *args):
+        callback, obj = self.callback, self.obj
+        self.callback = self.obj = None
+        callback(obj)
