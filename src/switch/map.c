@@ -112,8 +112,11 @@ guards_probe(void)
 void
 green_map_guard_limit(green_guard_kind best, size_t mprotects)
 {
-    map.best = best;
-    map.mprotects_left = mprotects;
+    if (map.best == GREEN_GUARD_NONE && guards_probe() < 0) {
+        return;
+    }
+    map.best = best > map.best ? best : map.best;
+    map.mprotects_left = mprotects < map.mprotects_left ? mprotects : map.mprotects_left;
 }
 
 green_guard_kind

@@ -38,7 +38,7 @@ void green_map_guards_freed(size_t count, green_guard_kind kind);
 /* Whether any of these pages was ever written. */
 bool green_map_touched(char *address, size_t bytes);
 
-/* For tests: no kind better than this from now on, and at most `mprotects` guards by mprotect. */
+/* For tests: from now on no kind better than `best`, and `mprotects` guards by mprotect at most. */
 void green_map_guard_limit(green_guard_kind best, size_t mprotects);
 
 /* For tests: the n-th call from now that can fail does (0: never). */

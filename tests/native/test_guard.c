@@ -1,0 +1,303 @@
+#include "native.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "switch/map.h"
+
+static int
+recurses(volatile char *above)
+{
+    volatile char frame[40 * KIB];
+    frame[0] = above[0];
+    return frame[0] == 1 ? 0 : recurses(frame) + frame[1];
+}
+
+static void
+runs_away(coro *self)
+{
+    char byte = 0;
+    self->arg = (void *)(size_t)recurses(&byte);
+}
+
+static void
+overflows(void *arg)
+{
+    coro self;
+    (void)arg;
+    CHECK(coro_new(&self, 256 * KIB, runs_away, NULL));
+    coro_resume(&self, NULL);
+}
+
+/* The kinds with a real guard; what the machine has first, the other one after it. */
+static const green_guard_kind kinds[] = {GREEN_GUARD_NONE, GREEN_GUARD_MPROTECT};
+
+void
+guard_is_hit_by_recursion(void)
+{
+    for (int i = 0; i < 2; i++) {
+        green_map_guard_limit(kinds[i], 1000);
+        CHECK(killed_by(in_child(overflows, NULL), SIGSEGV));
+    }
+}
+
+static void
+writes(void *arg)
+{
+    *(volatile char *)arg = 1;
+}
+
+static void
+reads(void *arg)
+{
+    (void)*(volatile char *)arg;
+}
+
+void
+guard_is_hit_everywhere(void)
+{
+    for (int i = 0; i < 2; i++) {
+        green_map_guard_limit(kinds[i], 1000);
+        green_stack *stacks[3];
+        for (int j = 0; j < 3; j++) {
+            stacks[j] = green_stack_acquire((size_t)256 * KIB << i); /* a slab of its own */
+            CHECK(stacks[j] != NULL);
+            CHECK(killed_by(in_child(writes, stacks[j]->limit - 1), SIGSEGV));
+            CHECK(killed_by(in_child(writes, stacks[j]->limit - GUARD), SIGSEGV));
+            CHECK(killed_by(in_child(reads, stacks[j]->limit - GUARD / 2), SIGSEGV));
+            CHECK(in_child(writes, stacks[j]->limit) == 0);
+        }
+        CHECK(stacks[0]->data + stacks[0]->data_size <= stacks[1]->limit - GUARD);
+        CHECK(in_child(writes, stacks[0]->data + stacks[0]->data_size - 1) == 0);
+        green_stack_counts now;
+        green_stack_counts_get(&now);
+        CHECK(now.guard_kind != GREEN_GUARD_NONE && now.guard_kind <= GREEN_GUARD_MPROTECT);
+        CHECK(kinds[i] == GREEN_GUARD_NONE || now.guard_kind == GREEN_GUARD_MPROTECT);
+    }
+}
+
+/* What a probe of the advice must be proved by: the system itself cannot touch the guard. */
+void
+guard_refuses_system_calls(void)
+{
+    int ends[2];
+    green_stack *stack = green_stack_acquire(0);
+    CHECK(stack != NULL && pipe(ends) == 0);
+    CHECK(write(ends[1], stack->limit - 1, 1) == -1 && errno == EFAULT);
+    CHECK(write(ends[1], stack->limit, 1) == 1);
+    CHECK(read(ends[0], stack->limit - GUARD, 1) == -1 && errno == EFAULT);
+}
+
+/* By mprotect while mappings last, then by spacing; freed ones can be had again. */
+void
+guard_kinds_follow_each_other(void)
+{
+    enum { COUNT = 60, GUARDS = 40 };
+    green_stack *stacks[COUNT];
+    green_stack_counts now;
+    green_map_guard_limit(GREEN_GUARD_MPROTECT, GUARDS);
+    for (int round = 0; round < 2; round++) {
+        size_t distance = 0;
+        for (int i = 0; i < COUNT; i++) {
+            stacks[i] = green_stack_acquire(64 * KIB);
+            CHECK(stacks[i] != NULL);
+            green_stack_counts_get(&now);
+            CHECK(round > 0 || (now.guard_kind == GREEN_GUARD_SPACING) == (i >= GUARDS));
+            if (now.guard_kind == GREEN_GUARD_MPROTECT) {
+                CHECK(killed_by(in_child(writes, stacks[i]->limit - 1), SIGSEGV));
+            }
+            memset(stacks[i]->base - 100, i, 100);
+        }
+        for (int i = 0; i < COUNT; i++) {
+            CHECK(stacks[i]->base[-1] == i);
+            for (int j = 0; j < i; j++) {
+                size_t gap = stacks[i] > stacks[j] ? (size_t)(stacks[i]->limit - stacks[j]->base)
+                                                   : (size_t)(stacks[j]->limit - stacks[i]->base);
+                CHECK(gap >= GUARD);
+                distance += gap >= 64 * MIB;
+            }
+        }
+        CHECK(distance >= (COUNT - GUARDS) / 2);
+        for (int i = 0; i < COUNT; i++) {
+            green_stack_release(stacks[i]);
+        }
+        green_stack_trim();
+        while (green_stack_trim() > 0) {
+        }
+        green_stack_counts_get(&now);
+        CHECK(now.mapped == 0);
+    }
+}
+
+static void
+releases_after_overflow(void *arg)
+{
+    green_stack **stacks = arg;
+    green_stack *below = stacks[0]->limit < stacks[1]->limit ? stacks[0] : stacks[1];
+    green_stack *above = below == stacks[0] ? stacks[1] : stacks[0];
+    below->data[below->data_size + 1000] = 1; /* the end of a long way down from above->limit */
+    green_stack_release(above);
+}
+
+static void
+overflows_lowest(void *arg)
+{
+    green_stack **stacks = arg;
+    green_stack *below = stacks[0]->limit < stacks[1]->limit ? stacks[0] : stacks[1];
+    below->limit[-(long)(64 * MIB)] = 1;
+}
+
+void
+guard_spacing_notices_overflow(void)
+{
+    green_stack *stacks[2];
+    green_map_guard_limit(GREEN_GUARD_MPROTECT, 0);
+    for (int i = 0; i < 2; i++) {
+        CHECK((stacks[i] = green_stack_acquire(64 * KIB)) != NULL);
+        stacks[i]->limit[-1] = 1; /* harmless so far */
+    }
+    CHECK(killed_by(in_child(releases_after_overflow, stacks), SIGABRT));
+    CHECK(killed_by(in_child(overflows_lowest, stacks), SIGSEGV));
+    green_stack_release(stacks[0]);
+    green_stack_release(stacks[1]);
+}
+
+/* More stacks without the cheap guards than there are mappings: others still get theirs. */
+void
+guard_mappings_leave_room(void)
+{
+    enum { OTHERS = 4000 };
+    size_t count = many(36000);
+    green_map_guard_limit(GREEN_GUARD_MPROTECT, SIZE_MAX);
+    policy_set(16 * KIB, 16 * KIB, 0);
+    for (size_t i = 0; i < count; i++) {
+        CHECK(green_stack_acquire(0) != NULL);
+    }
+    char *other = mmap(NULL, 2 * OTHERS * green_map_page(), PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    CHECK(other != MAP_FAILED);
+    for (size_t i = 0; i < OTHERS / 2; i++) {
+        CHECK(mprotect(other + 2 * i * green_map_page(), green_map_page(), PROT_NONE) == 0);
+    }
+    CHECK(killed_by(in_child(overflows, NULL), SIGSEGV));
+}
+
+/* In a process of its own for each n, until n is beyond all calls. */
+static void
+survives_failure(void *arg)
+{
+    enum { COUNT = 50 };
+    green_stack *stacks[COUNT];
+    size_t failures = 0;
+    green_stack_counts now;
+    policy_set(64 * KIB, 128 * KIB, 20);
+    green_stack_fail_after(*(long *)arg);
+    for (int i = 0; i < COUNT; i++) {
+        errno = 0;
+        stacks[i] = green_stack_acquire(0);
+        if (stacks[i] == NULL) {
+            CHECK(errno == ENOMEM);
+            failures++;
+        } else {
+            CHECK(stacks[i]->base == (char *)stacks[i]);
+            stacks[i]->limit[0] = stacks[i]->base[-1] = 1;
+            green_stack_counts_get(&now);
+            if (i % 10 == 0 && now.guard_kind != GREEN_GUARD_SPACING) {
+                CHECK(killed_by(in_child(writes, stacks[i]->limit - 1), SIGSEGV));
+            }
+        }
+    }
+    CHECK(failures == 0); /* a single failure has a way out */
+    green_stack_counts_get(&now);
+    CHECK(now.live == COUNT - failures);
+    for (int i = 0; i < COUNT; i++) {
+        for (int j = 0; j < i; j++) {
+            CHECK(stacks[i] != stacks[j]);
+        }
+    }
+    for (int i = 0; i < COUNT; i++) {
+        green_stack_release(stacks[i]);
+    }
+    green_stack_trim();
+    green_stack_trim();
+    green_stack_counts_get(&now);
+    CHECK(now.live == 0 && now.cached == 0 && now.mapped == 0);
+}
+
+void
+failure_of_any_call_is_survived(void)
+{
+    for (int kind = 0; kind < 3; kind++) {
+        if (kind > 0) { /* in the first round the probe is among the calls that fail */
+            green_map_guard_limit(GREEN_GUARD_MPROTECT, kind == 1 ? 1000 : 0);
+        }
+        for (long n = 0; n < (long)many(60); n++) {
+            CHECK(in_child(survives_failure, &n) == 0);
+        }
+    }
+}
+
+/* As much address space as now and `bytes` more. */
+static void
+limit_address_space(size_t bytes)
+{
+    struct rlimit limit;
+    CHECK(getrlimit(RLIMIT_AS, &limit) == 0);
+    limit.rlim_cur = status_bytes("VmSize") + bytes;
+    CHECK(setrlimit(RLIMIT_AS, &limit) == 0);
+}
+
+static size_t
+acquire_all(size_t size, green_stack **stacks, size_t most)
+{
+    size_t count = 0;
+    errno = 0;
+    while (count < most && (stacks[count] = green_stack_acquire(size)) != NULL) {
+        stacks[count]->limit[0] = 1;
+        count++;
+    }
+    return count;
+}
+
+enum { MANY = 3000 };
+static green_stack *stacks[MANY];
+
+void
+failure_by_address_space_limit(void)
+{
+    limit_address_space(40 * MIB);
+    size_t count = acquire_all(256 * KIB, stacks, MANY);
+    CHECK(errno == ENOMEM && count > 60 && count < 160);
+    CHECK(green_stack_acquire(256 * KIB) == NULL && errno == ENOMEM);
+    for (size_t i = 0; i < count; i++) {
+        green_stack_release(stacks[i]);
+    }
+    CHECK(acquire_all(256 * KIB, stacks, MANY) == count);
+}
+
+void
+failure_takes_what_caches_hold(void)
+{
+    limit_address_space(40 * MIB);
+    size_t count = acquire_all(256 * KIB, stacks, MANY);
+    for (size_t i = 0; i < count; i++) {
+        green_stack_release(stacks[i]);
+    }
+    CHECK(acquire_all(2 * MIB, stacks, MANY) >= 12);
+}
+
+void
+failure_of_roomy_gives_plain(void)
+{
+    limit_address_space(40 * MIB);
+    policy_set(64 * KIB, 8 * MIB, 1000);
+    size_t count = acquire_all(0, stacks, MANY);
+    CHECK(errno == ENOMEM && count > 20);
+    CHECK(stacks[0]->base - stacks[0]->limit >= (long)(8 * MIB));
+    CHECK(stacks[count - 1]->base - stacks[count - 1]->limit < (long)MIB);
+}
