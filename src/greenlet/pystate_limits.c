@@ -1,4 +1,4 @@
-#include "greenlet/pystate.h"
+#include "greenlet/pystate_limits.h"
 
 #if PY_VERSION_HEX >= 0x030E0000
 

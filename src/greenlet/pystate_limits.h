@@ -6,16 +6,15 @@
 #include <Python.h>
 #include "greenlet/pystate_common.h"
 
+#if PY_VERSION_HEX >= 0x030E0000
+
 #if PY_VERSION_HEX < 0x030E0200
-#error "greencore needs CPython 3.14.2 or newer of that series"
+#error "of CPython 3.14 greencore needs 3.14.2 or newer"
 #endif
 
 /* Weak: an older patch release lacks it, and the probe says so. */
 extern __typeof__(PyUnstable_ThreadState_SetStackProtection)
     PyUnstable_ThreadState_SetStackProtection __attribute__((weak));
-
-/* The interpreter refuses smaller ones. */
-#define GREEN_LIMITS_SIZE_MIN ((size_t)96 << 10)
 
 typedef struct {
     char *start;
@@ -43,5 +42,7 @@ green_asyncio(green_tstate *ts)
 {
     return (PyObject *volatile *)((volatile char *)ts + green_asyncio_offset);
 }
+
+#endif
 
 #endif
