@@ -67,6 +67,7 @@ thread_end(green_thread *thread)
         green_pystate_load(&main->state, ts);
     }
     main->status = GREEN_DEAD;
+    memset(&main->state, 0, sizeof(main->state)); /* all it owned is the thread state's */
     green_list_remove(&thread->link);
     thread->current = NULL;
     thread->main = NULL;
