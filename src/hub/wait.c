@@ -121,7 +121,8 @@ green_wait_seconds(PyObject *timeout, double *seconds)
         *seconds = -1;
         return 0;
     }
-    double value = PyFloat_AsDouble(timeout);
+    /* An int goes without a float object in between. */
+    double value = PyLong_CheckExact(timeout) ? PyLong_AsDouble(timeout) : PyFloat_AsDouble(timeout);
     if (value == -1 && PyErr_Occurred()) {
         return -1;
     }
