@@ -1,0 +1,35 @@
+#include "sync/arguments.h"
+
+int
+green_arguments_sort(const char *function, PyObject *const *args, Py_ssize_t nargs,
+                     PyObject *kwnames, const char *const *names, Py_ssize_t count, PyObject **out)
+{
+    if (nargs > count) {
+        PyErr_Format(PyExc_TypeError, "%s() takes at most %zd arguments (%zd given)", function,
+                     count, nargs);
+        return -1;
+    }
+    for (Py_ssize_t i = 0; i < count; i++) {
+        out[i] = i < nargs ? args[i] : NULL;
+    }
+    Py_ssize_t given = kwnames == NULL ? 0 : PyTuple_GET_SIZE(kwnames);
+    for (Py_ssize_t k = 0; k < given; k++) {
+        PyObject *name = PyTuple_GET_ITEM(kwnames, k); /* borrowed */
+        Py_ssize_t i = 0;
+        while (i < count && PyUnicode_CompareWithASCIIString(name, names[i]) != 0) {
+            i++;
+        }
+        if (i == count) {
+            PyErr_Format(PyExc_TypeError, "%s() got an unexpected keyword argument '%U'", function,
+                         name);
+            return -1;
+        }
+        if (out[i] != NULL) {
+            PyErr_Format(PyExc_TypeError, "%s() got multiple values for argument '%s'", function,
+                         names[i]);
+            return -1;
+        }
+        out[i] = args[nargs + k];
+    }
+    return 0;
+}

@@ -1,0 +1,36 @@
+/* Arguments of methods called without a tuple. */
+#ifndef GREEN_SYNC_ARGUMENTS_H
+#define GREEN_SYNC_ARGUMENTS_H
+
+#include <Python.h>
+
+/* Sort positional and keyword arguments into `out`: borrowed, NULL where not given. `names` are the
+   `count` parameters, all optional. 0, or -1 with TypeError. */
+int green_arguments_sort(const char *function, PyObject *const *args, Py_ssize_t nargs,
+                         PyObject *kwnames, const char *const *names, Py_ssize_t count,
+                         PyObject **out);
+
+static inline int
+green_arguments(const char *function, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames,
+                const char *const *names, Py_ssize_t count, PyObject **out)
+{
+    if (kwnames == NULL && nargs <= count) {
+        for (Py_ssize_t i = 0; i < count; i++) {
+            out[i] = i < nargs ? args[i] : NULL;
+        }
+        return 0;
+    }
+    return green_arguments_sort(function, args, nargs, kwnames, names, count, out);
+}
+
+/* A flag that may be missing. -1 with an exception. */
+static inline int
+green_argument_flag(PyObject *value, int missing)
+{
+    return value == NULL       ? missing
+           : value == Py_True  ? 1
+           : value == Py_False ? 0
+                               : PyObject_IsTrue(value);
+}
+
+#endif

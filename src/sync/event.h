@@ -1,0 +1,27 @@
+/* Python objects that can be waited for: AbstractLinkable, which Python classes may extend, and
+ * Event. */
+#ifndef GREEN_SYNC_EVENT_H
+#define GREEN_SYNC_EVENT_H
+
+#include <Python.h>
+#include "sync/linkable.h"
+
+/* How AbstractLinkable and its subtypes begin. */
+typedef struct LinkableObject {
+    PyObject_HEAD PyObject *weakrefs;
+    green_linkable linkable;
+} LinkableObject;
+
+extern PyTypeObject *Linkable_Type;
+extern PyTypeObject *Event_Type;
+
+/* For subtypes' slots. */
+int green_linkable_object_traverse(LinkableObject *self, visitproc visit, void *arg);
+int green_linkable_object_clear(LinkableObject *self);
+
+/* Everything but what the subtype itself owns. */
+void green_linkable_object_dealloc(LinkableObject *self);
+
+int green_event_exec(PyObject *module);
+
+#endif

@@ -1,0 +1,11 @@
+/* RLock: a lock that its owner may take again. */
+#ifndef GREEN_SYNC_RLOCK_H
+#define GREEN_SYNC_RLOCK_H
+
+#include <Python.h>
+
+extern PyTypeObject *RLock_Type;
+
+int green_rlock_exec(PyObject *module);
+
+#endif

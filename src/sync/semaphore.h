@@ -1,0 +1,31 @@
+/* Semaphore, BoundedSemaphore, and what C code does with one. */
+#ifndef GREEN_SYNC_SEMAPHORE_H
+#define GREEN_SYNC_SEMAPHORE_H
+
+#include <Python.h>
+#include "sync/event.h"
+
+typedef struct SemaphoreObject {
+    LinkableObject base;
+    Py_ssize_t counter; /* below 0 only if somebody set it so */
+    Py_ssize_t initial; /* the bound of a BoundedSemaphore */
+} SemaphoreObject;
+
+extern PyTypeObject *Semaphore_Type;
+extern PyTypeObject *BoundedSemaphore_Type;
+
+/* Take a permit, waiting at most `seconds` (negative: for ever). 1: taken; 0: the time has passed;
+   -1 with an exception. The caller owns a reference to the semaphore. */
+int green_semaphore_acquire(SemaphoreObject *self, double seconds);
+
+/* Give a permit back, whatever the bound. */
+static inline void
+green_semaphore_release(SemaphoreObject *self)
+{
+    self->counter++;
+    green_linkable_notify(&self->base.linkable);
+}
+
+int green_semaphore_exec(PyObject *module);
+
+#endif

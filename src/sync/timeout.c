@@ -1,0 +1,712 @@
+#include "sync/timeout.h"
+
+#include <math.h>
+#include <stddef.h>
+#include <structmember.h>
+#include "hub/hub.h"
+#include "hub/wait.h"
+#include "sync/arguments.h"
+
+typedef struct TimeoutObject {
+    PyBaseExceptionObject base;
+    PyObject *seconds;        /* owned; None: never expires */
+    PyObject *exception;      /* owned; what the caller wants raised, None or False for itself */
+    double delay;             /* `seconds` */
+    GreenletObject *greenlet; /* owned while pending, as is `loop` and a reference to itself */
+    LoopObject *loop;
+    green_timer timer;
+    green_ready ready;
+    bool closed;
+    bool one_shot; /* cancel() closes it too */
+} TimeoutObject;
+
+PyTypeObject *Timeout_Type;
+static PyObject *timeout_never;         /* owned; the shared Timeout that never expires */
+static PyObject *name_on_expiration;    /* owned */
+static PyObject *timeout_on_expiration; /* borrowed from the type: its own method */
+static const char *const timeout_names[] = {"seconds", "exception", "ref", "priority", "_one_shot"};
+
+static inline bool
+timeout_pending(const TimeoutObject *self)
+{
+    return self->greenlet != NULL;
+}
+
+/* It raises itself, whatever `exception` says but for an exception. */
+static inline bool
+timeout_raises_self(const TimeoutObject *self)
+{
+    return self->exception == Py_None || self->exception == Py_False ||
+           PyUnicode_Check(self->exception);
+}
+
+/* No longer pending: returns the greenlet that it was for, a new reference. The timer's and the
+   node's reference to self goes, which must not be the last one. */
+static GreenletObject *
+timeout_release(TimeoutObject *self)
+{
+    GreenletObject *greenlet = self->greenlet;
+    self->greenlet = NULL;
+    Py_CLEAR(self->loop);
+    Py_DECREF(self);
+    return greenlet;
+}
+
+static void
+timeout_stop(TimeoutObject *self)
+{
+    if (timeout_pending(self)) {
+        if (!self->loop->destroyed) {
+            green_timer_stop(&self->loop->timers, &self->timer);
+        }
+        green_ready_cancel(&self->ready);
+        Py_DECREF(timeout_release(self));
+    }
+}
+
+/* --- expiry --- */
+
+static GreenletObject *timeout_turn(green_ready *ready);
+static GreenletObject *timeout_turn_on_hub(green_ready *ready);
+static void timeout_drop(green_ready *ready);
+
+static const green_ready_kind timeout_kind = {timeout_turn, false, timeout_drop};
+static const green_ready_kind timeout_on_hub = {timeout_turn_on_hub, true, timeout_drop};
+
+static void
+timeout_expired(green_timer *timer)
+{
+    TimeoutObject *self = GREEN_CONTAINER(timer, TimeoutObject, timer);
+    green_ready_push(self->loop, &self->ready);
+}
+
+static void
+timeout_drop(green_ready *ready)
+{
+    TimeoutObject *self = GREEN_CONTAINER(ready, TimeoutObject, ready);
+    Py_DECREF(timeout_release(self));
+}
+
+/* Raise `exception` (stolen) in the greenlet, no longer pending. */
+static GreenletObject *
+timeout_raise_in(TimeoutObject *self, PyObject *exception)
+{
+    LoopObject *loop = self->loop;
+    Py_INCREF(loop);
+    GreenletObject *greenlet = timeout_release(self);
+    greenlet->thread->exception = exception;
+    Py_XSETREF(loop->keep, (PyObject *)greenlet);
+    Py_DECREF(loop);
+    return greenlet;
+}
+
+static GreenletObject *
+timeout_turn(green_ready *ready)
+{
+    TimeoutObject *self = GREEN_CONTAINER(ready, TimeoutObject, ready);
+    PyObject *throws = timeout_raises_self(self) ? (PyObject *)self : self->exception;
+    if (!PyExceptionInstance_Check(throws) || self->greenlet->status != GREEN_ACTIVE ||
+        (throws != (PyObject *)self && Py_REFCNT(self) == 1)) {
+        ready->kind = &timeout_on_hub; /* what is to be done may run Python code */
+        green_ready_push_front(self->loop, ready);
+        return NULL;
+    }
+    return timeout_raise_in(self, Py_NewRef(throws));
+}
+
+/* An exception object of what was given as exception. New reference. */
+static PyObject *
+timeout_make_exception(PyObject *throws)
+{
+    if (PyExceptionInstance_Check(throws)) {
+        return Py_NewRef(throws);
+    }
+    if (PyExceptionClass_Check(throws)) {
+        PyObject *made = PyObject_CallNoArgs(throws);
+        if (made != NULL && PyExceptionInstance_Check(made)) {
+            return made;
+        }
+        Py_XDECREF(made);
+    }
+    if (!PyErr_Occurred()) {
+        PyErr_Format(
+            PyExc_TypeError,
+            "exceptions must be classes or instances deriving from BaseException, not %.200s",
+            Py_TYPE(throws)->tp_name);
+    }
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    PyErr_NormalizeException(&type, &value, &traceback);
+    Py_XDECREF(type);
+    Py_XDECREF(traceback);
+    return value;
+}
+
+static GreenletObject *
+timeout_turn_on_hub(green_ready *ready)
+{
+    TimeoutObject *self = GREEN_CONTAINER(ready, TimeoutObject, ready);
+    Py_INCREF(self);
+    GreenletObject *next = NULL;
+    PyObject *throws = timeout_raises_self(self) ? (PyObject *)self : self->exception;
+    if (_PyType_Lookup(Py_TYPE(self), name_on_expiration) != timeout_on_expiration) {
+        LoopObject *loop = (LoopObject *)Py_NewRef((PyObject *)self->loop);
+        PyObject *greenlet = (PyObject *)timeout_release(self);
+        PyObject *done = PyObject_CallMethodObjArgs((PyObject *)self, name_on_expiration, greenlet,
+                                                    throws, NULL);
+        if (done == NULL) {
+            green_loop_handle_error(loop, (PyObject *)self);
+        }
+        Py_XDECREF(done);
+        Py_DECREF(greenlet);
+        Py_DECREF(loop);
+    } else if (self->greenlet->status == GREEN_ACTIVE) {
+        next = timeout_raise_in(self, timeout_make_exception(throws));
+    } else {
+        Py_DECREF(timeout_release(self));
+    }
+    Py_DECREF(self);
+    return next;
+}
+
+/* --- methods --- */
+
+static int
+timeout_start_core(TimeoutObject *self)
+{
+    if (timeout_pending(self)) {
+        PyErr_Format(PyExc_AssertionError, "%R is already started; to restart it, cancel it first",
+                     self);
+        return -1;
+    }
+    if (self->seconds == Py_None) {
+        return 0;
+    }
+    if (self->closed) {
+        PyErr_SetString(PyExc_AssertionError, "a closed timeout cannot be started");
+        return -1;
+    }
+    HubObject *hub = green_hub_get();
+    if (hub == NULL) {
+        return -1;
+    }
+    self->greenlet = (GreenletObject *)Py_NewRef((PyObject *)green_thread_self->current);
+    self->loop = (LoopObject *)Py_NewRef((PyObject *)hub->loop);
+    Py_INCREF(self);
+    self->ready.kind = &timeout_kind;
+    if (_PyType_Lookup(Py_TYPE(self), name_on_expiration) != timeout_on_expiration) {
+        self->ready.kind = &timeout_on_hub;
+    }
+    green_timer_start(&self->loop->timers, &self->timer, green_time_after(self->delay));
+    return 0;
+}
+
+PyDoc_STRVAR(timeout_start_doc,
+             "start($self, /)\n--\n\n"
+             "Begin to count. Raises AssertionError when it is pending already, or closed.");
+
+static PyObject *
+timeout_start(TimeoutObject *self, PyObject *Py_UNUSED(ignored))
+{
+    if (timeout_start_core(self) < 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(timeout_cancel_doc, "cancel($self, /)\n--\n\n"
+                                 "Stop it. It may be started again. Nothing happens when it is not "
+                                 "pending.");
+
+static PyObject *
+timeout_cancel(TimeoutObject *self, PyObject *Py_UNUSED(ignored))
+{
+    timeout_stop(self);
+    self->closed |= self->one_shot;
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(timeout_close_doc, "close($self, /)\n--\n\n"
+                                "Stop it for good: it cannot be started again.");
+
+static PyObject *
+timeout_close(TimeoutObject *self, PyObject *Py_UNUSED(ignored))
+{
+    timeout_stop(self);
+    self->closed = true;
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+timeout_method_on_expiration(PyObject *Py_UNUSED(self), PyObject *const *args, Py_ssize_t nargs)
+{
+    if (nargs != 2) {
+        return PyErr_Format(PyExc_TypeError, "_on_expiration() takes 2 arguments (%zd given)",
+                            nargs);
+    }
+    return PyObject_CallMethod(args[0], "throw", "O", args[1]);
+}
+
+static PyObject *
+timeout_enter(TimeoutObject *self, PyObject *Py_UNUSED(ignored))
+{
+    if (!timeout_pending(self)) {
+        if (Py_TYPE(self) == Timeout_Type) {
+            if (timeout_start_core(self) < 0) {
+                return NULL;
+            }
+        } else {
+            PyObject *started = PyObject_CallMethod((PyObject *)self, "start", NULL);
+            if (started == NULL) {
+                return NULL;
+            }
+            Py_DECREF(started);
+        }
+    }
+    return Py_NewRef((PyObject *)self);
+}
+
+static PyObject *
+timeout_exit(TimeoutObject *self, PyObject *const *args, Py_ssize_t nargs)
+{
+    if (nargs != 3) {
+        return PyErr_Format(PyExc_TypeError, "__exit__() takes 3 arguments (%zd given)", nargs);
+    }
+    if (Py_TYPE(self) == Timeout_Type) {
+        timeout_stop(self);
+        self->closed = true;
+    } else {
+        PyObject *closed = PyObject_CallMethod((PyObject *)self, "close", NULL);
+        if (closed == NULL) {
+            return NULL;
+        }
+        Py_DECREF(closed);
+    }
+    if (args[1] == (PyObject *)self && self->exception == Py_False) {
+        Py_RETURN_TRUE;
+    }
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(timeout_start_new_doc,
+             "start_new($type, /, timeout=None, exception=None, ref=True, _one_shot=False)\n--\n\n"
+             "A started timeout: `timeout` itself when it is a Timeout (started unless it is\n"
+             "pending), else a new one of `timeout` seconds that raises `exception`.");
+
+static PyObject *
+timeout_start_new_core(PyObject *type, PyObject *const *given, PyObject *one_shot)
+{
+    PyObject *timeout = given[0];
+    if (timeout != NULL && PyObject_TypeCheck(timeout, Timeout_Type)) {
+        Py_INCREF(timeout);
+        if (timeout_pending((TimeoutObject *)timeout)) {
+            return timeout;
+        }
+    } else {
+        PyObject *args = PyTuple_Pack(2, timeout == NULL ? Py_None : timeout,
+                                      given[1] == NULL ? Py_None : given[1]);
+        PyObject *kwargs = Py_BuildValue("{s:O,s:O}", "ref", given[2] == NULL ? Py_True : given[2],
+                                         "_one_shot", one_shot);
+        timeout = args == NULL || kwargs == NULL ? NULL : PyObject_Call(type, args, kwargs);
+        Py_XDECREF(args);
+        Py_XDECREF(kwargs);
+    }
+    PyObject *started = timeout == NULL ? NULL : PyObject_CallMethod(timeout, "start", NULL);
+    if (started == NULL) {
+        Py_XDECREF(timeout);
+        return NULL;
+    }
+    Py_DECREF(started);
+    return timeout;
+}
+
+static PyObject *
+timeout_start_new(PyObject *type, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    static const char *const names[] = {"timeout", "exception", "ref", "_one_shot"};
+    PyObject *given[4];
+    if (green_arguments("start_new", args, nargs, kwnames, names, 4, given) < 0) {
+        return NULL;
+    }
+    return timeout_start_new_core(type, given, given[3] == NULL ? Py_False : given[3]);
+}
+
+PyDoc_STRVAR(timeout_start_new_or_dummy_doc,
+             "_start_new_or_dummy(timeout, exception=None, ref=True)\n--\n\n"
+             "start_new(), or for None a shared timeout that never expires.");
+
+static PyObject *
+timeout_start_new_or_dummy(PyObject *Py_UNUSED(ignored), PyObject *const *args, Py_ssize_t nargs,
+                           PyObject *kwnames)
+{
+    static const char *const names[] = {"timeout", "exception", "ref"};
+    PyObject *given[3];
+    if (green_arguments("_start_new_or_dummy", args, nargs, kwnames, names, 3, given) < 0) {
+        return NULL;
+    }
+    if (given[0] == NULL || given[0] == Py_None) {
+        return Py_NewRef(timeout_never);
+    }
+    return timeout_start_new_core((PyObject *)Timeout_Type, given, Py_True);
+}
+
+/* --- object --- */
+
+static int
+timeout_set_seconds_core(TimeoutObject *self, PyObject *seconds)
+{
+    double delay = 0;
+    if (seconds != Py_None) {
+        delay = PyFloat_AsDouble(seconds);
+        if (delay == -1 && PyErr_Occurred()) {
+            return -1;
+        }
+        if (isnan(delay)) {
+            PyErr_SetString(PyExc_ValueError, "seconds must not be NaN");
+            return -1;
+        }
+    }
+    self->delay = delay;
+    Py_XSETREF(self->seconds, Py_NewRef(seconds));
+    return 0;
+}
+
+/* Set from what the constructor was given: timeout_names; NULL where missing. */
+static int
+timeout_setup(TimeoutObject *self, PyObject *const *given)
+{
+    int ref = green_argument_flag(given[2], 1);
+    int one_shot = green_argument_flag(given[4], 0);
+    long priority = given[3] == NULL || given[3] == Py_None ? -1 : PyLong_AsLong(given[3]);
+    if (ref < 0 || one_shot < 0 || (priority == -1 && PyErr_Occurred())) {
+        return -1;
+    }
+    if (timeout_pending(self)) {
+        timeout_stop(self);
+    }
+    self->timer.ref = ref;
+    self->timer.late = priority < 0;
+    self->one_shot = one_shot;
+    self->closed = false;
+    Py_XSETREF(self->exception, Py_NewRef(given[1] == NULL ? Py_None : given[1]));
+    return timeout_set_seconds_core(self, given[0] == NULL ? Py_None : given[0]);
+}
+
+static PyObject *
+timeout_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    TimeoutObject *self =
+        (TimeoutObject *)((PyTypeObject *)PyExc_BaseException)->tp_new(type, args, kwargs);
+    if (self != NULL) {
+        self->seconds = Py_NewRef(Py_None);
+        self->exception = Py_NewRef(Py_None);
+        green_timer_init(&self->timer, timeout_expired, true);
+        green_ready_init(&self->ready, &timeout_kind);
+    }
+    return (PyObject *)self;
+}
+
+static int
+timeout_init(TimeoutObject *self, PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {"seconds", "exception", "ref", "priority", "_one_shot", NULL};
+    PyObject *given[5] = {NULL};
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|OOOOO:Timeout", names, &given[0], &given[1],
+                                     &given[2], &given[3], &given[4])) {
+        return -1;
+    }
+    PyObject *none = PyTuple_New(0);
+    if (none == NULL) {
+        return -1;
+    }
+    int result = ((PyTypeObject *)PyExc_BaseException)->tp_init((PyObject *)self, none, NULL);
+    Py_DECREF(none);
+    return result < 0 ? -1 : timeout_setup(self, given);
+}
+
+static PyObject *
+timeout_vectorcall(PyObject *type, PyObject *const *args, size_t nargsf, PyObject *kwnames)
+{
+    PyObject *given[5];
+    if (green_arguments("Timeout", args, PyVectorcall_NARGS(nargsf), kwnames, timeout_names, 5,
+                        given) < 0) {
+        return NULL;
+    }
+    PyObject *none = PyTuple_New(0);
+    PyObject *self = none == NULL ? NULL : timeout_new((PyTypeObject *)type, none, NULL);
+    Py_XDECREF(none);
+    if (self != NULL && timeout_setup((TimeoutObject *)self, given) < 0) {
+        Py_CLEAR(self);
+    }
+    return self;
+}
+
+static int
+timeout_traverse(TimeoutObject *self, visitproc visit, void *arg)
+{
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT(self->seconds);
+    Py_VISIT(self->exception);
+    Py_VISIT(self->greenlet);
+    Py_VISIT(self->loop);
+    return ((PyTypeObject *)PyExc_BaseException)->tp_traverse((PyObject *)self, visit, arg);
+}
+
+static int
+timeout_clear(TimeoutObject *self)
+{
+    Py_CLEAR(self->seconds);
+    Py_CLEAR(self->exception);
+    return ((PyTypeObject *)PyExc_BaseException)->tp_clear((PyObject *)self);
+}
+
+/* Never pending: that owns a reference. */
+static void
+timeout_dealloc(TimeoutObject *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    PyObject_GC_UnTrack(self);
+    timeout_clear(self);
+    type->tp_free((PyObject *)self);
+    Py_DECREF(type);
+}
+
+static PyObject *
+timeout_repr(TimeoutObject *self)
+{
+    const char *pending = timeout_pending(self) ? " pending" : "";
+    if (self->exception == Py_None) {
+        return PyUnicode_FromFormat("<%s at %p seconds=%S%s>", _PyType_Name(Py_TYPE(self)), self,
+                                    self->seconds, pending);
+    }
+    return PyUnicode_FromFormat("<%s at %p seconds=%S exception=%R%s>", _PyType_Name(Py_TYPE(self)),
+                                self, self->seconds, self->exception, pending);
+}
+
+static PyObject *
+timeout_str(TimeoutObject *self)
+{
+    if (self->seconds == Py_None) {
+        return PyUnicode_FromString("");
+    }
+    const char *plural = self->delay == 1 ? "" : "s";
+    if (self->exception == Py_None) {
+        return PyUnicode_FromFormat("%S second%s", self->seconds, plural);
+    }
+    if (self->exception == Py_False) {
+        return PyUnicode_FromFormat("%S second%s (silent)", self->seconds, plural);
+    }
+    return PyUnicode_FromFormat("%S second%s: %S", self->seconds, plural, self->exception);
+}
+
+/* Only "less than", another timeout or a number, and only as a convenience. */
+static PyObject *
+timeout_richcompare(PyObject *self, PyObject *other, int op)
+{
+    if (op != Py_LT || !PyObject_TypeCheck(self, Timeout_Type)) {
+        return Py_NewRef(op == Py_EQ && self == other ? Py_True : Py_NotImplemented);
+    }
+    PyObject *seconds = PyObject_GetAttrString(other, "seconds");
+    if (seconds == NULL) {
+        if (!PyErr_ExceptionMatches(PyExc_AttributeError)) {
+            return NULL;
+        }
+        PyErr_Clear();
+        seconds = Py_NewRef(other);
+    }
+    PyObject *result = PyObject_RichCompare(((TimeoutObject *)self)->seconds, seconds, Py_LT);
+    Py_DECREF(seconds);
+    if (result == NULL && PyErr_ExceptionMatches(PyExc_TypeError)) {
+        PyErr_Clear();
+        Py_RETURN_NOTIMPLEMENTED;
+    }
+    return result;
+}
+
+static Py_hash_t
+timeout_hash(PyObject *self)
+{
+    return PyBaseObject_Type.tp_hash(self);
+}
+
+static PyObject *
+timeout_get_pending(TimeoutObject *self, void *Py_UNUSED(closure))
+{
+    return PyBool_FromLong(timeout_pending(self));
+}
+
+static PyObject *
+timeout_get_seconds(TimeoutObject *self, void *Py_UNUSED(closure))
+{
+    return Py_NewRef(self->seconds);
+}
+
+static int
+timeout_set_seconds(TimeoutObject *self, PyObject *value, void *Py_UNUSED(closure))
+{
+    return timeout_set_seconds_core(self, value == NULL ? Py_None : value);
+}
+
+static PyMethodDef timeout_methods[] = {
+    {"start", (PyCFunction)timeout_start, METH_NOARGS, timeout_start_doc},
+    {"cancel", (PyCFunction)timeout_cancel, METH_NOARGS, timeout_cancel_doc},
+    {"close", (PyCFunction)timeout_close, METH_NOARGS, timeout_close_doc},
+    {"start_new", (PyCFunction)(void (*)(void))timeout_start_new,
+     METH_CLASS | METH_FASTCALL | METH_KEYWORDS, timeout_start_new_doc},
+    {"_start_new_or_dummy", (PyCFunction)(void (*)(void))timeout_start_new_or_dummy,
+     METH_STATIC | METH_FASTCALL | METH_KEYWORDS, timeout_start_new_or_dummy_doc},
+    {"_on_expiration", (PyCFunction)(void (*)(void))timeout_method_on_expiration, METH_FASTCALL,
+     PyDoc_STR("_on_expiration($self, prev_greenlet, ex, /)\n--\n\n"
+               "Called in the hub when the time is up; a subclass may override it.")},
+    {"__enter__", (PyCFunction)timeout_enter, METH_NOARGS,
+     PyDoc_STR("Start it unless it is pending.")},
+    {"__exit__", (PyCFunction)(void (*)(void))timeout_exit, METH_FASTCALL,
+     PyDoc_STR("Close it; with exception=False, also swallow it, but no other Timeout.")},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyMemberDef timeout_members[] = {
+    {"exception", T_OBJECT, offsetof(TimeoutObject, exception), 0,
+     PyDoc_STR("What is raised: an exception, or None, False or a string for the timeout itself.")},
+    {"_one_shot", T_BOOL, offsetof(TimeoutObject, one_shot), 0, NULL},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static PyGetSetDef timeout_getset[] = {
+    {"pending", (getter)timeout_get_pending, NULL, PyDoc_STR("Whether it is going to be raised."),
+     NULL},
+    {"seconds", (getter)timeout_get_seconds, (setter)timeout_set_seconds,
+     PyDoc_STR("The time that it gives, in seconds; None: no limit."), NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+PyDoc_STRVAR(
+    timeout_doc,
+    "Timeout(seconds=None, exception=None, ref=True, priority=-1)\n--\n\n"
+    "Raise itself, or `exception`, in the running greenlet once `seconds` have passed since\n"
+    "start(). It only strikes while the greenlet waits for something.\n\n"
+    "seconds: None for no limit; 0 or less expires as soon as the greenlet waits.\n"
+    "exception: an exception or a class of exceptions to be raised instead; False makes a `with`\n"
+    "    block end silently when this very timeout was raised in it.\n"
+    "ref: whether a started timeout keeps the event loop running.\n"
+    "priority: negative, the default, lets all I/O that is seen together with the expiry go "
+    "first.\n\n"
+    "As a context manager it is started and closed:\n\n"
+    "    with Timeout(5, False):\n"
+    "        line = reader.readline()\n\n"
+    "Who catches a Timeout must check that it is the own one (`except Timeout as t: if t is not\n"
+    "timeout: raise`): a caller may have set one as well. Every started timeout must be closed.");
+
+static PyType_Slot timeout_slots[] = {
+    {Py_tp_doc, (void *)timeout_doc},
+    {Py_tp_new, timeout_new},
+    {Py_tp_init, timeout_init},
+    {Py_tp_dealloc, timeout_dealloc},
+    {Py_tp_traverse, timeout_traverse},
+    {Py_tp_clear, timeout_clear},
+    {Py_tp_repr, timeout_repr},
+    {Py_tp_str, timeout_str},
+    {Py_tp_richcompare, timeout_richcompare},
+    {Py_tp_hash, timeout_hash},
+    {Py_tp_methods, timeout_methods},
+    {Py_tp_members, timeout_members},
+    {Py_tp_getset, timeout_getset},
+    {0, NULL},
+};
+
+static PyType_Spec timeout_spec = {
+    .name = "greencore.timeout.Timeout",
+    .basicsize = sizeof(TimeoutObject),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+    .slots = timeout_slots,
+};
+
+/* --- deadlines --- */
+
+int
+green_deadline_start(green_deadline *deadline, PyObject *argument)
+{
+    deadline->timeout = NULL;
+    if (argument == NULL || argument == Py_None || !PyObject_TypeCheck(argument, Timeout_Type)) {
+        return green_wait_seconds(argument, &deadline->seconds);
+    }
+    deadline->seconds = -1;
+    deadline->timeout = argument;
+    if (!timeout_pending((TimeoutObject *)argument)) {
+        PyObject *started = PyObject_CallMethod(argument, "start", NULL);
+        if (started == NULL) {
+            return -1;
+        }
+        Py_DECREF(started);
+    }
+    return 0;
+}
+
+int
+green_deadline_stop(green_deadline *deadline)
+{
+    if (deadline->timeout == NULL) {
+        return 0;
+    }
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    PyObject *done = PyObject_CallMethod(deadline->timeout, "cancel", NULL);
+    if (done == NULL) {
+        Py_XDECREF(type);
+        Py_XDECREF(value);
+        Py_XDECREF(traceback);
+        return -1;
+    }
+    Py_DECREF(done);
+    PyErr_Restore(type, value, traceback);
+    return 0;
+}
+
+bool
+green_deadline_caught(const green_deadline *deadline)
+{
+    if (deadline->timeout == NULL || !PyErr_ExceptionMatches((PyObject *)Timeout_Type)) {
+        return false;
+    }
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    PyErr_NormalizeException(&type, &value, &traceback);
+    if (value != deadline->timeout) {
+        PyErr_Restore(type, value, traceback);
+        return false;
+    }
+    Py_DECREF(type);
+    Py_DECREF(value);
+    Py_XDECREF(traceback);
+    return true;
+}
+
+PyObject *
+green_timeout_raise(PyObject *argument)
+{
+    PyObject *timeout = argument == NULL ? PyObject_CallNoArgs((PyObject *)Timeout_Type)
+                                         : PyObject_CallOneArg((PyObject *)Timeout_Type, argument);
+    if (timeout != NULL) {
+        PyErr_SetObject((PyObject *)Timeout_Type, timeout);
+        Py_DECREF(timeout);
+    }
+    return NULL;
+}
+
+int
+green_timeout_exec(PyObject *module)
+{
+    Timeout_Type =
+        (PyTypeObject *)PyType_FromModuleAndSpec(module, &timeout_spec, PyExc_BaseException);
+    if (Timeout_Type == NULL) {
+        return -1;
+    }
+    Timeout_Type->tp_vectorcall = timeout_vectorcall;
+    name_on_expiration = PyUnicode_InternFromString("_on_expiration");
+    timeout_never = PyObject_CallNoArgs((PyObject *)Timeout_Type);
+    if (name_on_expiration == NULL || timeout_never == NULL) {
+        return -1;
+    }
+    timeout_on_expiration = _PyType_Lookup(Timeout_Type, name_on_expiration);
+    return PyModule_AddType(module, Timeout_Type);
+}
