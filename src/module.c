@@ -14,13 +14,14 @@
 #include "hub/watcher.h"
 #include "net/select.h"
 #include "net/socket.h"
+#include "sync/sync.h"
 
 /* In order of the layers: each may use what those before have made. */
 static int (*const parts[])(PyObject *module) = {
     green_thread_exec, green_trace_exec, green_greenlet_exec, green_capi_exec,
     green_errors_exec, green_loop_exec, green_callback_exec, green_watcher_exec, green_fd_exec,
     green_hub_exec,
-    /* sync */
+    green_sync_exec,
     /* task */
     green_socket_exec, green_select_exec,
 };
