@@ -42,6 +42,9 @@ green_loop_next(LoopObject *loop)
     if (__builtin_expect(loop->keep != NULL, 0)) {
         Py_CLEAR(loop->keep);
     }
+    if (__builtin_expect(loop->calling, 0)) {
+        return NULL;
+    }
     while (!green_list_empty(&loop->ready)) {
         green_ready *ready = GREEN_CONTAINER(loop->ready.next, green_ready, link);
         if (ready->kind->on_hub || --loop->budget <= 0) {
@@ -110,7 +113,10 @@ loop_run_ready(LoopObject *loop)
             }
         }
         green_ready *ready = GREEN_CONTAINER(green_list_pop(&loop->ready), green_ready, link);
+        bool outer = loop->calling;
+        loop->calling = ready->kind->on_hub;
         GreenletObject *next = ready->kind->turn(ready);
+        loop->calling = outer;
         if (next != NULL) {
             PyObject *got = green_greenlet_transfer(thread, next);
             if (got == NULL) {

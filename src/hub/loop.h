@@ -26,6 +26,7 @@ typedef struct LoopObject {
     unsigned long iteration;
     bool polling;           /* the poll has released the interpreter lock, or may */
     bool stopping;          /* break_() was called */
+    bool calling;           /* inside an on_hub turn: who blocks in it returns to it first */
     bool is_default;
     bool destroyed;
     PyObject *failure;       /* owned; what the handler raised: the run ends with it */
