@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #ifndef MADV_GUARD_INSTALL
@@ -72,12 +73,13 @@ green_map_drop(char *address, size_t bytes)
     madvise(address, bytes, MADV_DONTNEED);
 }
 
-/* Emulators accept the advice and do nothing: only a refused system call proves a guard. */
+/* Emulators accept the advice and do nothing: only a refused system call proves a guard. Not the C
+   library's getrandom, which may write in the process itself and die of the guard. */
 static bool
 guard_works(char *page)
 {
     return madvise(page, green_map_page(), MADV_GUARD_INSTALL) == 0 &&
-           getrandom(page, 1, GRND_NONBLOCK) == -1 && errno == EFAULT;
+           syscall(SYS_getrandom, page, (size_t)1, GRND_NONBLOCK) == -1 && errno == EFAULT;
 }
 
 static size_t
