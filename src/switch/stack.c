@@ -3,6 +3,7 @@
 #include "switch/list.h"
 #include "switch/map.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,7 +49,8 @@ typedef struct green_slab {
 } green_slab;
 
 typedef struct {
-    green_stack *cache; /* last in, first out: so the later in the list, the longer unused */
+    green_stack *cache; /* released since the last trim; last in, first out */
+    green_stack *idle;  /* released before that: a list of lists */
     size_t live;
     size_t cached;
     size_t count;    /* in all slabs */
@@ -59,7 +61,6 @@ static struct {
     green_stack_policy policy;
     uint32_t size_class;
     uint32_t roomy_class;
-    uint32_t epoch;
     green_guard_kind guard_kind; /* the weakest so far */
     size_t mapped;
     stack_class classes[CLASS_COUNT];
@@ -174,6 +175,12 @@ slab_limit(const green_slab *slab, uint32_t index)
     return slab->memory + slab->stride * index + slab->guard_size;
 }
 
+static uint32_t
+slab_index(const green_slab *slab, const green_stack *stack)
+{
+    return (uint32_t)((size_t)((const char *)stack - slab->memory) / slab->stride);
+}
+
 static green_stack *
 slab_stack(const green_slab *slab, uint32_t index)
 {
@@ -193,7 +200,6 @@ slab_stack_init(green_slab *slab, uint32_t index)
     stack->data_size = (size_t)(end - stack->data);
     stack->slab = slab;
     stack->size_class = slab->size_class;
-    stack->index = index;
     green_annotate_begin(stack);
     return stack;
 }
@@ -231,7 +237,25 @@ slab_warm(green_slab *slab)
     return word * 64 + bit;
 }
 
-/* A stack that is not in the cache. */
+/* A stack off the idle lists, or NULL. */
+static green_stack *
+class_pop_idle(stack_class *class)
+{
+    green_stack *stack = class->idle;
+    if (stack == NULL) {
+        return NULL;
+    }
+    if (stack->next != NULL) {
+        stack->next->later = stack->later;
+        class->idle = stack->next;
+    } else {
+        class->idle = stack->later;
+    }
+    class->cached--;
+    return stack;
+}
+
+/* A stack that no cache holds. */
 static green_stack *
 class_cut(uint32_t size_class)
 {
@@ -257,29 +281,48 @@ class_cut(uint32_t size_class)
     if (slab->cold_count == 0 && slab->cut == slab->count) {
         green_list_remove(&slab->link);
     }
-    class->live++;
     return slab_stack_init(slab, index);
 }
 
-static size_t pool_chill(size_t budget, bool all);
+static size_t pool_chill(size_t budget);
 
-/* The cache is empty. Ways out of a refusal: another kind of guard, what other caches hold, and for
-   the policy's choice a smaller stack. */
+/* What is in the caches counts as idle from now on. */
+static void
+pool_age(void)
+{
+    for (uint32_t i = 0; i < CLASS_COUNT; i++) {
+        stack_class *class = &pool.classes[i];
+        if (class->cache != NULL) {
+            class->cache->later = class->idle;
+            class->idle = class->cache;
+            class->cache = NULL;
+        }
+    }
+}
+
+/* Nothing was released lately. Ways out of a refusal: another kind of guard, what caches hold, and
+   for the policy's choice a smaller stack. */
 static green_stack *
 acquire_slowly(uint32_t size_class, uint32_t smaller_class)
 {
-    green_stack *stack = class_cut(size_class);
-    for (int retry = 0; stack == NULL && retry < 2; retry++) {
-        pool_chill(SIZE_MAX, true);
+    stack_class *class = &pool.classes[size_class];
+    green_stack *stack = class_pop_idle(class);
+    for (int tries = 0; stack == NULL && tries < 3; tries++) {
+        if (tries > 0) {
+            pool_age();
+            pool_chill(SIZE_MAX);
+        }
         stack = class_cut(size_class);
     }
-    if (stack == NULL && smaller_class < size_class) {
-        return acquire_slowly(smaller_class, smaller_class);
+    if (stack != NULL) {
+        class->live++;
+        return stack;
     }
-    if (stack == NULL) {
-        errno = ENOMEM;
+    if (smaller_class < size_class) {
+        return green_stack_acquire(class_size(smaller_class));
     }
-    return stack;
+    errno = ENOMEM;
+    return NULL;
 }
 
 green_stack *
@@ -312,7 +355,8 @@ green_stack_acquire(size_t size)
 static void
 spacing_check(const green_stack *stack)
 {
-    if (stack->slab->guard_kind == GREEN_GUARD_SPACING && stack->index > 0 &&
+    const green_slab *slab = stack->slab;
+    if (slab->guard_kind == GREEN_GUARD_SPACING && slab_index(slab, stack) > 0 &&
         green_map_touched(stack->limit - SPACING, GUARD_SIZE)) {
         fputs("greencore: a stack has overflowed into another one\n", stderr);
         abort();
@@ -323,36 +367,30 @@ void
 green_stack_release(green_stack *stack)
 {
     stack_class *class = &pool.classes[stack->size_class];
+    assert(stack->base == (char *)stack && class->live > 0);
     if (pool.guard_kind == GREEN_GUARD_SPACING) {
         spacing_check(stack);
     }
     green_annotate_vacant(stack);
-    stack->epoch = pool.epoch;
     stack->next = class->cache;
     class->cache = stack;
     class->cached++;
     class->live--;
 }
 
-/* Make cached stacks cold, from `stack` on, `*budget` at most. A slab without any other stack is
-   unmapped, at the price of a single system call. Returns the first one left. */
-static green_stack *
-class_chill(stack_class *class, green_stack *stack, size_t *budget, size_t *bytes)
+/* Make `count` stacks cold. A slab without any other is unmapped, which takes one system call. */
+static size_t
+class_chill(stack_class *class, green_stack *stack, size_t count)
 {
-    size_t count = 0;
-    for (green_stack *each = stack; each != NULL && count < *budget; each = each->next) {
-        each->slab->leaving++;
-        count++;
-    }
-    *budget -= count;
-    class->cached -= count;
+    size_t bytes = 0;
     while (count-- > 0) {
         green_stack *next = stack->next;
         green_slab *slab = stack->slab;
+        uint32_t index = slab_index(slab, stack);
         bool last = slab->cold_count + slab->leaving == slab->cut;
-        *bytes += slab->stride - slab->guard_size;
+        bytes += slab->stride - slab->guard_size;
         green_annotate_end(stack);
-        slab->cold[stack->index / 64] |= (uint64_t)1 << (stack->index % 64);
+        slab->cold[index / 64] |= (uint64_t)1 << (index % 64);
         slab->cold_count++;
         slab->leaving--;
         if (!last) {
@@ -365,20 +403,25 @@ class_chill(stack_class *class, green_stack *stack, size_t *budget, size_t *byte
         }
         stack = next;
     }
-    return stack;
+    return bytes;
 }
 
-/* Make stacks cold that were not released since the last trim, or `all` in the caches. */
+/* Make idle stacks cold, `budget` at most. */
 static size_t
-pool_chill(size_t budget, bool all)
+pool_chill(size_t budget)
 {
     size_t bytes = 0;
     for (uint32_t i = 0; i < CLASS_COUNT; i++) {
-        green_stack **idle = &pool.classes[i].cache;
-        while (!all && *idle != NULL && (*idle)->epoch == pool.epoch) {
-            idle = &(*idle)->next;
+        green_stack *leaving = NULL, *stack;
+        size_t count = 0;
+        while (count < budget && (stack = class_pop_idle(&pool.classes[i])) != NULL) {
+            stack->next = leaving;
+            leaving = stack;
+            stack->slab->leaving++;
+            count++;
         }
-        *idle = class_chill(&pool.classes[i], *idle, &budget, &bytes);
+        budget -= count;
+        bytes += class_chill(&pool.classes[i], leaving, count);
     }
     return bytes;
 }
@@ -386,8 +429,8 @@ pool_chill(size_t budget, bool all)
 size_t
 green_stack_trim(void)
 {
-    size_t bytes = pool_chill(TRIM_BATCH, false);
-    pool.epoch++;
+    size_t bytes = pool_chill(TRIM_BATCH);
+    pool_age();
     return bytes;
 }
 

@@ -13,15 +13,14 @@
 
    Header, first C frames and first data share one page: a parked greenlet touches no other. */
 typedef struct green_stack {
-    char *limit;              /* lowest usable byte */
-    char *base;               /* end of the C frames, 16-byte aligned; this struct begins here */
-    char *data;               /* the data area, 16-byte aligned */
-    size_t data_size;         /* bytes; 16 KiB or more */
-    struct green_stack *next; /* in a cache */
-    struct green_slab *slab;  /* that it was cut from */
-    uint32_t size_class;      /* index of the pool's class that it came from */
-    uint32_t index;           /* in the slab */
-    uint32_t epoch;           /* of the trims, when it was last released */
+    char *limit;               /* lowest usable byte */
+    char *base;                /* end of the C frames, 16-byte aligned; this struct begins here */
+    char *data;                /* the data area, 16-byte aligned */
+    size_t data_size;          /* bytes; 16 KiB or more */
+    struct green_stack *next;  /* in a cache */
+    struct green_stack *later; /* in a cache: the next list, on the first of a list */
+    struct green_slab *slab;   /* that it was cut from */
+    uint32_t size_class;       /* index of the pool's class that it came from */
     uint32_t valgrind_id;
 } green_stack;
 

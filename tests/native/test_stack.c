@@ -287,33 +287,56 @@ trim_keeps_guards_and_neighbours(void)
     CHECK(killed_by(in_child(writes_into_guard, above), SIGSEGV));
 }
 
+/* All of them different, and no one else's: each is marked while it is held. */
+static void
+acquire_marked(green_stack **stacks, int count, char mark)
+{
+    for (int i = 0; i < count; i++) {
+        CHECK((stacks[i] = green_stack_acquire(0)) != NULL);
+        CHECK(stacks[i]->base == (char *)stacks[i] && stacks[i]->data[0] == 0);
+        stacks[i]->data[0] = mark;
+    }
+}
+
+static void
+release_marked(green_stack **stacks, int count, char mark)
+{
+    for (int i = 0; i < count; i++) {
+        CHECK(stacks[i]->data[0] == mark);
+        stacks[i]->data[0] = 0;
+        green_stack_release(stacks[i]);
+    }
+}
+
 void
 trim_is_bounded(void)
 {
-    enum { COUNT = 3000 };
-    static green_stack *stacks[COUNT];
+    enum { COUNT = 6000, HELD = 2000, BATCH = 1024 };
+    static green_stack *stacks[COUNT], *held[HELD], *again[COUNT];
     policy_set(16 * KIB, 16 * KIB, 0);
-    for (int i = 0; i < COUNT; i++) {
-        CHECK((stacks[i] = green_stack_acquire(0)) != NULL);
-    }
+    acquire_marked(stacks, COUNT, 1);
     /* Every third stays: no slab can go as a whole. */
+    int kept = 0;
     for (int i = 0; i < COUNT; i++) {
-        if (i % 3 != 0) {
-            green_stack_release(stacks[i]);
+        if (i % 3 == 0) {
+            held[kept++] = stacks[i];
+        } else {
+            release_marked(&stacks[i], 1, 1);
         }
     }
-    CHECK(green_stack_trim() == 0 && counts().cached == 2000);
-    CHECK(green_stack_trim() > 0 && counts().cached > 0 && counts().cached < 2000);
-    while (green_stack_trim() > 0) {
-    }
-    CHECK(counts().cached == 0 && counts().live == 1000 && counts().mapped > 0);
-    for (int i = 0; i < COUNT; i += 3) {
-        green_stack_release(stacks[i]);
-    }
+    CHECK(green_stack_trim() == 0 && counts().cached == COUNT - HELD);
+    CHECK(green_stack_trim() > 0 && counts().cached == COUNT - HELD - BATCH);
+    release_marked(held + HELD - 500, 500, 1);
+    CHECK(green_stack_trim() > 0 && counts().cached == COUNT - HELD - 2 * BATCH + 500);
+    /* Those of several trims, those that were given back, and new ones. */
+    acquire_marked(again, COUNT, 2);
+    CHECK(counts().cached == 0 && counts().live == COUNT + HELD - 500);
+    release_marked(again, COUNT, 2);
+    release_marked(held, HELD - 500, 1);
     green_stack_trim();
     while (green_stack_trim() > 0) {
     }
-    CHECK(counts().cached == 0 && counts().mapped == 0);
+    CHECK(counts().live == 0 && counts().cached == 0 && counts().mapped == 0);
 }
 
 static int
