@@ -1,5 +1,6 @@
 /* The greenlet as an object: made, collected, killed when nobody refers to it any more. */
 #include "greenlet/greenlet.h"
+#include "greenlet/abandon.h"
 #include "greenlet/attributes.h"
 #include "greenlet/error.h"
 #include <structmember.h>
@@ -336,14 +337,19 @@ greenlet_dealloc(PyObject *op)
     if (self->weakrefs != NULL) {
         PyObject_ClearWeakRefs(op);
     }
-    bool stranded = greenlet_parked(self);
+    bool lost = false;
+    if (greenlet_parked(self)) {
+        /* Stranded. A waiter on its stack may still be in somebody's list. */
+        lost = self->waiting != NULL || !green_abandon_frames(&self->state);
+        if (!lost) {
+            green_stack_release(self->stack);
+        }
+    }
     if (self->status == GREEN_UNSTARTED) {
         Py_CLEAR(self->state.context);
-    } else if (!stranded) {
+    } else if (!lost) {
         green_pystate_clear(&self->state);
     }
-    /* The frames on the stack of a stranded greenlet may be referred to from elsewhere, and nobody
-       can unwind them: their memory is given up. */
     Py_XDECREF(self->dict);
     Py_XDECREF(self->run);
     Py_XDECREF(self->run_replaced);
@@ -354,7 +360,9 @@ greenlet_dealloc(PyObject *op)
         green_thread_decref(self->thread);
     }
     mains -= self->is_main;
-    if (type == Greenlet_Type && spares < SPARE_MAX && !PyObject_GC_IsFinalized(op) && !stranded) {
+    if (lost) {
+        /* What is left on the stack may point into the object: its memory stays, too. */
+    } else if (type == Greenlet_Type && spares < SPARE_MAX && !PyObject_GC_IsFinalized(op)) {
         self->parent = spare;
         spare = self;
         spares++;
