@@ -12,8 +12,10 @@
 #include "hub/hub.h"
 #include "hub/loop.h"
 #include "hub/watcher.h"
+#include "net/process.h"
 #include "net/select.h"
 #include "net/socket.h"
+#include "net/threadpool.h"
 #include "sync/sync.h"
 
 /* In order of the layers: each may use what those before have made. */
@@ -23,7 +25,7 @@ static int (*const parts[])(PyObject *module) = {
     green_hub_exec,
     green_sync_exec,
     /* task */
-    green_socket_exec, green_select_exec,
+    green_socket_exec, green_select_exec, green_threadpool_exec, green_process_exec,
 };
 
 static PyObject *first; /* the module, kept for good: the types in it are for the whole process */

@@ -2,6 +2,7 @@
 
 #include "sync/asyncresult.h"
 #include "sync/event.h"
+#include "sync/mutex.h"
 #include "sync/rlock.h"
 #include "sync/semaphore.h"
 #include "sync/timeout.h"
@@ -10,7 +11,8 @@
 /* Subtypes after their bases. */
 static int (*const parts[])(PyObject *module) = {
     green_timeout_exec,     green_waiter_exec,    green_event_exec,
-    green_asyncresult_exec, green_semaphore_exec, green_rlock_exec,
+    green_asyncresult_exec, green_semaphore_exec, green_mutex_exec,
+    green_rlock_exec,
 };
 
 int

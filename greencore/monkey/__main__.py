@@ -1,0 +1,5 @@
+"""`python -m greencore.monkey`."""
+
+from greencore.monkey._main import main
+
+main()

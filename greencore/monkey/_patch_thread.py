@@ -1,0 +1,203 @@
+"""`patch_thread`: besides the names in `_thread` and `threading`, what exists already: locks, and the main thread."""
+
+import _thread
+import os
+import sys
+
+from greencore.monkey._util import _notify_patch, _patch_module, _queue_warning
+from greencore.monkey.api import patch_item
+
+_hooked_fork = False
+
+
+def patch(threading, threading_local, event, logging, existing_locks, warnings):
+    """Patch as the arguments of `patch_thread` say."""
+    # `threading` copies names from `_thread` when it is first imported, and must copy the native ones.
+    threading_module = __import__("threading")
+    main_thread = threading_module.main_thread()
+    on_main_thread = threading_module.current_thread() is main_thread
+
+    green_thread, _ = _patch_module("thread", _warnings=warnings, _notify_did_subscribers=False)
+    green_threading = None
+    if threading:
+        first = not _is_patched(threading_module)
+        green_threading, _ = _patch_module("threading", _warnings=warnings, _notify_did_subscribers=False)
+        if event:
+            from greencore.event import Event
+
+            patch_item(threading_module, "Event", Event)
+        if first:
+            if existing_locks:
+                replace_existing_locks(threading_module)
+            make_joinable(threading_module, main_thread)
+            if on_main_thread:
+                move_main_thread(threading_module, main_thread)
+            else:
+                _queue_warning(
+                    "Monkey-patching not on the main thread; threading.main_thread().join() will hang from a greenlet",
+                    warnings,
+                )
+            _catch_loop_exit(threading_module)
+            _hook_fork(threading_module)
+        if logging and "logging" in sys.modules:
+            replace_logging_locks(threading_module)
+    if threading_local:
+        from greencore.local import local
+
+        patch_item(__import__("_threading_local"), "local", local)
+
+    from greencore.events import GeventDidPatchModuleEvent
+
+    _notify_patch(GeventDidPatchModuleEvent("_thread", green_thread, _thread))
+    if green_threading is not None:
+        _notify_patch(GeventDidPatchModuleEvent("threading", green_threading, threading_module))
+
+
+def _is_patched(threading):
+    from greencore.thread import LockType
+
+    return threading._allocate_lock is LockType
+
+
+def replace_existing_locks(threading):
+    """Replace native locks that nobody holds by green ones, where modules keep them.
+
+    A native lock that a greenlet holds while it waits blocks the whole thread, and a native RLock keeps no greenlet out.
+    Nothing can be done for those that hide in objects, so patching should come early. Does nothing beside other threads.
+    """
+    if len(threading.enumerate()) != 1:
+        return
+    from greencore.monkey.api import get_original
+
+    lock_type = type(get_original("_thread", "allocate_lock")())
+    rlock_type = _thread.RLock
+    green = {}  # id of a native lock: its replacement
+    for module in list(sys.modules.values()):
+        names = getattr(module, "__dict__", None)
+        if type(names) is not dict:
+            continue
+        for name, value in list(names.items()):
+            if type(value) is lock_type and not value.locked():
+                names[name] = green.setdefault(id(value), threading._allocate_lock())
+            elif type(value) is rlock_type and not _rlock_held(value):
+                names[name] = green.setdefault(id(value), threading.RLock())
+    _own_import_locks(threading)
+
+
+def _rlock_held(lock):
+    return not repr(lock).startswith("<unlocked")
+
+
+def _own_import_locks(threading):
+    """Modules that are being imported are locked by this native thread: hand the locks over to this greenlet, and make
+    others wait for them in a green way."""
+    try:
+        from _frozen_importlib import _module_locks
+    except ImportError:
+        return
+    for reference in list(_module_locks.values()):
+        lock = reference()
+        if lock is None:
+            continue
+        if lock.owner is not None:
+            lock.owner = threading.get_ident()
+        if not lock.wakeup.locked():
+            lock.wakeup = threading._allocate_lock()
+
+
+def replace_logging_locks(threading):
+    """Give `logging` and its handlers green locks."""
+    import logging
+
+    if type(logging._lock) is not type(threading.RLock()):
+        patch_item(logging, "_lock", threading.RLock())
+    for reference in logging._handlerList:
+        handler = reference() if callable(reference) else reference
+        if getattr(handler, "lock", None) is not None:
+            handler.lock = threading.RLock()
+
+
+def make_joinable(threading, main_thread):
+    """Let greenlets join the native threads that run already: by looking again and again."""
+    for thread in threading.enumerate():
+        if thread is not main_thread:
+            thread.join = _polling_join(thread, threading)
+
+
+def _polling_join(thread, threading):
+    def join(timeout=None):
+        from time import monotonic
+
+        from greencore.hub import sleep
+
+        if threading.current_thread() is thread:
+            raise RuntimeError("cannot join current thread")
+        end = None if timeout is None else monotonic() + timeout
+        while thread.is_alive() and (end is None or monotonic() < end):
+            sleep(0.005)
+
+    return join
+
+
+def move_main_thread(threading, main_thread):
+    """The main thread becomes the main greenlet: its identifier, and what others wait for when they join it."""
+    from greencore.hub import getcurrent
+    from greencore.thread import HAS_HANDLES, _make_thread_handle, get_ident
+    from greencore.threading import HANDLE
+
+    greenlet = getcurrent()
+    while greenlet.parent is not None:
+        greenlet = greenlet.parent
+    ident = get_ident(greenlet)
+    threading._active.pop(main_thread.ident, None)
+    threading._active[ident] = main_thread
+    main_thread._ident = ident
+    if HAS_HANDLES:
+        setattr(main_thread, HANDLE, _make_thread_handle(ident))
+    else:
+        native = main_thread._tstate_lock
+        lock = threading._allocate_lock()
+        lock.acquire()
+        main_thread._tstate_lock = lock
+        if native in threading._shutdown_locks:
+            threading._shutdown_locks.discard(native)
+            threading._shutdown_locks.add(lock)
+
+
+def _catch_loop_exit(threading):
+    """At exit, threads that wait for each other for ever are left alone."""
+    original = threading._shutdown
+
+    def _shutdown():
+        from greencore.exceptions import LoopExit
+
+        try:
+            original()
+        except LoopExit:
+            pass
+
+    patch_item(threading, "_shutdown", _shutdown)
+
+
+def _hook_fork(threading):
+    """In a forked child the greenlet that forked is the main thread, and the only one. This runs after threading's hook."""
+    global _hooked_fork
+    if _hooked_fork:
+        return
+    _hooked_fork = True
+
+    def in_child():
+        from greencore.thread import _after_fork_in_child
+
+        _after_fork_in_child()
+        main_thread = threading._main_thread
+        if isinstance(main_thread, threading._DummyThread):
+            main_thread.__class__ = threading._MainThread
+            main_thread._name = "MainThread"
+            main_thread._daemonic = False
+        # Versions that change the class do this themselves.
+        if getattr(main_thread, "_tstate_lock", False) is None:
+            main_thread._set_tstate_lock()
+
+    # threading's own hook needs an entry for the greenlet that forks.
+    os.register_at_fork(before=threading.current_thread, after_in_child=in_child)

@@ -1,0 +1,56 @@
+"""Steps that every patch function shares."""
+
+import functools
+import importlib
+
+from greencore.monkey import _state
+from greencore.monkey._errors import MonkeyPatchWarning
+from greencore.monkey.api import patch_module
+
+
+def _notify_patch(event, warnings=None):
+    """Tell subscribers and plug-ins of `event`. Raises DoNotPatch if one of them does."""
+    from greencore.events import notify_and_call_entry_points
+
+    event._warnings = warnings
+    notify_and_call_entry_points(event)
+
+
+def _ignores_DoNotPatch(function):
+    """Let `function` return False when a subscriber raises DoNotPatch."""
+
+    @functools.wraps(function)
+    def wrapper(*args, **kwargs):
+        from greencore.events import DoNotPatch
+
+        try:
+            return function(*args, **kwargs)
+        except DoNotPatch:
+            return False
+
+    return wrapper
+
+
+def _patch_module(name, items=None, **options):
+    """Patch the standard module that greencore.<name> replaces. Return (our module, the standard one)."""
+    source = importlib.import_module(f"greencore.{name}")
+    target = importlib.import_module(getattr(source, "__target__", name))
+    _state.pending.pop(target.__name__, None)
+    patch_module(target, source, items=items, **options)
+    return source, target
+
+
+def _queue_warning(message, warnings):
+    """Warn at the end of all patching: `warnings` is the list of what to say then; None warns at once."""
+    if warnings is None:
+        _process_warnings([message], stacklevel=3)
+    else:
+        warnings.append(message)
+
+
+def _process_warnings(messages, stacklevel=3):
+    if messages:
+        import warnings
+
+        for message in messages:
+            warnings.warn(message, MonkeyPatchWarning, stacklevel=stacklevel)

@@ -1,0 +1,132 @@
+"""Patching modules, ours and others': what plug-ins build on."""
+
+from greencore.monkey import _state
+
+_MISSING = object()
+
+
+def get_original(mod_name, item_name):
+    """Return what an attribute of a standard module was before patching, patched or not.
+
+    `mod_name` is a module's name, or a sequence of names of which the first that can be imported counts. `item_name` is an
+    attribute's name, or a sequence of them, for which a list is returned. Raises ImportError and AttributeError.
+    """
+    names = [mod_name] if isinstance(mod_name, str) else list(mod_name)
+    for name in names[:-1]:
+        try:
+            __import__(name)
+        except ImportError:
+            continue
+        break
+    else:
+        name = names[-1]
+    if isinstance(item_name, str):
+        return _original(name, item_name)
+    return [_original(name, item) for item in item_name]
+
+
+def _original(mod_name, item_name):
+    if mod_name in _state.pending:
+        __import__(mod_name)
+    originals = _state.saved.get(mod_name, {})
+    if item_name in originals:
+        return originals[item_name]
+    import importlib
+
+    return getattr(importlib.import_module(mod_name), item_name)
+
+
+def patch_item(module, attr, newitem):
+    """Set `module.attr` to `newitem`, and save what it was; the first saved value stays."""
+    original = getattr(module, attr, _MISSING)
+    if original is not _MISSING:
+        _state.save(module, attr, original)
+    setattr(module, attr, newitem)
+
+
+def remove_item(module, attr):
+    """Delete `module.attr`, and save what it was. Nothing happens if it does not exist."""
+    original = getattr(module, attr, _MISSING)
+    if original is not _MISSING:
+        _state.save(module, attr, original)
+        delattr(module, attr)
+
+
+class PatchRequest:
+    """What a source module's `_gevent_do_monkey_patch(request)` gets: it patches instead of us."""
+
+    get_original = staticmethod(get_original)
+
+    def __init__(self, target_module, source_module, items, patch_kwargs):
+        self.target_module = target_module
+        self.source_module = source_module
+        self.items = items
+        self.patch_kwargs = patch_kwargs or {}
+
+    def __repr__(self):
+        return (
+            f"<{type(self).__name__} target={self.target_module!r} source={self.source_module!r} "
+            f"items={self.items!r} kwargs={self.patch_kwargs!r}>"
+        )
+
+    def default_patch_items(self):
+        for name in self.items:
+            patch_item(self.target_module, name, getattr(self.source_module, name))
+
+    def remove_item(self, target_module, *items):
+        """Remove `items` from a module: the target module where the first argument is a name too."""
+        if isinstance(target_module, str):
+            items = (target_module, *items)
+            target_module = self.target_module
+        for name in items:
+            remove_item(target_module, name)
+
+
+def patch_module(
+    target_module,
+    source_module,
+    items=None,
+    _warnings=None,
+    _patch_kwargs=None,
+    _notify_will_subscribers=True,
+    _notify_did_subscribers=True,
+    _call_hooks=True,
+):
+    """Replace attributes of `target_module` by those of the same name of `source_module`.
+
+    `items` are their names; by default those in `source_module.__implements__`. The source module may take part:
+    `_gevent_will_monkey_patch(target_module, items, warn)` is called before, and may change `items` or raise
+    `greencore.events.DoNotPatch`; `_gevent_did_monkey_patch(target_module, items, warn)` afterwards; `warn(message)` warns
+    when all is done. Subscribers of `greencore.events` hear of it before and after.
+
+    Returns whether it was patched. Raises AttributeError where there are no items.
+    """
+    from greencore import events
+    from greencore.monkey._errors import _BadImplements
+    from greencore.monkey._util import _notify_patch, _queue_warning
+
+    if items is None:
+        items = getattr(source_module, "__implements__", None)
+        if items is None:
+            raise _BadImplements(source_module)
+
+    def hook(when):
+        function = getattr(source_module, f"_gevent_{when}_monkey_patch", None)
+        if _call_hooks and function is not None:
+            function(target_module, items, lambda message: _queue_warning(message, _warnings))
+
+    name = target_module.__name__
+    try:
+        hook("will")
+        if _notify_will_subscribers:
+            _notify_patch(
+                events.GeventWillPatchModuleEvent(name, source_module, target_module, items), _warnings
+            )
+    except events.DoNotPatch:
+        return False
+    patch = getattr(source_module, "_gevent_do_monkey_patch", PatchRequest.default_patch_items)
+    patch(PatchRequest(target_module, source_module, items, _patch_kwargs))
+    hook("did")
+    if _notify_did_subscribers:
+        _notify_patch(events.GeventDidPatchModuleEvent(name, source_module, target_module), _warnings)
+    return True

@@ -1,0 +1,268 @@
+"""The `os` module: forking, waiting for children, and reading and writing descriptors, greenlet by greenlet.
+
+`read` and `write` are not replaced. For a descriptor in non-blocking mode (`make_nonblocking`) there are `nb_read` and
+`nb_write`; for any other, `tp_read` and `tp_write`, which use a native thread.
+
+Children are waited for through the kernel's process descriptors. SIGCHLD and its handlers are left to the program, and a
+child is a zombie until somebody waits for it, as without greenlets.
+"""
+
+import fcntl
+import os
+import sys
+import time as _time
+
+from greencore._config import config
+from greencore._core import forbid_switch
+from greencore._hub_local import get_hub_if_exists
+from greencore._util import copy_globals
+from greencore.hub import get_hub, reinit
+
+__implements__ = ["close", "fork", "forkpty", "posix_spawn", "posix_spawnp"]
+__extensions__ = [
+    "fork_and_watch",
+    "fork_gevent",
+    "forkpty_and_watch",
+    "forkpty_gevent",
+    "make_nonblocking",
+    "nb_read",
+    "nb_write",
+    "tp_read",
+    "tp_write",
+]
+(__extensions__ if config.disable_watch_children else __implements__).append("waitpid")
+
+_read = os.read
+_write = os.write
+_close = os.close
+_raw_fork = os.fork
+_raw_forkpty = os.forkpty
+_waitpid = os.waitpid
+
+# A child starts in one step: there is nothing to wait for.
+posix_spawn = os.posix_spawn
+posix_spawnp = os.posix_spawnp
+
+ignored_errors = (BlockingIOError, InterruptedError)
+
+
+def close(fd):
+    """Close a descriptor as `os.close` does; greenlets that wait for it get OSError (EBADF)."""
+    hub = get_hub_if_exists()
+    if hub is not None and hub.loop is not None:
+        hub.loop.closing_fd(fd)
+    _close(fd)
+
+
+def make_nonblocking(fd):
+    """Put a descriptor into non-blocking mode. Return True if it was not, else None."""
+    flags = fcntl.fcntl(fd, fcntl.F_GETFL)
+    if flags & os.O_NONBLOCK:
+        return None
+    fcntl.fcntl(fd, fcntl.F_SETFL, flags | os.O_NONBLOCK)
+    return True
+
+
+def _retry(operation, fd, argument, events):
+    """Call `operation(fd, argument)` until it does not have to wait."""
+    watcher = None
+    try:
+        while True:
+            try:
+                return operation(fd, argument)
+            except ignored_errors:
+                pass
+            hub = get_hub()
+            if watcher is None:
+                watcher = hub.loop.io(fd, events)
+            hub.wait(watcher)
+    finally:
+        if watcher is not None:
+            watcher.close()
+
+
+def nb_read(fd, n):
+    """Return up to `n` bytes read from a descriptor in non-blocking mode, waiting for some; b"" at the end of the file."""
+    return _retry(_read, fd, n, 1)
+
+
+def nb_write(fd, buf):
+    """Write some of `buf` to a descriptor in non-blocking mode, waiting for room. Return how many bytes."""
+    return _retry(_write, fd, buf, 2)
+
+
+def tp_read(fd, n):
+    """Return up to `n` bytes read from a descriptor in a thread of the hub's pool."""
+    return get_hub().threadpool.apply(_read, (fd, n))
+
+
+def tp_write(fd, buf):
+    """Write some of `buf` to a descriptor in a thread of the hub's pool. Return how many bytes."""
+    return get_hub().threadpool.apply(_write, (fd, buf))
+
+
+# Locks that hooks of `os.register_at_fork` take: (module, its name there).
+_hooks_locks = [("logging", "_lock"), ("concurrent.futures.thread", "_global_shutdown_lock")]
+
+
+def _busy_lock():
+    """Return a lock that a fork hook would have to wait for, or None."""
+    for module, name in _hooks_locks:
+        lock = getattr(sys.modules.get(module), name, None)
+        if type(lock).__module__.startswith("greencore.") and lock.locked():
+            owned = getattr(lock, "_is_owned", None)
+            # A plain lock does not know its owner.
+            if not (owned and hasattr(lock, "_release_save") and owned()):
+                return lock
+    return None
+
+
+def _fork(function):
+    """Call a fork function. Nothing else runs from now until it returns, fork hooks included.
+
+    Returns (what it returned, is this the child).
+    """
+    while (lock := _busy_lock()) is not None:
+        with lock:
+            pass
+    forbid_switch(1)
+    try:
+        if sys.version_info >= (3, 12):
+            import warnings
+
+            # The interpreter warns of threads, and may count the pool's.
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)
+                result = function()
+        else:
+            result = function()
+    finally:
+        forbid_switch(-1)
+    in_child = not (result[0] if isinstance(result, tuple) else result)
+    if in_child:
+        reinit()
+    return result
+
+
+def fork_gevent():
+    """Fork, and make the child's hub usable. Return the child's process id, or 0 in the child."""
+    return _fork(_raw_fork)
+
+
+def forkpty_gevent():
+    """Fork with a pseudo-terminal, and make the child's hub usable. Return (process id or 0, master descriptor)."""
+    return _fork(_raw_forkpty)
+
+
+def fork_and_watch(callback=None, loop=None, ref=False, fork=fork_gevent):
+    """Fork, and call `callback(watcher)` in the parent when the child has ended.
+
+    `watcher` is the child watcher: `pid`, `rstatus`. `loop` is the loop to watch in, by default the running hub's; `ref`:
+    whether that keeps the loop running; `fork`: the function that forks. Returns what it returns. `waitpid` works for the
+    child as for any other.
+    """
+    result = fork()
+    pid = result[0] if isinstance(result, tuple) else result
+    if pid:
+        _reaped.pop(pid, None)
+        if callback is not None:
+            _watch(pid, callback, loop or get_hub().loop, ref)
+    return result
+
+
+def forkpty_and_watch(callback=None, loop=None, ref=False, forkpty=forkpty_gevent):
+    """As `fork_and_watch`, with a pseudo-terminal. Returns (process id or 0, master descriptor)."""
+    return fork_and_watch(callback, loop, ref, forkpty)
+
+
+def fork(*args, **kwargs):
+    """Fork as `fork_and_watch` does, with the same arguments."""
+    return fork_and_watch(*args, **kwargs)
+
+
+def forkpty(*args, **kwargs):
+    """Fork as `forkpty_and_watch` does, with the same arguments."""
+    return forkpty_and_watch(*args, **kwargs)
+
+
+# Children that a watcher has waited for: {process id: (status, time, may waitpid(-1) have it)}.
+_reaped = {}
+
+
+def _note_reaped(pid, status, for_any=False):
+    """A watcher has taken the status of a child: keep it for a while, for whoever calls `waitpid`."""
+    _reap_children()
+    _reaped[pid] = (status, _time.monotonic(), for_any)
+
+
+def _reap_children(timeout=60):
+    """Forget children that nobody has asked about for `timeout` seconds."""
+    limit = _time.monotonic() - timeout
+    for pid in [pid for pid, (_, ended, _) in _reaped.items() if ended <= limit]:
+        del _reaped[pid]
+
+
+def _watch(pid, callback, loop, ref):
+    watcher = loop.child(pid, ref=ref)
+
+    def ended():
+        watcher.stop()
+        _note_reaped(pid, watcher.rstatus, for_any=True)
+        try:
+            callback(watcher)
+        finally:
+            watcher.close()
+
+    watcher.start(ended)
+
+
+def _waitpid_now(pid, options):
+    try:
+        return _waitpid(pid, options | os.WNOHANG)
+    except ChildProcessError:
+        if pid == -1:
+            pid = next((pid for pid, (_, _, for_any) in _reaped.items() if for_any), -1)
+        if pid not in _reaped:
+            raise
+        return pid, _reaped.pop(pid)[0]
+
+
+def _wait_for_end(pid):
+    """Wait until a child has ended. Return whether the system has a way to."""
+    try:
+        fd = os.pidfd_open(pid)
+    except OSError:
+        return False
+    hub = get_hub()
+    watcher = hub.loop.io(fd, 1)
+    try:
+        hub.wait(watcher)
+    finally:
+        watcher.close()
+        _close(fd)
+    return True
+
+
+def waitpid(pid, options):
+    """Wait for a child as `os.waitpid` does; other greenlets run meanwhile.
+
+    Where the wait is not for the end of one child, it looks again and again, at most 20 ms apart.
+    """
+    result = _waitpid_now(pid, options)
+    if options & os.WNOHANG:
+        return result
+    delay = 0.0005
+    while not result[0]:
+        if not (pid > 0 and options == 0 and _wait_for_end(pid)):
+            from greencore.hub import sleep
+
+            sleep(delay)
+            delay = min(delay * 2, 0.02)
+        result = _waitpid_now(pid, options)
+    return result
+
+
+__imports__ = copy_globals(
+    os, globals(), names_to_ignore=__implements__ + __extensions__, dunder_names_to_keep=()
+)
+__all__ = sorted({*__implements__, *__extensions__, "waitpid"})

@@ -1,0 +1,64 @@
+"""The `signal` module. The module itself is also gevent's old `gevent.signal(signalnum, handler, *args, **kwargs)`.
+
+Handlers run as soon as the signal comes, though the hub sleeps; on whichever greenlet runs then, the hub if none does. A
+handler of SIGCHLD may block, because it gets a greenlet of its own.
+"""
+
+import signal as _signal
+import sys
+import types
+
+from greencore._util import copy_globals
+
+__implements__ = ["getsignal", "set_wakeup_fd", "signal"]
+__extensions__ = []
+__all__ = __implements__ + __extensions__
+
+set_wakeup_fd = _signal.set_wakeup_fd
+_set = _signal.signal
+_get = _signal.getsignal
+
+
+class _ChildHandler:
+    """What the interpreter calls for SIGCHLD."""
+
+    def __init__(self, handler):
+        self.handler = handler
+
+    def __call__(self, signalnum, frame):
+        from greencore.greenlet import Greenlet
+
+        Greenlet(self.handler, signalnum, frame).switch()
+
+
+def _seen(handler):
+    return handler.handler if isinstance(handler, _ChildHandler) else handler
+
+
+def getsignal(signalnum):
+    """Return the handler of a signal: what `signal` was given, SIG_IGN, SIG_DFL, or None for a foreign one."""
+    return _seen(_get(signalnum))
+
+
+def signal(signalnum, handler):
+    """Set the handler of a signal, as `signal.signal` does, and return the one before.
+
+    A callable for SIGCHLD is called in a new greenlet; what it raises is reported to the hub.
+    """
+    if signalnum == _signal.SIGCHLD and callable(handler) and not isinstance(handler, _signal.Handlers):
+        handler = _ChildHandler(handler)
+    return _seen(_set(signalnum, handler))
+
+
+__imports__ = copy_globals(_signal, globals(), names_to_ignore=__implements__, dunder_names_to_keep=())
+
+
+class _CallableModule(types.ModuleType):
+    def __call__(self, signalnum, handler, *args, **kwargs):
+        """Call `handler(*args, **kwargs)` in a new greenlet when the signal comes: `greencore.signal_handler`."""
+        from greencore.hub import signal as watch
+
+        return watch(signalnum, handler, *args, **kwargs)
+
+
+sys.modules[__name__].__class__ = _CallableModule

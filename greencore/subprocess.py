@@ -1,0 +1,231 @@
+"""The `subprocess` module, with which only the greenlet that asked waits for a child or its pipes."""
+
+import io as _io
+import os as _os
+import subprocess as _subprocess
+import types as _types
+from subprocess import PIPE, TimeoutExpired
+
+from greencore._util import copy_globals
+from greencore.event import AsyncResult
+from greencore.fileobject import FileObject
+from greencore.greenlet import Greenlet, joinall
+from greencore.hub import get_hub, getcurrent, linkproxy
+from greencore.os import _note_reaped, _waitpid
+from greencore.timeout import Timeout
+
+__implements__ = [
+    "CompletedProcess",
+    "Popen",
+    "call",
+    "check_call",
+    "check_output",
+    "run",
+]
+__extensions__ = []
+__imports__ = copy_globals(
+    _subprocess,
+    globals(),
+    names_to_ignore=["Popen", *dir(_types.ModuleType)],
+    dunder_names_to_keep=(),
+)
+
+# Bytes that a pipe with any room takes at once.
+_CHUNK = 32768
+
+
+class Popen(_subprocess.Popen):
+    """A child process: `subprocess.Popen` with the same arguments.
+
+    `returncode` is set as soon as the child has ended and the hub has run; any number of greenlets may wait. `stdin`,
+    `stdout` and `stderr` are FileObjects. `result` is an AsyncResult of the return code, and an instance can itself be linked
+    to and waited for. Only for the thread of the default loop (TypeError elsewhere).
+    """
+
+    _watcher = None
+    _communicating_greenlets = None
+
+    def __init__(self, *args, threadpool=None, **kwargs):
+        hub = get_hub()
+        if not hub.loop.default:
+            self._child_created = False  # for __del__
+            raise TypeError("child watchers are only available on the default loop")
+        self._loop = hub.loop
+        self.result = AsyncResult()
+        super().__init__(*args, **kwargs)
+
+    def _execute_child(self, *args):
+        super()._execute_child(*args)
+        self._watcher = self._loop.child(self.pid)
+        self._watcher.start(self._on_child)
+        for name in ("stdin", "stdout", "stderr"):
+            stream = getattr(self, name)
+            if stream is not None:
+                setattr(self, name, _green_stream(stream))
+
+    def _on_child(self):
+        """The child has ended, and the watcher has its status."""
+        watcher = self._watcher
+        if watcher is not None:
+            _note_reaped(self.pid, watcher.rstatus)
+            self._ended(watcher.rstatus)
+
+    def _ended(self, status):
+        watcher, self._watcher = self._watcher, None
+        if watcher is not None:
+            watcher.stop()
+            watcher.close()
+        if self.returncode is None:
+            self._handle_exitstatus(status)
+        if not self.result.ready():
+            self.result.set(self.returncode)
+
+    def _internal_poll(self, _deadstate=None, _waitpid=_waitpid, _WNOHANG=_os.WNOHANG, **_):
+        # Called by __del__ too, when the module's names may be gone.
+        if self.returncode is None and self.pid is not None:
+            try:
+                pid, status = _waitpid(self.pid, _WNOHANG)
+            except ChildProcessError:
+                if _deadstate is not None:
+                    self.returncode = _deadstate
+                else:
+                    self._ended(0)
+            else:
+                if pid == self.pid:
+                    self._ended(status)
+        return self.returncode
+
+    def _wait(self, timeout):
+        if self.returncode is None and self._internal_poll() is None:
+            if timeout is None:
+                self.result.wait()
+            elif timeout <= 0 or self.result.wait(timeout) is None and self.returncode is None:
+                raise TimeoutExpired(self.args, timeout)
+        return self.returncode
+
+    def rawlink(self, callback):
+        """Call `callback(self)` on the hub when the child has ended."""
+        self.result.rawlink(linkproxy(callback, self))
+
+    def unlink(self, callback):
+        """Take back `rawlink(callback)`."""
+        self.result.unlink(linkproxy(callback, self))
+
+    def ready(self):
+        """Whether the child has ended."""
+        return self.returncode is not None
+
+    def _communicate(self, input, endtime, orig_timeout):
+        # One greenlet for each pipe. They outlive a time-out: another call goes on where this one ended.
+        if not self._communication_started:
+            self._received = {}
+            self._communicating_greenlets = [
+                Greenlet.spawn(self._receive, stream, self._received.setdefault(stream, []))
+                for stream in (self.stdout, self.stderr)
+                if stream is not None
+            ]
+            if self.stdin is not None:
+                self._save_input(input)
+                self._communicating_greenlets.append(Greenlet.spawn(self._send))
+        remaining = None if endtime is None else max(0, endtime - _subprocess._time())
+        joinall(self._communicating_greenlets, timeout=remaining, raise_error=True)
+        received = [self._received.get(stream) for stream in (self.stdout, self.stderr)]
+        if not all(greenlet.ready() for greenlet in self._communicating_greenlets):
+            self._check_timeout(endtime, orig_timeout, *received, skip_check_and_raise=True)
+        try:
+            self.wait(timeout=None if endtime is None else max(0, endtime - _subprocess._time()))
+        except TimeoutExpired as error:
+            error.timeout = orig_timeout
+            raise
+        stdout, stderr = (None if chunks is None else b"".join(chunks) for chunks in received)
+        if self.text_mode:
+            if stdout is not None:
+                stdout = self._translate_newlines(stdout, self.stdout.encoding, self.stdout.errors)
+            if stderr is not None:
+                stderr = self._translate_newlines(stderr, self.stderr.encoding, self.stderr.errors)
+        return stdout, stderr
+
+    def _receive(self, stream, chunks):
+        source = getattr(stream, "buffer", stream)
+        read = getattr(source, "read1", source.read)
+        while chunk := read(_CHUNK):
+            chunks.append(chunk)
+        stream.close()
+
+    def _send(self):
+        try:
+            self.stdin.flush()
+            if self._input:
+                sink = getattr(self.stdin, "buffer", self.stdin)
+                sink.write(self._input)
+                sink.flush()
+        except BrokenPipeError:
+            pass
+        try:
+            self.stdin.close()
+        except BrokenPipeError:
+            pass
+
+    def __exit__(self, exc_type, value, traceback):
+        # Greenlets that are left over from communicate() hold the pipes' locks.
+        for greenlet in self._communicating_greenlets or ():
+            greenlet.kill()
+        for stream in (self.stdout, self.stderr):
+            if stream is not None:
+                _close_under_reader(stream)
+        return super().__exit__(exc_type, value, traceback)
+
+
+def _close_under_reader(stream):
+    """Close a pipe, even if another greenlet reads from it."""
+    try:
+        stream.close()
+    except RuntimeError:  # a reader is inside the buffer
+        _raw_of(stream).close()
+
+
+def _raw_of(stream):
+    for name in ("buffer", "raw"):
+        stream = getattr(stream, name, stream)
+    return stream
+
+
+def _green_stream(stream):
+    """Return the file that takes the place of one that `subprocess.Popen` has opened on its end of a pipe."""
+    text = stream if isinstance(stream, _io.TextIOWrapper) else None
+    binary = text.detach() if text is not None else stream
+    writing = binary.writable()
+    buffered = not isinstance(binary, _io.FileIO)
+    raw = binary.detach() if buffered else binary
+    fd = _os.dup(raw.fileno())
+    raw.close()
+    green = FileObject(fd, "wb" if writing else "rb", -1 if buffered else 0)
+    if text is None:
+        return green
+    return _io.TextIOWrapper(
+        green,
+        encoding=text.encoding,
+        errors=text.errors,
+        line_buffering=text.line_buffering,
+        write_through=text.write_through,
+    )
+
+
+def _here(function):
+    """Return a function of the standard module, as if it had been defined in this one."""
+    copy = _types.FunctionType(
+        function.__code__, globals(), function.__name__, function.__defaults__, function.__closure__
+    )
+    copy.__kwdefaults__ = function.__kwdefaults__
+    copy.__doc__ = function.__doc__
+    return copy
+
+
+call = _here(_subprocess.call)
+check_call = _here(_subprocess.check_call)
+check_output = _here(_subprocess.check_output)
+getoutput = _here(_subprocess.getoutput)
+getstatusoutput = _here(_subprocess.getstatusoutput)
+run = _here(_subprocess.run)
+
+__all__ = [*_subprocess.__all__]

@@ -1,0 +1,228 @@
+"""`_thread` made of greenlets.
+
+A thread that this module starts is a greenlet of the native thread that started it; its identifier is the greenlet's
+`id`. `greencore.monkey.patch_thread` puts these functions in the place of those of `_thread` and `threading`.
+"""
+
+import _thread
+import sys
+
+from greencore._core import Lock as LockType
+from greencore._core import write_unraisable
+from greencore._util import copy_globals
+from greencore.event import Event
+from greencore.exceptions import LoopExit
+from greencore.greenlet import Greenlet
+from greencore.hub import GreenletExit, getcurrent
+from greencore.local import local as _local
+
+__target__ = "_thread"
+__implements__ = [
+    "LockType",
+    "_count",
+    "_local",
+    "allocate_lock",
+    "exit",
+    "get_ident",
+    "stack_size",
+    "start_new_thread",
+]
+HAS_HANDLES = hasattr(_thread, "_ThreadHandle")  # CPython 3.13
+if HAS_HANDLES:
+    __implements__ += ["_ThreadHandle", "_make_thread_handle", "_shutdown", "lock", "start_joinable_thread"]
+else:
+    __implements__ += ["_set_sentinel"]
+
+error = _thread.error
+allocate_lock = lock = LockType
+
+# Sizes are for native threads: greenlets' stacks have a policy of their own.
+stack_size = _thread.stack_size
+
+# The threads that run: {greenlet: function to call at its end, or None}.
+_running = {}
+
+
+def get_ident(gr=None):
+    """Return a non-zero integer that identifies the running thread, or the greenlet `gr`."""
+    return id(getcurrent() if gr is None else gr)
+
+
+def _run(function, args, kwargs, at_end=None):
+    """The body of a thread's greenlet."""
+    current = getcurrent()
+    _running[current] = at_end
+    try:
+        function(*args, **kwargs)
+    except (SystemExit, GreenletExit):
+        pass
+    except BaseException:
+        write_unraisable("in thread started by", function)
+    finally:
+        at_end = _running.pop(current, None)
+        if at_end is not None:
+            at_end()
+
+
+def start_new_thread(function, args, kwargs=None, /):
+    """Start a thread that calls `function(*args, **kwargs)`. Return its identifier.
+
+    Raises TypeError as `_thread.start_new_thread` does. What the function raises goes to `sys.unraisablehook`; SystemExit
+    ends the thread silently.
+    """
+    if not callable(function):
+        raise TypeError("first arg must be callable")
+    if not isinstance(args, tuple):
+        raise TypeError("2nd arg must be a tuple")
+    if kwargs is None:
+        kwargs = {}
+    elif not isinstance(kwargs, dict):
+        raise TypeError("optional 3rd arg must be a dictionary")
+    sys.audit("_thread.start_new_thread", function, args, kwargs)
+    return get_ident(Greenlet.spawn(_run, function, args, kwargs))
+
+
+def exit():
+    """End the running thread: raises SystemExit there, and GreenletExit in a greenlet that is no thread."""
+    raise SystemExit if getcurrent() in _running else GreenletExit
+
+
+def _count():
+    """Return how many threads run that were started here."""
+    return len(_running)
+
+
+def _set_sentinel():
+    """Return a lock that is released when the running thread ends: what `threading` waits for before CPython 3.13."""
+    sentinel = LockType()
+
+    def at_end():
+        if sentinel.locked():
+            sentinel.release()
+
+    current = getcurrent()
+    if current in _running:
+        _running[current] = at_end
+    elif hasattr(current, "rawlink"):
+        current.rawlink(lambda _: at_end())
+    return sentinel
+
+
+class _ThreadHandle:
+    """What `threading` knows of a thread from CPython 3.13 on. All arguments are ignored."""
+
+    __slots__ = ("__weakref__", "_done", "ident")
+
+    def __init__(self, *_args, **_kwargs):
+        self.ident = 0  # not started
+        self._done = Event()
+
+    def join(self, timeout=None):
+        """Wait until the thread has ended, at most `timeout` seconds (None and -1: for ever).
+
+        Raises RuntimeError if it has not been started, or is the one that asks.
+        """
+        if not self.ident:
+            raise RuntimeError("thread not started")
+        if self._done.is_set():
+            return
+        if self.ident == get_ident():
+            raise RuntimeError("Cannot join current thread")
+        self._done.wait(None if timeout == -1 else timeout)
+
+    def is_done(self):
+        return self._done.is_set()
+
+    def _set_done(self):
+        if not self.ident:
+            raise RuntimeError("thread not started")
+        self._done.set()
+
+    def _forked(self):
+        """In a forked child where this thread does not exist."""
+        self._done = Event()
+        self._done.set()
+
+    def __repr__(self):
+        state = "done" if self.is_done() else "running" if self.ident else "not started"
+        return f"<_ThreadHandle object: ident={self.ident} {state}>"
+
+
+# Handles of threads that the interpreter waits for at its end.
+_not_daemons = set()
+
+
+def start_joinable_thread(function, handle=None, daemon=True):
+    """Start a thread that calls `function()`, and return its handle: `handle`, or a new one.
+
+    Raises TypeError for what is no function or handle, and RuntimeError for a handle in use.
+    """
+    if not callable(function):
+        raise TypeError("thread function must be callable")
+    if handle is None:
+        handle = _ThreadHandle()
+    elif not isinstance(handle, _ThreadHandle):
+        handle = _adopt(function, handle)
+    elif handle.ident:
+        raise RuntimeError("thread already started")
+    sys.audit("_thread.start_joinable_thread", function, daemon, handle)
+
+    def at_end():
+        _not_daemons.discard(handle)
+        handle._set_done()
+
+    greenlet = Greenlet(_run, function, (), {}, at_end)
+    handle.ident = get_ident(greenlet)
+    if not daemon:
+        _not_daemons.add(handle)
+    greenlet.start()
+    return handle
+
+
+def _adopt(function, handle):
+    """Return a handle of ours for a Thread that was made with a native one, before patching, and starts now."""
+    thread = getattr(function, "__self__", None)
+    for name in ("_os_thread_handle", "_handle"):
+        if getattr(thread, name, None) is handle:
+            setattr(thread, name, _ThreadHandle())
+            return getattr(thread, name)
+    raise TypeError("'handle' must be a _ThreadHandle")
+
+
+def _make_thread_handle(ident):
+    """Return the handle of a thread that runs already."""
+    handle = _ThreadHandle()
+    handle.ident = ident
+    return handle
+
+
+_native_shutdown = getattr(_thread, "_shutdown", None)
+
+
+def _shutdown():
+    """Wait for all threads that are no daemons, greenlets first."""
+    while _not_daemons:
+        try:
+            next(iter(_not_daemons)).join()
+        except LoopExit:  # they wait for each other
+            break
+    _native_shutdown()
+
+
+def _after_fork_in_child():
+    """Forget all threads but the running one."""
+    current = getcurrent()
+    for greenlet in [greenlet for greenlet in _running if greenlet is not current]:
+        del _running[greenlet]
+    for handle in [handle for handle in _not_daemons if handle.ident != id(current)]:
+        _not_daemons.remove(handle)
+        handle._forked()
+
+
+__imports__ = copy_globals(
+    _thread,
+    globals(),
+    only_names=[name for name in dir(_thread) if name not in __implements__ and not name.startswith("__")],
+    ignore_missing_names=True,
+)
+__all__ = [name for name in __implements__ + __imports__ if name not in ("_local", "_count")]

@@ -1,0 +1,96 @@
+"""What `threading` needs to make its threads greenlets.
+
+`threading.Thread` itself stays: it is made of the functions below. Used by `greencore.monkey.patch_thread`.
+"""
+
+import threading as _threading
+from weakref import ref as _ref
+
+from greencore import thread as _green
+from greencore.hub import getcurrent
+from greencore.local import local
+from greencore.lock import RLock
+from greencore.thread import LockType, get_ident
+
+__implements__ = [
+    "Lock",
+    "Thread",
+    "Timer",
+    "_CRLock",
+    "_DummyThread",
+    "_allocate_lock",
+    "get_ident",
+    "local",
+]
+Lock = _allocate_lock = LockType
+Thread = _threading.Thread
+Timer = _threading.Timer
+_CRLock = RLock
+
+if _green.HAS_HANDLES:
+    from greencore.thread import _make_thread_handle, _ThreadHandle
+    from greencore.thread import _shutdown as _thread_shutdown
+    from greencore.thread import start_joinable_thread as _start_joinable_thread
+
+    __implements__ += ["_ThreadHandle", "_make_thread_handle", "_start_joinable_thread", "_thread_shutdown"]
+    HANDLE = "_os_thread_handle" if hasattr(_threading.main_thread(), "_os_thread_handle") else "_handle"
+else:
+    from greencore.thread import _set_sentinel
+    from greencore.thread import start_new_thread as _start_new_thread
+
+    __implements__ += ["_set_sentinel", "_start_new_thread"]
+    HANDLE = None
+__all__ = __implements__
+
+
+def main_native_thread():
+    """Return the Thread object of the interpreter's main thread."""
+    return _threading.main_thread()
+
+
+def _template():
+    """Return the attributes of a Thread object that runs, for all that a _DummyThread does not set itself."""
+    thread = _threading.Thread(name="Dummy", daemon=True)
+    _threading._dangling.discard(thread)
+    thread._started.set()
+    return vars(thread)
+
+
+class _DummyThread(_threading._DummyThread):
+    """The Thread object of a greenlet, or native thread, that `threading` did not start.
+
+    Programs that log make one for each greenlet: so it copies its attributes instead of constructing them. It leaves
+    `threading.enumerate()` when its greenlet ends.
+    """
+
+    _attributes = None
+
+    def __init__(self):
+        if _DummyThread._attributes is None:
+            _DummyThread._attributes = _template()
+        greenlet = getcurrent()
+        ident = id(greenlet)
+        attributes = vars(self)
+        attributes.update(_DummyThread._attributes)
+        attributes["_name"] = _threading._newname("Dummy-%d")
+        attributes["_ident"] = ident
+        if HANDLE is not None:
+            attributes[HANDLE] = _make_thread_handle(ident)
+        if _threading._HAVE_THREAD_NATIVE_ID:
+            self._set_native_id()
+        _threading._active[ident] = self
+
+        def forget(_, active=_threading._active):
+            if active.get(ident) is self:
+                del active[ident]
+
+        if hasattr(greenlet, "rawlink"):
+            greenlet.rawlink(forget)
+        else:
+            attributes["_greenlet_ref"] = _ref(greenlet, forget)
+
+    def _stop(self):
+        self._is_stopped = True
+
+    def _wait_for_tstate_lock(self, *args, **kwargs):
+        pass

@@ -1,0 +1,556 @@
+"""Run functions that block in native threads.
+
+Each hub has a pool (`get_hub().threadpool`); most programs need no other.
+"""
+
+import concurrent.futures
+import os
+import sys
+import weakref
+from concurrent.futures import _base as _futures
+
+from greenlet import greenlet as RawGreenlet
+
+from greencore._core import Task, TaskQueue
+from greencore._threading import get_thread_ident, start_new_thread
+from greencore._util import Lazy
+from greencore.event import AsyncResult
+from greencore.exceptions import InvalidThreadUseError
+from greencore.greenlet import Greenlet
+from greencore.hub import get_hub, getcurrent, sleep
+from greencore._hub_local import get_hub_if_exists
+from greencore.lock import Semaphore
+from greencore.pool import GroupMappingMixin
+from greencore.timeout import Timeout
+
+__all__ = ["ThreadPool", "ThreadPoolExecutor", "ThreadResult"]
+
+
+def _format_hub(hub):
+    if hub is None:
+        return "<missing>"
+    return f"<{type(hub).__name__} at {id(hub):#x} thread_ident={hub.thread_ident:#x}>"
+
+
+def _get_thread_profile():
+    threading = sys.modules.get("threading")
+    return threading and threading._profile_hook
+
+
+def _get_thread_trace():
+    threading = sys.modules.get("threading")
+    return threading and threading._trace_hook
+
+
+class _WorkerGreenlet(RawGreenlet):
+    """A worker thread: the greenlet in which its tasks run. Constructed by the thread of the pool."""
+
+    greenlet_tree_is_root = True
+    _thread_ident = 0
+    _hub = None  # the pool's
+    _hub_of_worker = None  # made by a task, if any
+
+    def __init__(self, threadpool):
+        super().__init__()
+        self._hub = threadpool.hub
+        self._stderr = sys.stderr
+        self._pool = weakref.ref(threadpool)
+        self._task_queue = threadpool.task_queue
+        self._workers = threadpool._worker_greenlets
+        self._idle_task_timeout = threadpool._idle_task_timeout
+        self._workers.add(self)
+        try:
+            start_new_thread(self._begin, ())
+        except BaseException:
+            self._workers.discard(self)
+            raise
+
+    def _begin(self):
+        """The body of the thread."""
+        self.parent = getcurrent()
+        self.parent.greenlet_tree_is_ignored = True
+        self._thread_ident = get_thread_ident()
+        self.switch()
+
+    def _prepare_hub(self):
+        """If a task made a hub on this thread: it is no fault of its greenlets to block."""
+        hub = get_hub_if_exists()
+        if hub is not None and hub is not self._hub_of_worker:
+            self._hub_of_worker = hub
+            hub.name = "ThreadPool Worker Hub"
+        if hub is not None and hub.periodic_monitoring_thread is not None:
+            hub.periodic_monitoring_thread.ignore_current_greenlet_blocking()
+
+    def _before_run_task(
+        self,
+        func,
+        args,
+        kwargs,
+        thread_result,
+        _sys=sys,
+        _get_thread_profile=_get_thread_profile,
+        _get_thread_trace=_get_thread_trace,
+    ):
+        """Install what `threading.setprofile` and `settrace` were given; subclasses may do more."""
+        profile = _get_thread_profile()
+        if profile is not None:
+            _sys.setprofile(profile)
+        trace = _get_thread_trace()
+        if trace is not None:
+            _sys.settrace(trace)
+
+    def _after_run_task(self, func, args, kwargs, thread_result, _sys=sys):
+        """Remove the hooks, also those that the task has set."""
+        if _sys.getprofile() is not None:
+            _sys.setprofile(None)
+        if _sys.gettrace() is not None:
+            _sys.settrace(None)
+
+    def _run_task(self, task):
+        """Run a task that wants more than the queue does by itself."""
+        func, args, kwargs = task.func, task.args, task.kwargs or {}
+        try:
+            self._before_run_task(func, args, kwargs, task)
+        except BaseException as error:
+            # A worker with half a hook is not to be used again; it ends, and another takes its place.
+            task.handle_error((self, func), error)
+            raise
+        try:
+            task.set(func(*args, **kwargs))
+        except BaseException as error:
+            task.handle_error((self, func), error)
+        finally:
+            self._after_run_task(func, args, kwargs, task)
+
+    def _clean(self):
+        self._after_run_task(None, None, None, None)
+        self._prepare_hub()
+
+    def run(self):
+        gevent_threadpool_worker_idle = True  # seen in frames by greencore.util  # noqa: F841
+        kind = type(self)
+        plain = (
+            kind._before_run_task is _WorkerGreenlet._before_run_task
+            and kind._after_run_task is _WorkerGreenlet._after_run_task
+        )
+        clean = self._clean if plain else None
+        serve = self._task_queue.serve
+        stopped = False
+        task = None
+        try:
+            while True:
+                threading = sys.modules.get("threading")
+                task = serve(self, self._idle_task_timeout, threading and vars(threading), clean)
+                if not task:
+                    stopped = task is None
+                    break
+                try:
+                    self._run_task(task)
+                finally:
+                    self._task_queue.task_done(task)
+                    task = None
+                self._prepare_hub()
+        except Exception as error:
+            print(f"Failed to run worker thread. Exception={error!r}", file=self._stderr)
+            frames = error.__traceback__
+            while frames is not None:
+                code = frames.tb_frame.f_code
+                print(f'  File "{code.co_filename}", line {frames.tb_lineno}, in {code.co_name}', file=self._stderr)
+                frames = frames.tb_next
+        finally:
+            pool = self._pool()
+            self.cleanup(get_hub_if_exists())
+            if pool is not None and not stopped:
+                pool._on_worker_exit()
+
+    def cleanup(self, hub_of_worker):
+        """Leave the pool, and destroy the hub that tasks made on this thread."""
+        self._hub = self._task_queue = None
+        self._workers.discard(self)
+        if hub_of_worker is not None:
+            hub_of_worker.destroy(True)
+
+    def __repr__(self):
+        return (
+            f"<ThreadPoolWorker at {id(self):#x} thread_ident={self._thread_ident:#x} "
+            f"threadpool-hub={_format_hub(self._hub)}>"
+        )
+
+
+class ThreadPool(GroupMappingMixin):
+    """Up to `maxsize` native threads that run functions for the greenlets of one hub.
+
+    `hub` is by default that of the running thread; only its thread may use the pool. `idle_task_timeout` is how many seconds a
+    thread without a task stays; -1 for ever. `len` is the number of unfinished tasks, so an idle pool is false.
+
+    Raises TypeError for a size that is no integer, ValueError for one below 0. Has the methods of `greencore.pool.Pool`:
+    `apply`, `map`, `imap` and their likes.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_available",
+        "_idle_task_timeout",
+        "_maxsize",
+        "_worker_greenlets",
+        "hub",
+        "manager",
+        "pid",
+        "task_queue",
+    )
+
+    _WorkerGreenlet = _WorkerGreenlet
+
+    def __init__(self, maxsize, hub=None, idle_task_timeout=-1):
+        self.hub = hub or get_hub()
+        self.pid = os.getpid()
+        self.manager = None  # a greenlet that waits for threads to end
+        self.task_queue = TaskQueue(self.hub.loop)
+        self._idle_task_timeout = idle_task_timeout
+        self._worker_greenlets = set()
+        self._maxsize = 0
+        # One more than there are threads: the next task is ready when one is done.
+        self._available = Semaphore(1)
+        self.maxsize = maxsize
+        _pools.add(self)
+
+    @property
+    def maxsize(self):
+        """The greatest number of threads. When one task more than that is unfinished, `spawn` waits."""
+        return self._maxsize
+
+    @maxsize.setter
+    def maxsize(self, maxsize):
+        if not isinstance(maxsize, int):
+            raise TypeError(f"maxsize must be integer: {maxsize!r}")
+        if maxsize < 0:
+            raise ValueError(f"maxsize must not be negative: {maxsize!r}")
+        difference = maxsize - self._maxsize
+        self._maxsize = maxsize
+        self._available.counter += difference
+        self.adjust()
+        if difference > 0 and self._available.counter > 0:
+            # Let those go on that found no room.
+            self._available.counter -= 1
+            self._available.release()
+
+    @property
+    def size(self):
+        """How many threads there are. Assigning starts or ends some; more than `maxsize` is a ValueError."""
+        return len(self._worker_greenlets)
+
+    @size.setter
+    def size(self, size):
+        if size < 0:
+            raise ValueError(f"Size of the pool cannot be negative: {size!r}")
+        if size > self._maxsize:
+            raise ValueError(f"Size of the pool cannot be bigger than maxsize: {size!r} > {self._maxsize!r}")
+        if self.manager:
+            self.manager.kill()
+        while len(self._worker_greenlets) < size:
+            self._add_thread()
+        delay = 0.0005
+        while len(self._worker_greenlets) > size:
+            while len(self._worker_greenlets) - size > self.task_queue.unfinished_tasks:
+                self.task_queue.put(None)
+            if getcurrent() is self.hub:
+                break
+            sleep(delay)
+            delay = min(delay * 2, 0.05)
+
+    def __len__(self):
+        return self.task_queue.unfinished_tasks
+
+    def __repr__(self):
+        return (
+            f"<{type(self).__name__} at {id(self):#x} tasks={len(self)} size={self.size} maxsize={self.maxsize} "
+            f"hub={_format_hub(self.hub)}>"
+        )
+
+    def _forked(self):
+        """In a forked child, which has none of the threads: begin anew. Unfinished tasks are never answered here."""
+        for worker in list(self._worker_greenlets):
+            worker._hub = worker._task_queue = None
+        self.task_queue.kill()
+        self.__init__(self._maxsize, self.hub, self._idle_task_timeout)
+
+    def join(self):
+        """Wait until all tasks are finished."""
+        delay = 0.0005
+        while self.task_queue.unfinished_tasks > 0:
+            sleep(delay)
+            delay = min(delay * 2, 0.05)
+
+    def kill(self):
+        """End all threads, each after the task that it runs, and wait for that."""
+        self.size = 0
+
+    def adjust(self):
+        """Start the threads that are needed and end those that are too many."""
+        self._adjust_step()
+        if not self.manager and len(self._worker_greenlets) > self._maxsize:
+            self.manager = Greenlet.spawn(self._adjust_wait)
+
+    def _adjust_step(self):
+        workers, queue = self._worker_greenlets, self.task_queue
+        while len(workers) < self._maxsize and queue.unfinished_tasks > len(workers):
+            self._add_thread()
+        while len(workers) - self._maxsize > queue.unfinished_tasks:
+            queue.put(None)
+
+    def _adjust_wait(self):
+        delay = 0.0001
+        while True:
+            self._adjust_step()
+            if len(self._worker_greenlets) <= self._maxsize:
+                return
+            sleep(delay)
+            delay = min(delay * 2, 0.05)
+
+    def _add_thread(self):
+        self._WorkerGreenlet(self)
+
+    def _on_worker_exit(self):
+        """Called by a thread that ends without having been told to: another may be needed."""
+        if self.task_queue.unfinished_tasks:
+            self.hub.loop.run_callback_threadsafe(self.adjust)
+
+    def _put(self, task):
+        try:
+            self.task_queue.put(task)
+            if len(self._worker_greenlets) < self._maxsize:
+                self.adjust()
+        except BaseException:
+            self._available.release()
+            raise
+
+    def apply(self, func, args=None, kwds=None):
+        """Return `func(*args, **kwds)`, called in a thread of the pool; what it raises is raised here.
+
+        A task of the pool that calls this runs the function itself.
+        """
+        if get_hub_if_exists() is not self.hub:
+            return func(*(args or ()), **(kwds or {}))
+        available = self._available
+        available.acquire()
+        task = Task(self.hub.loop, lambda _: available.release(), func, tuple(args or ()), kwds)
+        self._put(task)
+        return task.wait()
+
+    def spawn(self, func, *args, **kwargs):
+        """Call `func(*args, **kwargs)` in a thread of the pool. Return an AsyncResult of it.
+
+        Waits while there are too many unfinished tasks. What the function raises also goes to `Hub.handle_error`. Raises
+        InvalidThreadUseError on any thread but that of the hub.
+        """
+        if get_hub_if_exists() is not self.hub:
+            raise InvalidThreadUseError
+        available, hub, result = self._available, self.hub, AsyncResult()
+        available.acquire()
+
+        def done(task):
+            available.release()
+            exc_info = task.exc_info
+            if exc_info:
+                hub.handle_error(task.context, *exc_info)
+            result(task)
+
+        self._put(Task(hub.loop, done, func, args, kwargs))
+        return result
+
+    def _apply_immediately(self):
+        return get_hub_if_exists() is not self.hub
+
+    def _apply_async_cb_spawn(self, callback, result):
+        callback(result)
+
+    def _apply_async_use_greenlet(self):
+        return True
+
+
+# All that exist, for those that are forked.
+_pools = weakref.WeakSet()
+
+
+def _forked():
+    for pool in list(_pools):
+        pool._forked()
+
+
+os.register_at_fork(after_in_child=_forked)
+
+
+class ThreadResult:
+    """A result that another thread gives to this one, once.
+
+    `receiver(self)` is called on `hub` after `set` or `handle_error` was called, and `call_when_ready()` before that.
+    """
+
+    __slots__ = ("_call_when_ready", "async_watcher", "context", "exc_info", "hub", "receiver", "value")
+
+    def __init__(self, receiver, hub, call_when_ready):
+        self.receiver = receiver
+        self.hub = hub
+        self._call_when_ready = call_when_ready
+        self.context = self.value = None
+        self.exc_info = ()
+        self.async_watcher = hub.loop.async_()
+        self.async_watcher.start(self._on_async)
+
+    @property
+    def exception(self):
+        return self.exc_info[1] if self.exc_info else None
+
+    def _on_async(self):
+        hub, receiver, call_when_ready = self.hub, self.receiver, self._call_when_ready
+        exc_info = self.exc_info
+        try:
+            self.destroy_in_main_thread()
+            call_when_ready()
+            if exc_info:
+                hub.handle_error(self.context, *exc_info)
+            receiver(self)
+        finally:
+            self.context = self.value = None
+            if exc_info:
+                self.exc_info = (*exc_info[:2], None)
+
+    def destroy_in_main_thread(self):
+        """Give it up: nothing is called any more. Only for the thread of the hub."""
+        self.async_watcher.stop()
+        self.async_watcher.close()
+        self.hub = None
+        self.receiver = self._call_when_ready = self.async_watcher = _Nothing()
+
+    def set(self, value):
+        self.value = value
+        self.async_watcher.send()
+
+    def handle_error(self, context, exc_info):
+        self.context = context
+        self.exc_info = exc_info
+        self.async_watcher.send()
+
+    def successful(self):
+        return self.exception is None
+
+
+class _Nothing:
+    """In the place of what is gone: everything can be asked of it, and nothing happens."""
+
+    def __bool__(self):
+        return False
+
+    def __call__(self, *args):
+        pass
+
+    send = stop = close = __call__
+
+
+class _FutureProxy:
+    """A Future made of the AsyncResult of a pool's task."""
+
+    def __init__(self, asyncresult):
+        self.asyncresult = asyncresult
+
+    @Lazy
+    def _condition(self):
+        # concurrent.futures.wait and as_completed take it; it is of use only between greenlets, or once there is nothing to wait for.
+        from greencore.monkey import is_module_patched
+
+        if not (is_module_patched("threading") or self.done()):
+            raise AttributeError("_condition")
+        import threading
+
+        return threading.Condition()
+
+    @Lazy
+    def _waiters(self):
+        self.asyncresult.rawlink(self._tell_waiters)
+        return []
+
+    def _tell_waiters(self, _):
+        for waiter in self._waiters:
+            if self.successful():
+                waiter.add_result(self)
+            else:
+                waiter.add_exception(self)
+
+    @property
+    def _state(self):
+        return _futures.FINISHED if self.done() else _futures.RUNNING
+
+    def set_running_or_notify_cancel(self):
+        """Part of a Future's interface for executors; a task of the pool cannot be cancelled."""
+
+    def result(self, timeout=None):
+        with _translated_timeout(timeout) as timer:
+            return self.asyncresult.get(timeout=timer)
+
+    def exception(self, timeout=None):
+        with _translated_timeout(timeout) as timer:
+            self.asyncresult.wait(timeout=timer)
+            if not self.done():
+                raise concurrent.futures.TimeoutError
+            return self.asyncresult.exception
+
+    def add_done_callback(self, fn):
+        """Call `fn(self)` when the task is finished. What it raises is reported to the hub."""
+        if self.done():
+            fn(self)
+        else:
+            self.asyncresult.rawlink(lambda _: fn(self))
+
+    def rawlink(self, fn):
+        self.asyncresult.rawlink(lambda _: fn(self))
+
+    def __str__(self):
+        return str(self.asyncresult)
+
+    def __getattr__(self, name):
+        return getattr(self.asyncresult, name)
+
+
+class _translated_timeout:
+    """A time-out of our own that ends the block with `concurrent.futures.TimeoutError`."""
+
+    def __init__(self, seconds):
+        self.seconds = seconds
+
+    def __enter__(self):
+        return self.seconds
+
+    def __exit__(self, kind, value, traceback):
+        if self.seconds is not None and isinstance(value, Timeout) and value.seconds == self.seconds:
+            raise concurrent.futures.TimeoutError from None
+
+
+class ThreadPoolExecutor(concurrent.futures.ThreadPoolExecutor):
+    """A `concurrent.futures.ThreadPoolExecutor` whose workers are native threads, patched or not.
+
+    Takes the same arguments, of which only `max_workers` counts. Its futures can be given to `greencore.wait` too; with
+    `concurrent.futures.wait` and `as_completed` they need a patched `threading`.
+    """
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self._threadpool = ThreadPool(self._max_workers)
+
+    def submit(self, fn, /, *args, **kwargs):
+        with self._shutdown_lock:
+            if self._shutdown:
+                raise RuntimeError("cannot schedule new futures after shutdown")
+            return _FutureProxy(self._threadpool.spawn(fn, *args, **kwargs))
+
+    def shutdown(self, wait=True, **kwargs):
+        super().shutdown(wait, **kwargs)
+        if self._threadpool is not None:
+            if wait:
+                self._threadpool.join()
+            self._threadpool.kill()
+            self._threadpool = None
+
+    kill = shutdown
+
+    def _adjust_thread_count(self):
+        pass

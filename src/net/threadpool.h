@@ -1,0 +1,10 @@
+/* Native worker threads: the queue they take tasks from, and the way a result comes back to the
+   loop that asked. */
+#ifndef GREEN_NET_THREADPOOL_H
+#define GREEN_NET_THREADPOOL_H
+
+#include <Python.h>
+
+int green_threadpool_exec(PyObject *module);
+
+#endif

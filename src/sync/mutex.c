@@ -1,0 +1,339 @@
+#include "sync/mutex.h"
+
+#include <structmember.h>
+#include "sync/linkable.h"
+
+/* So many attempts in vain that would not wait, and others run: a program that spins on a lock must
+   end some time. */
+#define MUTEX_SPINS 32
+
+typedef struct {
+    PyObject_HEAD
+    PyObject *weakrefs;
+    green_linkable linkable;
+    bool locked;
+    uint8_t spins;
+} MutexObject;
+
+static bool
+mutex_ready(PyObject *self)
+{
+    return !((MutexObject *)self)->locked;
+}
+
+static void
+mutex_take(PyObject *self)
+{
+    ((MutexObject *)self)->locked = true;
+}
+
+static void
+mutex_give(PyObject *self)
+{
+    ((MutexObject *)self)->locked = false;
+    green_linkable_notify(&((MutexObject *)self)->linkable);
+}
+
+static const green_linkable_kind mutex_kind = {
+    .offset = offsetof(MutexObject, linkable),
+    .ready = mutex_ready,
+    .take = mutex_take,
+    .give = mutex_give,
+};
+
+static PyObject *
+mutex_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    if (PyTuple_GET_SIZE(args) != 0 || (kwargs != NULL && PyDict_GET_SIZE(kwargs) != 0)) {
+        PyErr_SetString(PyExc_TypeError, "lock() takes no arguments");
+        return NULL;
+    }
+    MutexObject *self = (MutexObject *)type->tp_alloc(type, 0);
+    if (self != NULL) {
+        green_linkable_init(&self->linkable, &mutex_kind);
+    }
+    return (PyObject *)self;
+}
+
+/* 1: taken; 0: not; -1 with an exception. */
+static int
+mutex_lock(MutexObject *self, double seconds)
+{
+    green_users_note(&self->linkable.users);
+    if (!self->locked) {
+        self->locked = true;
+        self->spins = 0;
+        return 1;
+    }
+    if (seconds == 0) {
+        if (++self->spins < MUTEX_SPINS) {
+            return 0;
+        }
+        self->spins = 0;
+        green_thread *thread = green_thread_self;
+        if (thread == NULL || thread->hub == NULL || thread->no_switch ||
+            thread->hub == (PyObject *)thread->current) {
+            return 0;
+        }
+        return green_wait_sleep(0, true);
+    }
+    Py_INCREF(self);
+    int status = green_linkable_wait(&self->linkable, seconds, "Lock.acquire", true);
+    Py_DECREF(self);
+    return status < 0 ? -1 : status == GREEN_WOKEN;
+}
+
+/* The arguments of acquire(blocking=True, timeout=-1), as `_thread.lock` takes them. 0 or -1. */
+static int
+mutex_parse(PyObject *args, PyObject *kwargs, double *seconds)
+{
+    static char *names[] = {"blocking", "timeout", NULL};
+    int blocking = 1;
+    PyObject *timeout = NULL;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|pO:acquire", names, &blocking, &timeout)) {
+        return -1;
+    }
+    *seconds = blocking ? -1 : 0;
+    if (timeout == NULL) {
+        return 0;
+    }
+    double value = PyFloat_AsDouble(timeout);
+    if (value == -1) {
+        return PyErr_Occurred() ? -1 : 0;
+    }
+    if (!blocking) {
+        PyErr_SetString(PyExc_ValueError, "can't specify a timeout for a non-blocking call");
+        return -1;
+    }
+    if (!(value >= 0)) {
+        PyErr_SetString(PyExc_ValueError, "timeout value must be a non-negative number");
+        return -1;
+    }
+    if (value > (double)PY_TIMEOUT_MAX / 1e6) {
+        PyErr_SetString(PyExc_OverflowError, "timeout value is too large");
+        return -1;
+    }
+    *seconds = value;
+    return 0;
+}
+
+static PyObject *
+mutex_acquire(MutexObject *self, PyObject *args, PyObject *kwargs)
+{
+    double seconds = -1;
+    if ((PyTuple_GET_SIZE(args) != 0 || kwargs != NULL) && mutex_parse(args, kwargs, &seconds) < 0) {
+        return NULL;
+    }
+    int taken = mutex_lock(self, seconds);
+    return taken < 0 ? NULL : PyBool_FromLong(taken);
+}
+
+static PyObject *
+mutex_enter(MutexObject *self, PyObject *Py_UNUSED(ignored))
+{
+    return mutex_lock(self, -1) < 0 ? NULL : Py_NewRef(Py_True);
+}
+
+static PyObject *
+mutex_release(MutexObject *self, PyObject *Py_UNUSED(ignored))
+{
+    if (!self->locked) {
+        PyErr_SetString(PyExc_RuntimeError, "release unlocked lock");
+        return NULL;
+    }
+    mutex_give((PyObject *)self);
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+mutex_exit(MutexObject *self, PyObject *Py_UNUSED(args))
+{
+    return mutex_release(self, NULL);
+}
+
+static PyObject *
+mutex_locked(MutexObject *self, PyObject *Py_UNUSED(ignored))
+{
+    return PyBool_FromLong(self->locked);
+}
+
+/* In a forked child: free, and nobody of the parent's waits. */
+static PyObject *
+mutex_at_fork_reinit(MutexObject *self, PyObject *Py_UNUSED(ignored))
+{
+    green_linkable_forked(&self->linkable);
+    self->locked = false;
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+mutex_wait(MutexObject *self, PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {"timeout", NULL};
+    PyObject *timeout = NULL;
+    double seconds;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O:wait", names, &timeout) ||
+        green_wait_seconds(timeout, &seconds) < 0) {
+        return NULL;
+    }
+    if (self->locked) {
+        Py_INCREF(self);
+        int status = green_linkable_wait(&self->linkable, seconds, "Lock.wait", false);
+        Py_DECREF(self);
+        if (status < 0) {
+            return NULL;
+        }
+    }
+    return PyLong_FromLong(!self->locked);
+}
+
+static PyObject *
+mutex_rawlink(MutexObject *self, PyObject *callback)
+{
+    if (green_linkable_link(&self->linkable, callback) < 0) {
+        return NULL;
+    }
+    if (!self->locked) {
+        green_linkable_notify(&self->linkable);
+    }
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+mutex_unlink(MutexObject *self, PyObject *callback)
+{
+    return green_linkable_unlink(&self->linkable, callback) < 0 ? NULL : Py_NewRef(Py_None);
+}
+
+static PyObject *
+mutex_linkcount(MutexObject *self, PyObject *Py_UNUSED(ignored))
+{
+    return PyLong_FromSsize_t(green_linkable_count(&self->linkable));
+}
+
+static PyObject *
+mutex_ready_method(MutexObject *self, PyObject *Py_UNUSED(ignored))
+{
+    return PyBool_FromLong(!self->locked);
+}
+
+static PyObject *
+mutex_get_counter(MutexObject *self, void *Py_UNUSED(closure))
+{
+    return PyLong_FromLong(!self->locked);
+}
+
+static PyObject *
+mutex_repr(MutexObject *self)
+{
+    return PyUnicode_FromFormat("<%s %s object at %p>", self->locked ? "locked" : "unlocked",
+                                Py_TYPE(self)->tp_name, self);
+}
+
+static int
+mutex_traverse(MutexObject *self, visitproc visit, void *arg)
+{
+    Py_VISIT(Py_TYPE(self));
+    return green_linkable_traverse(&self->linkable, visit, arg);
+}
+
+static int
+mutex_clear(MutexObject *self)
+{
+    green_linkable_clear(&self->linkable);
+    return 0;
+}
+
+static void
+mutex_dealloc(MutexObject *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    PyObject_GC_UnTrack(self);
+    if (self->weakrefs != NULL) {
+        PyObject_ClearWeakRefs((PyObject *)self);
+    }
+    mutex_clear(self);
+    type->tp_free(self);
+    Py_DECREF(type);
+}
+
+PyDoc_STRVAR(mutex_doc, "Lock()\n--\n\nA lock that is either free or taken, by anybody.\n\n"
+                        "As `_thread.lock`: who waits lets other greenlets run, and is served in "
+                        "the order of coming. Native threads may share it.");
+
+PyDoc_STRVAR(acquire_doc,
+             "acquire(blocking=True, timeout=-1)\n--\n\nTake the lock, waiting until it is free.\n\n"
+             "timeout: at most so many seconds, -1 for ever. Returns whether it was taken. Raises\n"
+             "ValueError for a negative timeout, or one without blocking; OverflowError for one that\n"
+             "is too large; LoopExit where nothing is left that could release it.");
+
+PyDoc_STRVAR(release_doc, "release()\n--\n\nFree the lock. RuntimeError: it is free already.");
+
+static PyMethodDef mutex_methods[] = {
+    {"acquire", (PyCFunction)(void (*)(void))mutex_acquire, METH_VARARGS | METH_KEYWORDS,
+     acquire_doc},
+    {"acquire_lock", (PyCFunction)(void (*)(void))mutex_acquire, METH_VARARGS | METH_KEYWORDS,
+     acquire_doc},
+    {"release", (PyCFunction)mutex_release, METH_NOARGS, release_doc},
+    {"release_lock", (PyCFunction)mutex_release, METH_NOARGS, release_doc},
+    {"__enter__", (PyCFunction)mutex_enter, METH_NOARGS, NULL},
+    {"__exit__", (PyCFunction)mutex_exit, METH_VARARGS, NULL},
+    {"locked", (PyCFunction)mutex_locked, METH_NOARGS, "locked()\n--\n\nWhether it is taken."},
+    {"locked_lock", (PyCFunction)mutex_locked, METH_NOARGS, "locked_lock()\n--\n\nAs locked()."},
+    /* threading.Condition asks for it, instead of trying to take the lock. */
+    {"_is_owned", (PyCFunction)mutex_locked, METH_NOARGS, NULL},
+    {"_at_fork_reinit", (PyCFunction)mutex_at_fork_reinit, METH_NOARGS, NULL},
+    {"wait", (PyCFunction)(void (*)(void))mutex_wait, METH_VARARGS | METH_KEYWORDS,
+     "wait(timeout=None)\n--\n\nWait until it is free, at most timeout seconds. Returns whether."},
+    {"rawlink", (PyCFunction)mutex_rawlink, METH_O,
+     "rawlink(callback)\n--\n\nCall callback(lock) on the hub once it is free."},
+    {"unlink", (PyCFunction)mutex_unlink, METH_O,
+     "unlink(callback)\n--\n\nTake back rawlink(callback)."},
+    {"linkcount", (PyCFunction)mutex_linkcount, METH_NOARGS,
+     "linkcount()\n--\n\nHow many wait and are linked."},
+    {"ready", (PyCFunction)mutex_ready_method, METH_NOARGS,
+     "ready()\n--\n\nWhether it is free."},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyGetSetDef mutex_getset[] = {
+    {"counter", (getter)mutex_get_counter, NULL, "1 while it is free, else 0.", NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+static PyMemberDef mutex_members[] = {
+    {"__weaklistoffset__", T_PYSSIZET, offsetof(MutexObject, weakrefs), READONLY, NULL},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static PyType_Slot mutex_slots[] = {
+    {Py_tp_doc, (void *)mutex_doc},
+    {Py_tp_new, mutex_new},
+    {Py_tp_dealloc, mutex_dealloc},
+    {Py_tp_traverse, mutex_traverse},
+    {Py_tp_clear, mutex_clear},
+    {Py_tp_repr, mutex_repr},
+    {Py_tp_methods, mutex_methods},
+    {Py_tp_getset, mutex_getset},
+    {Py_tp_members, mutex_members},
+    {0, NULL},
+};
+
+static PyType_Spec mutex_spec = {
+    .name = "greencore.thread.LockType",
+    .basicsize = sizeof(MutexObject),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
+    .slots = mutex_slots,
+};
+
+int
+green_mutex_exec(PyObject *module)
+{
+    PyObject *type = PyType_FromModuleAndSpec(module, &mutex_spec, NULL);
+    if (type == NULL) {
+        return -1;
+    }
+    int result = PyModule_AddObjectRef(module, "Lock", type);
+    Py_DECREF(type);
+    return result;
+}

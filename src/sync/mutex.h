@@ -1,0 +1,9 @@
+/* The lock of patched threads: what `_thread.allocate_lock` makes. */
+#ifndef GREEN_SYNC_MUTEX_H
+#define GREEN_SYNC_MUTEX_H
+
+#include <Python.h>
+
+int green_mutex_exec(PyObject *module);
+
+#endif
