@@ -1,6 +1,6 @@
 /* The greenlet as an object: made, collected, killed when nobody refers to it any more. */
 #include "greenlet/greenlet.h"
-#include "greenlet/abandon.h"
+#include "greenlet/pystate_abandon.h"
 #include "greenlet/attributes.h"
 #include "greenlet/error.h"
 #include <structmember.h>
@@ -340,7 +340,7 @@ greenlet_dealloc(PyObject *op)
     bool lost = false;
     if (greenlet_parked(self)) {
         /* Stranded. A waiter on its stack may still be in somebody's list. */
-        lost = self->waiting != NULL || !green_abandon_frames(&self->state);
+        lost = self->waiting != NULL || !green_pystate_abandon(&self->state);
         if (!lost) {
             green_stack_release(self->stack);
         }

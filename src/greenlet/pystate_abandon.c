@@ -1,11 +1,11 @@
 #define Py_BUILD_CORE_MODULE 1
-#include "greenlet/abandon.h"
+#include "greenlet/pystate_abandon.h"
 
 #if PY_VERSION_HEX < 0x030B0000
 
 /* Frames are objects with a life of their own; an evaluation owns one reference to its frame. */
 bool
-green_abandon_frames(green_pystate *state)
+green_pystate_abandon(green_pystate *state)
 {
     for (PyFrameObject *f = state->frame; f != NULL; f = f->f_back) {
         if (f->f_gen != NULL) {
@@ -138,7 +138,7 @@ abandon_free_chunks(green_pystate *state)
 }
 
 bool
-green_abandon_frames(green_pystate *state)
+green_pystate_abandon(green_pystate *state)
 {
     _PyInterpreterFrame *innermost = abandon_innermost(state);
     for (_PyInterpreterFrame *f = innermost; f != NULL; f = f->previous) {
