@@ -242,7 +242,7 @@ def test_contexts_are_per_greenlet():
             assert variable.get() == -1
 
 
-def test_context_of_a_dead_greenlet_is_freed():
+def test_context_is_freed_with_its_greenlet():
     class Value:
         pass
 
@@ -256,6 +256,8 @@ def test_context_of_a_dead_greenlet_is_freed():
     g = greenlet(work)
     value = g.switch()
     assert g.dead
+    assert g.gr_context[variable] is value()
+    del g
     gc.collect()
     assert value() is None
 

@@ -27,9 +27,9 @@ green_pystate_finish(PyThreadState *ts)
     for (int i = 0; i < GREEN_OWNED_COUNT; i++) {
         Py_CLEAR(rare.owned[i]);
     }
-    /* The context stays: a dead greenlet still tells its gr_context. */
-    /* Objects whose deallocation was put off stay in the thread's one list: the next deallocation
-       of another greenlet takes them. The last Python frame freed all chunks but the root one. */
+    /* The context stays: a dead greenlet still tells its gr_context. Objects whose deallocation was
+       put off stay in the thread's one list: the next deallocation of another greenlet takes them.
+       The last Python frame freed all chunks but the root one. */
 }
 
 PyFrameObject *
