@@ -113,7 +113,9 @@ class BuildExt(build_ext):
         library_cflags, library_ldflags = library_flags()
         cflags, ldflags = build_flags()
         command = [*self.compiler.compiler_so, *cflags, *library_cflags]
-        command += [f"-I{path}" for path in [*ext.include_dirs, *self.compiler.include_dirs]]
+        command += [f"-I{path}" for path in ext.include_dirs]
+        # As a system's headers, the interpreter's are not warned about.
+        command += [f"-isystem{path}" for path in self.compiler.include_dirs]
         # Each set of flags has its own objects, so switching between builds recompiles nothing.
         flags = hashlib.sha256(shlex.join(command).encode()).hexdigest()[:10]
         folder = Path(self.build_temp, flags)
