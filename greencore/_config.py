@@ -1,0 +1,420 @@
+"""Settings. Each has a name, a default and an environment variable; `greencore.config` holds them all.
+
+A value is worked out when it is first read: what the program assigned, else the environment's, else
+the default. Assign before the part that needs the setting is used. `python -m gevent._config` prints them all.
+"""
+
+import importlib
+import os
+import textwrap
+
+__all__ = ["config"]
+
+ALL_SETTINGS = []
+
+
+def validate_invalid(value):
+    """No value is valid."""
+    raise ValueError("Not a valid value: %r" % (value,))
+
+
+def validate_bool(value):
+    """True or False; in the environment ``1``, ``true``, ``on``, ``yes`` or ``0``, ``false``, ``off``, ``no``."""
+    if isinstance(value, str):
+        word = value.strip().lower()
+        if word in ("1", "true", "on", "yes"):
+            return True
+        if word in ("", "0", "false", "off", "no"):
+            return False
+        raise ValueError("Invalid boolean string: %r" % (value,))
+    return bool(value)
+
+
+def validate_anything(value):
+    return value
+
+
+convert_str_value_as_is = validate_anything
+
+
+class Setting:
+    """One setting. A subclass is a kind of setting, an instance holds a value; `desc` says what it means."""
+
+    name = None
+    environment_key = None
+    default = None
+    #: Whether it belongs to the documented settings.
+    document = True
+    desc = ""
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        own = cls.__dict__
+        if "name" not in own:
+            cls.name = cls.__name__.lower()
+        if "environment_key" not in own:
+            cls.environment_key = "GEVENT_" + cls.name.upper()
+        cls.order = len(ALL_SETTINGS)
+        cls.desc = cls.__doc__ = cls._describe(textwrap.dedent(own.get("desc", "")).strip())
+        ALL_SETTINGS.append(cls)
+
+    @classmethod
+    def _describe(cls, desc):
+        parts = [desc]
+        if issubclass(cls, ImportableSetting):
+            parts.append(
+                "The value is an object, the dotted name of one, or a list of such names (separated by commas in "
+                "the environment), of which the first that can be imported counts."
+            )
+            if cls.shortname_map:
+                parts.append("Short names: %s." % ", ".join(cls.shortname_map))
+        parts.append("Default: %r. Environment: ``%s``." % (cls.default, cls.environment_key))
+        return "\n\n".join(part for part in parts if part)
+
+    validate = staticmethod(validate_invalid)
+
+    def _convert(self, value):
+        return value.split(",") if isinstance(value, str) else value
+
+    def get(self):
+        """Return the value; the first call may raise what validation raises."""
+        if "value" not in self.__dict__:
+            self.value = self.validate(self._convert(os.environ.get(self.environment_key, self.default)))
+        return self.value
+
+    def set(self, value):
+        """Set the value, given as the program or the environment would. Raises ValueError or ImportError."""
+        self.value = self.validate(self._convert(value))
+
+
+def make_settings():
+    """Return a new instance of each setting, by name."""
+    return {kind.name: kind() for kind in ALL_SETTINGS}
+
+
+class Config:
+    """All settings, as attributes."""
+
+    def __init__(self):
+        self.settings = make_settings()
+
+    def _setting(self, name):
+        try:
+            return self.settings[name]
+        except KeyError:
+            raise AttributeError("No configuration setting for: %r" % (name,)) from None
+
+    def __getattr__(self, name):
+        if name == "settings":  # while unpickling or copying
+            raise AttributeError(name)
+        return self._setting(name).get()
+
+    def __setattr__(self, name, value):
+        if name != "settings" and name in self.settings:
+            self.set(name, value)
+        else:
+            super().__setattr__(name, value)
+
+    def set(self, name, value):
+        """Set one setting by name. AttributeError: there is no such setting."""
+        self._setting(name).set(value)
+
+    def __dir__(self):
+        return list(self.settings)
+
+    def print_help(self):
+        """Print every setting's description."""
+        for name, setting in self.settings.items():
+            print(name)
+            print(textwrap.indent(setting.__doc__, "    "))
+            print()
+
+
+class ImportableSetting:
+    """A setting whose value is an object to import."""
+
+    shortname_map = {}
+
+    def _import_one_of(self, candidates):
+        if not candidates:
+            raise ImportError("Cannot import from empty list")
+        for candidate in candidates[:-1]:
+            try:
+                return self._import_one(candidate)
+            except ImportError:
+                continue
+        return self._import_one(candidates[-1])
+
+    def _import_one(self, path):
+        if not isinstance(path, str):
+            return path
+        if "." not in path or "/" in path:
+            raise ImportError(
+                "Cannot import %r: neither package.module.name nor one of %r" % (path, list(self.shortname_map))
+            )
+        module_name, name = path.rsplit(".", 1)
+        module = importlib.import_module(module_name)
+        try:
+            return getattr(module, name)
+        except AttributeError:
+            raise ImportError("Cannot import %r from %r" % (name, module)) from None
+
+    def validate(self, value):
+        if isinstance(value, (str, list, tuple)):
+            names = [value] if isinstance(value, str) else value
+            return self._import_one_of([self.shortname_map.get(name, name) for name in names])
+        return value
+
+    def get_options(self):
+        """Return what each short name stands for: the object, or the ImportError that it gives."""
+        options = {}
+        for short, path in self.shortname_map.items():
+            try:
+                options[short] = self._import_one(path)
+            except ImportError as error:
+                options[short] = error
+        return options
+
+
+class BoolSettingMixin:
+    validate = staticmethod(validate_bool)
+    _convert = staticmethod(convert_str_value_as_is)
+
+
+class IntSettingMixin:
+    validate = staticmethod(validate_anything)
+
+    def _convert(self, value):
+        return int(value) if value else None
+
+
+class FloatSettingMixin:
+    def _convert(self, value):
+        return float(value) if value else None
+
+    def validate(self, value):
+        if value is not None and value <= 0:
+            raise ValueError("Must be positive")
+        return value
+
+
+class ByteCountSettingMixin(FloatSettingMixin):
+    _UNITS = {"kb": 1 << 10, "mb": 1 << 20, "gb": 1 << 30}
+
+    def _convert(self, value):
+        if not value or not isinstance(value, str):
+            return value
+        number, unit = value[:-2], value[-2:].lower()
+        return int(number) * self._UNITS[unit] if unit in self._UNITS else int(value)
+
+
+class Resolver(ImportableSetting, Setting):
+    desc = "What makes `Hub.resolver`, which answers DNS queries."
+    default = ["thread", "dnspython", "ares", "block"]
+    shortname_map = {
+        "ares": "greencore.resolver.ares.Resolver",
+        "thread": "greencore.resolver.thread.Resolver",
+        "block": "greencore.resolver.blocking.Resolver",
+        "dnspython": "greencore.resolver.dnspython.Resolver",
+    }
+
+
+class Threadpool(ImportableSetting, Setting):
+    desc = "What makes `Hub.threadpool`."
+    default = "greencore.threadpool.ThreadPool"
+
+
+class ThreadpoolIdleTaskTimeout(Setting):
+    name = "threadpool_idle_task_timeout"
+    desc = "Seconds after which an idle thread of the hub's own thread pool ends; -1: never."
+    default = 5.0
+
+    def _convert(self, value):
+        return float(value) if value else None
+
+    validate = staticmethod(validate_anything)
+
+
+class Loop(ImportableSetting, Setting):
+    desc = "The loop's class. There is one, which all short names stand for."
+    default = ["libev-cext", "libev-cffi", "libuv-cffi"]
+    shortname_map = dict.fromkeys(("libev-cext", "libev-cffi", "libuv-cffi", "libuv"), "greencore.core.loop")
+
+
+class FormatContext(ImportableSetting, Setting):
+    name = "format_context"
+    desc = "A function that turns the context of an error that the hub reports into a string."
+    default = "pprint.saferepr"
+
+
+class LibevBackend(Setting):
+    name = "libev_backend"
+    environment_key = "GEVENT_BACKEND"
+    desc = "How the loop watches descriptors. Kept for programs that set it: libuv makes its own choice."
+    validate = staticmethod(validate_anything)
+    _convert = staticmethod(convert_str_value_as_is)
+
+
+class FileObject(ImportableSetting, Setting):
+    environment_key = "GEVENT_FILE"
+    desc = "The kind of `FileObject`."
+    default = ["posix", "thread"]
+    shortname_map = {
+        "thread": "greencore._fileobjectcommon.FileObjectThread",
+        "posix": "greencore._fileobjectposix.FileObjectPosix",
+        "block": "greencore._fileobjectcommon.FileObjectBlock",
+    }
+
+
+class WatchChildren(BoolSettingMixin, Setting):
+    name = "disable_watch_children"
+    environment_key = "GEVENT_NOWAITPID"
+    desc = "Whether the loop leaves SIGCHLD alone, and `os.fork` and `os.waitpid` remain the system's."
+    default = False
+
+
+class TraceMalloc(IntSettingMixin, Setting):
+    name = "trace_malloc"
+    environment_key = "PYTHONTRACEMALLOC"
+    desc = "The number of frames that the interpreter traces allocations with; read here, set in the environment."
+    default = False
+
+
+class TrackGreenletTree(BoolSettingMixin, Setting):
+    name = "track_greenlet_tree"
+    desc = (
+        "Whether a new `Greenlet` notes where it was spawned: `spawning_greenlet`, `spawning_stack` and "
+        "`spawn_tree_locals`. Without it spawning is faster."
+    )
+    default = True
+
+    def set(self, value):
+        super().set(value)
+        if config.settings.get(self.name) is self:
+            from greencore._core import set_track_greenlet_tree
+
+            set_track_greenlet_tree(self.value)
+
+
+class MonitorThread(BoolSettingMixin, Setting):
+    name = "monitor_thread"
+    environment_key = "GEVENT_MONITOR_THREAD_ENABLE"
+    desc = (
+        "Whether each hub has a native thread beside it that reports when the loop is blocked (see "
+        "`max_blocking_time`) or memory grows (see `max_memory_usage`). `Hub.start_periodic_monitoring_thread` "
+        "starts one at any time."
+    )
+    default = False
+
+
+class MaxBlockingTime(FloatSettingMixin, Setting):
+    name = "max_blocking_time"
+    desc = (
+        "Seconds for which the loop may be blocked before the monitoring thread reports it, roughly. The monitor "
+        "uses `greenlet.settrace`; a trace function that replaces it should call it, too."
+    )
+    default = 0.1
+
+
+class PrintBlockingReports(BoolSettingMixin, Setting):
+    name = "print_blocking_reports"
+    environment_key = "GEVENT_MONITOR_PRINT_BLOCKING_REPORTS"
+    desc = "Whether the report of a blocked loop is printed. Subscribers get their event anyhow."
+    default = True
+
+
+class MonitorMemoryPeriod(FloatSettingMixin, Setting):
+    name = "memory_monitor_period"
+    environment_key = "GEVENT_MONITOR_MEMORY_PERIOD"
+    desc = "Seconds between the monitoring thread's looks at memory, roughly; the monitor has a lower limit."
+    default = 5
+
+
+class MonitorMemoryMaxUsage(ByteCountSettingMixin, Setting):
+    name = "max_memory_usage"
+    environment_key = "GEVENT_MONITOR_MEMORY_MAX"
+    desc = (
+        "Bytes of memory above which the monitoring thread publishes events; a suffix kb, mb or gb is "
+        "understood. None: no limit."
+    )
+
+
+class AresSettingMixin:
+    document = False
+    validate = staticmethod(validate_anything)
+    _convert = staticmethod(convert_str_value_as_is)
+
+    @property
+    def kwarg_name(self):
+        """The keyword argument of the resolver's channel that the setting is for."""
+        return self.name.partition("_")[2]
+
+
+class AresFlags(AresSettingMixin, Setting):
+    name = "ares_flags"
+    environment_key = "GEVENTARES_FLAGS"
+
+
+class AresTimeout(AresSettingMixin, Setting):
+    name = "ares_timeout"
+    environment_key = "GEVENTARES_TIMEOUT"
+    document = True
+    desc = "Older name of `resolver_timeout`."
+
+
+class AresTries(AresSettingMixin, Setting):
+    name = "ares_tries"
+    environment_key = "GEVENTARES_TRIES"
+
+
+class AresNdots(AresSettingMixin, Setting):
+    name = "ares_ndots"
+    environment_key = "GEVENTARES_NDOTS"
+
+
+class AresUDPPort(AresSettingMixin, Setting):
+    name = "ares_udp_port"
+    environment_key = "GEVENTARES_UDP_PORT"
+
+
+class AresTCPPort(AresSettingMixin, Setting):
+    name = "ares_tcp_port"
+    environment_key = "GEVENTARES_TCP_PORT"
+
+
+class AresServers(AresSettingMixin, Setting):
+    name = "ares_servers"
+    environment_key = "GEVENTARES_SERVERS"
+    document = True
+    desc = "Older name of `resolver_nameservers`."
+
+
+class ResolverNameservers(AresSettingMixin, Setting):
+    name = "resolver_nameservers"
+    document = True
+    desc = (
+        "Addresses of the name servers that the ares and dnspython resolvers ask instead of the system's; "
+        "separated by commas in the environment. They must be numeric."
+    )
+    _convert = Setting._convert
+
+    @property
+    def kwarg_name(self):
+        return "servers"
+
+
+class ResolverTimeout(FloatSettingMixin, AresSettingMixin, Setting):
+    name = "resolver_timeout"
+    document = True
+    desc = "Seconds that the ares and dnspython resolvers spend on a query in all."
+
+    @property
+    def kwarg_name(self):
+        return "timeout"
+
+
+config = Config()
+
+
+if __name__ == "__main__":
+    config.print_help()

@@ -1,0 +1,128 @@
+"""Tracers: note every switch of a thread, to tell a hub that is waited for from one that is blocked."""
+
+import sys
+import traceback
+
+from greencore._core import getcurrent, settrace
+from greencore._compat import perf_counter
+from greencore._util import gmctime
+
+__all__ = ["GreenletTracer", "HubSwitchTracer", "MaxSwitchTracer"]
+
+
+class GreenletTracer:
+    """Installs itself as this thread's trace function; events go on to the one before, too."""
+
+    def __init__(self):
+        #: Switches since the last look (`did_block_hub`).
+        self.greenlet_switch_counter = 0
+        #: The greenlet switched to last; None before the first switch and while nobody is to be blamed.
+        self.active_greenlet = None
+        self._killed = False
+        self.previous_trace_function = settrace(self)
+
+    def kill(self):
+        """Put the previous trace function back. Must run in the thread that made the tracer."""
+        if not self._killed:
+            self._killed = True
+            settrace(self.previous_trace_function)
+            self.previous_trace_function = None
+
+    def __call__(self, event, args):
+        self._trace(event, args)
+
+    def _trace(self, event, args):
+        self.greenlet_switch_counter += 1
+        self.active_greenlet = args[1] if event in ("switch", "throw") else None
+        if self.previous_trace_function is not None:
+            self.previous_trace_function(event, args)
+
+    def did_block_hub(self, hub):
+        """Return (True, the greenlet) if no switch happened since the last call and something other than
+        the hub runs, else a false value."""
+        switched = self.greenlet_switch_counter != 0
+        self.greenlet_switch_counter = 0
+        active = self.active_greenlet
+        if switched or active is None or active is hub:
+            return False
+        return True, active
+
+    def ignore_current_greenlet_blocking(self):
+        """Blame nobody until the next switch."""
+        self.active_greenlet = None
+
+    def monitor_current_greenlet_blocking(self):
+        """Blame the running greenlet if it does not switch from now on."""
+        self.active_greenlet = getcurrent()
+
+    def did_block_hub_report(self, hub, active_greenlet, format_kwargs):
+        """Return lines about `active_greenlet`, which blocks `hub`. `format_kwargs` goes to
+        `greencore.util.format_run_info`."""
+        from greencore.util import format_run_info
+
+        frame = sys._current_frames().get(hub.thread_ident)
+        if frame is None:
+            stack = ["Unknown: No thread found for hub %r\n" % (hub,)]
+        else:
+            stack = traceback.format_stack(frame)
+        return [
+            "=" * 80,
+            "\n%s : Greenlet %s appears to be blocked" % (gmctime(), active_greenlet),
+            "    Reported by %s" % (self,),
+            "Blocked Stack (for thread id %s):" % hex(hub.thread_ident),
+            "".join(stack),
+            "Info:",
+            *format_run_info(**format_kwargs),
+        ]
+
+
+class _TimedTracer(GreenletTracer):
+    def __init__(self, hub, max_blocking_time):
+        self.hub = hub
+        self.max_blocking_time = max_blocking_time
+        super().__init__()
+
+    def kill(self):
+        self.hub = None
+        super().kill()
+
+
+class HubSwitchTracer(_TimedTracer):
+    """The hub counts as blocked when `max_blocking_time` seconds have passed since it last ran."""
+
+    def __init__(self, hub, max_blocking_time):
+        self.last_entered_hub = 0
+        super().__init__(hub, max_blocking_time)
+
+    def _trace(self, event, args):
+        super()._trace(event, args)
+        if self.active_greenlet is self.hub:
+            self.last_entered_hub = perf_counter()
+
+    def did_block_hub(self, hub):
+        if perf_counter() - self.last_entered_hub > self.max_blocking_time:
+            return True, self.active_greenlet
+        return False
+
+
+class MaxSwitchTracer(_TimedTracer):
+    """The hub counts as blocked when some greenlet ran for `max_blocking_time` seconds at a stretch."""
+
+    def __init__(self, hub, max_blocking_time):
+        self.last_switch = perf_counter()
+        self.max_blocking = 0
+        super().__init__(hub, max_blocking_time)
+
+    def _trace(self, event, args):
+        left = self.active_greenlet
+        super()._trace(event, args)
+        now = perf_counter()
+        if left is not None and left is not self.hub:
+            self.max_blocking = max(self.max_blocking, now - self.last_switch)
+        self.last_switch = now
+
+    def did_block_hub(self, hub):
+        longest = max(self.max_blocking, perf_counter() - self.last_switch)
+        if longest > self.max_blocking_time:
+            return True, self.active_greenlet
+        return False

@@ -1,0 +1,114 @@
+"""Small tools that the package and its dependents share."""
+
+import time
+
+
+class _DefaultValue:
+    """The default of arguments for which None is a value."""
+
+    __slots__ = ()
+
+    def __repr__(self):
+        return "<default value>"
+
+
+_NONE = _DefaultValue()
+
+
+def update_wrapper(wrapper, wrapped):
+    """Make `wrapper` look like `wrapped`, as functools does: functools would import threads too early."""
+    for name in ("__module__", "__name__", "__qualname__", "__doc__", "__annotations__"):
+        value = getattr(wrapped, name, _NONE)
+        if value is not _NONE:
+            setattr(wrapper, name, value)
+    wrapper.__dict__.update(getattr(wrapped, "__dict__", {}))
+    wrapper.__wrapped__ = wrapped
+    return wrapper
+
+
+def copy_globals(
+    source,
+    globs,
+    only_names=None,
+    ignore_missing_names=False,
+    names_to_ignore=(),
+    dunder_names_to_keep=("__implements__", "__all__", "__imports__"),
+    cleanup_globs=True,
+):
+    """Copy the names of the module `source` to the dictionary `globs`, the caller's globals.
+
+    Names that begin with two underscores stay behind, but for those of `dunder_names_to_keep`.
+    `only_names` restricts the copy; a name of it that `source` lacks raises AttributeError unless
+    `ignore_missing_names`. With `cleanup_globs` this function's own name is removed from `globs`.
+    Return the names copied.
+    """
+    if only_names is None or not only_names:
+        names = list(source.__dict__)
+    elif ignore_missing_names:
+        names = [name for name in only_names if hasattr(source, name)]
+    else:
+        names = list(only_names)
+    copied = []
+    for name in names:
+        if name in names_to_ignore or (name.startswith("__") and name not in dunder_names_to_keep):
+            continue
+        globs[name] = getattr(source, name)
+        copied.append(name)
+    if cleanup_globs:
+        globs.pop("copy_globals", None)
+    return copied
+
+
+def import_c_accel(globs, cname):
+    """Do nothing: here no module has a second implementation."""
+
+
+class Lazy:
+    """A property computed once: the value then lives in the instance's dictionary."""
+
+    def __init__(self, func):
+        self.data = (func, func.__name__)
+        update_wrapper(self, func)
+
+    def __get__(self, instance, owner):
+        if instance is None:
+            return self
+        func, name = self.data
+        value = instance.__dict__[name] = func(instance)
+        return value
+
+
+class readproperty:
+    """A property computed at each access until somebody assigns to it."""
+
+    def __init__(self, func):
+        self.func = func
+        update_wrapper(self, func)
+
+    def __get__(self, instance, owner):
+        return self if instance is None else self.func(instance)
+
+
+class LazyOnClass:
+    """A property computed at the first access through any instance, and then kept in the class."""
+
+    @classmethod
+    def lazy(cls, namespace, func):
+        """Put one for `func` into `namespace`, under the function's name."""
+        namespace[func.__name__] = cls(func)
+
+    def __init__(self, func, name=None):
+        self.func = func
+        self.name = name or func.__name__
+
+    def __get__(self, instance, owner):
+        if instance is None:
+            return self
+        value = self.func(instance)
+        setattr(owner, self.name, value)
+        return value
+
+
+def gmctime():
+    """Return the time of day as RFC 3339 writes it, in UTC."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
