@@ -1,0 +1,16 @@
+/* Where the running greenlet is, as code and instructions: no frame object is made. */
+#ifndef GREEN_GREENLET_PYSTATE_STACK_H
+#define GREEN_GREENLET_PYSTATE_STACK_H
+
+#include <Python.h>
+
+typedef struct {
+    PyCodeObject *code; /* borrowed */
+    int instruction;    /* byte offset, for PyCode_Addr2Line */
+} green_code_position;
+
+/* Fill `positions` with at most `limit` calls of the running greenlet, innermost first. Returns how
+   many. */
+int green_pystate_stack(PyThreadState *ts, green_code_position *positions, int limit);
+
+#endif

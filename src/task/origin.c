@@ -1,0 +1,322 @@
+#include "task/origin.h"
+
+#include <structmember.h>
+#include "greenlet/pystate_stack.h"
+
+bool green_origin_tracking = true;
+
+/* ---- the calls of a spawner ---- */
+
+#define STACK_MOST 64
+
+typedef struct {
+    PyObject_VAR_HEAD
+    green_code_position positions[]; /* code is owned */
+} StackObject;
+
+/* One entry of spawning_stack: what traceback and debuggers read of a frame. */
+typedef struct {
+    PyObject_HEAD
+    PyObject *code;
+    PyObject *back; /* owned; None at the end */
+    int line;
+} FrameObject;
+
+static PyTypeObject *Stack_Type;
+static PyTypeObject *Frame_Type;
+static StackObject *stack_last; /* owned; spawns in a loop share one */
+
+static void
+stack_dealloc(StackObject *self)
+{
+    for (Py_ssize_t i = 0; i < Py_SIZE(self); i++) {
+        Py_DECREF(self->positions[i].code);
+    }
+    PyTypeObject *type = Py_TYPE(self);
+    PyObject_Free(self);
+    Py_DECREF(type);
+}
+
+static PyType_Slot stack_slots[] = {{Py_tp_dealloc, stack_dealloc}, {0, NULL}};
+
+static PyType_Spec stack_spec = {
+    .name = "greencore._core.SpawningStack",
+    .basicsize = offsetof(StackObject, positions),
+    .itemsize = sizeof(green_code_position),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    .slots = stack_slots,
+};
+
+static bool
+stack_matches(const StackObject *stack, const green_code_position *positions, int count)
+{
+    if (stack == NULL || Py_SIZE(stack) != count) {
+        return false;
+    }
+    for (int i = 0; i < count; i++) {
+        if (stack->positions[i].code != positions[i].code ||
+            stack->positions[i].instruction != positions[i].instruction) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static PyObject *
+stack_record(int limit)
+{
+    green_code_position positions[STACK_MOST];
+    int count = green_pystate_stack(PyThreadState_Get(), positions,
+                                    limit < STACK_MOST ? limit : STACK_MOST);
+    if (stack_matches(stack_last, positions, count)) {
+        return Py_NewRef(stack_last);
+    }
+    StackObject *stack = PyObject_NewVar(StackObject, Stack_Type, count);
+    if (stack == NULL) {
+        return NULL;
+    }
+    for (int i = 0; i < count; i++) {
+        stack->positions[i] = positions[i];
+        Py_INCREF(positions[i].code);
+    }
+    Py_INCREF(stack);
+    Py_XSETREF(stack_last, stack);
+    return (PyObject *)stack;
+}
+
+static PyObject *
+stack_frames(const StackObject *stack)
+{
+    PyObject *back = Py_NewRef(Py_None);
+    for (Py_ssize_t i = Py_SIZE(stack); i-- > 0;) {
+        FrameObject *frame = PyObject_GC_New(FrameObject, Frame_Type);
+        if (frame == NULL) {
+            Py_DECREF(back);
+            return NULL;
+        }
+        frame->code = Py_NewRef((PyObject *)stack->positions[i].code);
+        frame->back = back;
+        frame->line =
+            PyCode_Addr2Line(stack->positions[i].code, stack->positions[i].instruction);
+        PyObject_GC_Track(frame);
+        back = (PyObject *)frame;
+    }
+    return back;
+}
+
+static int
+frame_traverse(FrameObject *self, visitproc visit, void *arg)
+{
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT(self->code);
+    Py_VISIT(self->back);
+    return 0;
+}
+
+static void
+frame_dealloc(FrameObject *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    PyObject_GC_UnTrack(self);
+    Py_DECREF(self->code);
+    Py_DECREF(self->back);
+    type->tp_free(self);
+    Py_DECREF(type);
+}
+
+static PyObject *
+frame_get_none(PyObject *Py_UNUSED(self), void *Py_UNUSED(closure))
+{
+    Py_RETURN_NONE;
+}
+
+static PyMemberDef frame_members[] = {
+    {"f_code", T_OBJECT, offsetof(FrameObject, code), READONLY, "The code object."},
+    {"f_back", T_OBJECT, offsetof(FrameObject, back), READONLY, "The caller's frame, or None."},
+    {"f_lineno", T_INT, offsetof(FrameObject, line), READONLY, "The line."},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static PyGetSetDef frame_getset[] = {
+    {"f_globals", frame_get_none, NULL, "None: variables are not recorded.", NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+static PyType_Slot frame_slots[] = {
+    {Py_tp_doc, "One call of those that were active when a greenlet was spawned."},
+    {Py_tp_dealloc, frame_dealloc},
+    {Py_tp_traverse, frame_traverse},
+    {Py_tp_members, frame_members},
+    {Py_tp_getset, frame_getset},
+    {0, NULL},
+};
+
+static PyType_Spec frame_spec = {
+    .name = "greencore._core.SpawningFrame",
+    .basicsize = sizeof(FrameObject),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    .slots = frame_slots,
+};
+
+/* ---- the spawner ---- */
+
+static struct {
+    PyTypeObject *type;
+    size_t offset;
+} origin_types[2];
+
+int
+green_origin_register(PyTypeObject *type, size_t offset)
+{
+    for (size_t i = 0; i < Py_ARRAY_LENGTH(origin_types); i++) {
+        if (origin_types[i].type == NULL || origin_types[i].type == type) {
+            origin_types[i].type = type;
+            origin_types[i].offset = offset;
+            return 0;
+        }
+    }
+    PyErr_SetString(PyExc_SystemError, "too many classes with an origin");
+    return -1;
+}
+
+static green_origin *
+origin_of(GreenletObject *g)
+{
+    for (size_t i = 0; i < Py_ARRAY_LENGTH(origin_types); i++) {
+        if (origin_types[i].type != NULL &&
+            PyObject_TypeCheck((PyObject *)g, origin_types[i].type)) {
+            return (green_origin *)((char *)g + origin_types[i].offset);
+        }
+    }
+    return NULL;
+}
+
+/* The locals that a child of `spawner` shares: new reference; NULL, without an exception too: it
+   begins a family of its own. */
+static PyObject *
+origin_inherit(GreenletObject *spawner)
+{
+    green_origin *above = origin_of(spawner);
+    if (above != NULL && above->spawner != NULL) {
+        return green_origin_get_locals(above);
+    }
+    if (spawner->is_main && spawner->dict == NULL) {
+        return NULL;
+    }
+    PyObject *locals = PyObject_GetAttrString((PyObject *)spawner, "spawn_tree_locals");
+    if (locals != NULL || !PyErr_ExceptionMatches(PyExc_AttributeError)) {
+        return locals;
+    }
+    PyErr_Clear();
+    if (spawner->is_main) {
+        return NULL;
+    }
+    locals = PyDict_New();
+    if (locals != NULL &&
+        PyObject_SetAttrString((PyObject *)spawner, "spawn_tree_locals", locals) < 0) {
+        Py_CLEAR(locals);
+    }
+    return locals;
+}
+
+int
+green_origin_note(green_origin *origin, int stack_limit)
+{
+    GreenletObject *spawner = green_greenlet_current();
+    if (spawner == NULL) {
+        return -1;
+    }
+    origin->spawner = PyWeakref_NewRef((PyObject *)spawner, NULL);
+    if (origin->spawner == NULL) {
+        return -1;
+    }
+    origin->locals = origin_inherit(spawner);
+    if (origin->locals == NULL && PyErr_Occurred()) {
+        return -1;
+    }
+    if (stack_limit > 0) {
+        origin->stack = stack_record(stack_limit);
+        if (origin->stack == NULL) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+PyObject *
+green_origin_get_spawner(green_origin *origin)
+{
+    return Py_NewRef(origin->spawner != NULL ? origin->spawner : Py_None);
+}
+
+PyObject *
+green_origin_get_locals(green_origin *origin)
+{
+    if (origin->locals == NULL && origin->spawner != NULL) {
+        origin->locals = PyDict_New();
+        return Py_XNewRef(origin->locals);
+    }
+    return Py_NewRef(origin->locals != NULL ? origin->locals : Py_None);
+}
+
+PyObject *
+green_origin_get_stack(green_origin *origin)
+{
+    if (origin->stack == NULL) {
+        Py_RETURN_NONE;
+    }
+    if (!Py_IS_TYPE(origin->stack, Stack_Type)) {
+        return Py_NewRef(origin->stack);
+    }
+    PyObject *frames = stack_frames((StackObject *)origin->stack);
+    if (frames != NULL) {
+        Py_SETREF(origin->stack, Py_NewRef(frames));
+    }
+    return frames;
+}
+
+int
+green_origin_traverse(green_origin *origin, visitproc visit, void *arg)
+{
+    Py_VISIT(origin->spawner);
+    Py_VISIT(origin->locals);
+    Py_VISIT(origin->stack);
+    return 0;
+}
+
+void
+green_origin_clear(green_origin *origin)
+{
+    Py_CLEAR(origin->spawner);
+    Py_CLEAR(origin->locals);
+    Py_CLEAR(origin->stack);
+}
+
+static PyObject *
+set_track_greenlet_tree(PyObject *Py_UNUSED(module), PyObject *value)
+{
+    int track = PyObject_IsTrue(value);
+    if (track < 0) {
+        return NULL;
+    }
+    green_origin_tracking = track;
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef origin_functions[] = {
+    {"set_track_greenlet_tree", set_track_greenlet_tree, METH_O,
+     "set_track_greenlet_tree($module, value, /)\n--\n\n"
+     "Set whether new greenlets note where they were spawned: config.track_greenlet_tree does."},
+    {NULL, NULL, 0, NULL},
+};
+
+int
+green_origin_exec(PyObject *module)
+{
+    Stack_Type = (PyTypeObject *)PyType_FromSpec(&stack_spec);
+    Frame_Type = (PyTypeObject *)PyType_FromSpec(&frame_spec);
+    if (Stack_Type == NULL || Frame_Type == NULL) {
+        return -1;
+    }
+    return PyModule_AddFunctions(module, origin_functions);
+}

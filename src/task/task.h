@@ -1,0 +1,97 @@
+/* The task, gevent.Greenlet in Python: a greenlet of the hub that keeps its result and tells those
+   who wait for it. */
+#ifndef GREEN_TASK_TASK_H
+#define GREEN_TASK_TASK_H
+
+#include <Python.h>
+#include "greenlet/greenlet.h"
+#include "hub/hub.h"
+#include "sync/linkable.h"
+#include "task/origin.h"
+
+typedef enum {
+    TASK_NEW = 0,
+    TASK_QUEUED,    /* its start is in the ready queue */
+    TASK_LATER,     /* a timer will queue it */
+    TASK_CANCELLED, /* killed before it ran: it never will */
+    TASK_BEGUN,
+} task_phase;
+
+struct task_alarm;
+
+typedef struct TaskObject {
+    GreenletObject base;
+    green_linkable linkable; /* ready for ever once done */
+    PyObject *func;          /* owned; NULL: the class's _run, or nothing left to run */
+    PyObject *args;          /* owned; NULL: () */
+    PyObject *kwargs;        /* owned; NULL: {} */
+    PyObject *value;         /* owned; NULL: None */
+    PyObject *exception;     /* owned; NULL unless it failed */
+    PyObject *traceback;     /* owned; the exception's, as it was then; may be NULL */
+    PyObject *name;          /* owned; NULL: the generated one */
+    PyObject *info;          /* owned; _formatinfo's result, kept past the run; NULL: not asked for */
+    green_origin origin;
+    struct task_alarm *alarm; /* while TASK_LATER */
+    Py_ssize_t ident;         /* minimal_ident; -1: none yet */
+    uint8_t phase;            /* task_phase */
+    bool done;                /* value or exception is final */
+} TaskObject;
+
+extern PyTypeObject *Task_Type;
+
+#define Task_Check(op) PyObject_TypeCheck((op), Task_Type)
+
+/* Which hooks a class overrides. */
+enum {
+    TASK_HAS_RUN_METHOD = 1,    /* _run */
+    TASK_HAS_RUN = 2,           /* run */
+    TASK_HAS_REPORT_RESULT = 4, /* _report_result */
+    TASK_HAS_REPORT_ERROR = 8,  /* _report_error */
+    TASK_HAS_START = 16,        /* start */
+    TASK_HAS_RAWLINK = 32,      /* rawlink or unlink */
+    TASK_HAS_GET = 64,          /* get, ready or successful */
+};
+
+typedef struct {
+    PyTypeObject *type; /* compared only */
+    unsigned int tag;   /* the type's version when this was found; 0: nothing known */
+    int overrides;
+    int stack_limit; /* spawning_stack_limit */
+} task_traits;
+
+/* Found once for each version of a class. */
+const task_traits *green_task_traits(PyTypeObject *type);
+
+/* A call of `type` (a Task type or any callable of Python) with vectorcall's arguments: its
+   construction, for a plain class without its detour. New reference. */
+PyObject *green_task_call(PyObject *type, PyObject *const *args, size_t nargsf, PyObject *kwnames);
+
+/* Queue its start; nothing when it was started before. -1 with an exception. */
+int green_task_start(TaskObject *self);
+
+/* Take back a start that has not happened: true, it never ran and is cancelled. */
+bool green_task_cancel(TaskObject *self);
+
+/* It has ended, or never will begin. */
+bool green_task_ready(const TaskObject *self);
+
+/* Set its outcome and notify. `value` is borrowed; `exception` is stolen, -1 when the hub's
+   handle_error raises. */
+void green_task_succeed(TaskObject *self, PyObject *value);
+int green_task_fail(TaskObject *self, PyObject *exception);
+
+/* Raise what it failed with. Returns NULL. */
+PyObject *green_task_raise(TaskObject *self);
+
+/* The result of a task that is ready, or what it failed with. */
+PyObject *green_task_result(TaskObject *self);
+
+/* Its hub (borrowed); TypeError where the parent is none. */
+HubObject *green_task_hub(TaskObject *self);
+
+/* Raise Timeout for a wait of `timeout` (seconds, or a Timeout to be raised itself). Returns NULL. */
+PyObject *green_task_timed_out(PyObject *timeout);
+
+int green_task_exec(PyObject *module);
+
+#endif
