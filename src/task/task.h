@@ -66,8 +66,12 @@ const task_traits *green_task_traits(PyTypeObject *type);
    construction, for a plain class without its detour. New reference. */
 PyObject *green_task_call(PyObject *type, PyObject *const *args, size_t nargsf, PyObject *kwnames);
 
-/* Queue its start; nothing when it was started before. -1 with an exception. */
+/* Queue its start, now or in `seconds`; nothing when it was started before. -1 with an exception. */
 int green_task_start(TaskObject *self);
+int green_task_start_later(TaskObject *self, double seconds);
+
+/* Call what it is to run, in the running greenlet, and set its outcome. -1 with an exception. */
+int green_task_run(TaskObject *self);
 
 /* Take back a start that has not happened: true, it never ran and is cancelled. */
 bool green_task_cancel(TaskObject *self);
@@ -92,6 +96,11 @@ HubObject *green_task_hub(TaskObject *self);
 /* Raise Timeout for a wait of `timeout` (seconds, or a Timeout to be raised itself). Returns NULL. */
 PyObject *green_task_timed_out(PyObject *timeout);
 
+/* The static methods add_spawn_callback and remove_spawn_callback. */
+PyObject *green_task_add_spawn_callback(PyObject *none, PyObject *callback);
+PyObject *green_task_remove_spawn_callback(PyObject *none, PyObject *callback);
+
+/* This layer's part of the module. */
 int green_task_exec(PyObject *module);
 
 #endif

@@ -1,0 +1,458 @@
+#include "task/kill.h"
+
+#include "task/attributes.h"
+
+static PyObject *base_throw; /* owned; greenlet.throw */
+
+/* ---- exceptions ---- */
+
+static PyObject *
+exception_wrap(PyObject *object)
+{
+    PyObject *pair = PyTuple_Pack(1, object);
+    PyObject *exception = pair == NULL ? NULL : PyObject_CallOneArg(PyExc_BaseException, pair);
+    Py_XDECREF(pair);
+    return exception;
+}
+
+PyObject *
+green_kill_exception(PyObject *const *args, Py_ssize_t nargs)
+{
+    PyObject *class = nargs > 0 ? args[0] : green_exc_GreenletExit;
+    PyObject *value = nargs > 1 ? args[1] : Py_None;
+    PyObject *traceback = nargs > 2 ? args[2] : Py_None;
+    PyObject *exception;
+    if (PyExceptionInstance_Check(class)) {
+        exception = Py_NewRef(class);
+    } else if (!PyExceptionClass_Check(class)) {
+        return exception_wrap(class);
+    } else if (PyExceptionInstance_Check(value)) {
+        exception = Py_NewRef(value);
+    } else if (value == Py_None) {
+        exception = PyObject_CallNoArgs(class);
+    } else if (PyTuple_Check(value)) {
+        exception = PyObject_Call(class, value, NULL);
+    } else {
+        exception = PyObject_CallOneArg(class, value);
+    }
+    if (exception != NULL && !PyExceptionInstance_Check(exception)) {
+        PyErr_Format(PyExc_TypeError, "calling %R should have given an exception, not %R", class,
+                     exception);
+        Py_CLEAR(exception);
+    }
+    if (exception != NULL && traceback != Py_None &&
+        PyException_SetTraceback(exception, traceback) < 0) {
+        Py_CLEAR(exception);
+    }
+    return exception;
+}
+
+/* The argument of kill(): one object, or a triple. */
+static PyObject *
+exception_of(PyObject *argument)
+{
+    if (argument == NULL) {
+        return green_kill_exception(NULL, 0);
+    }
+    if (PyTuple_Check(argument) && PyTuple_GET_SIZE(argument) == 3) {
+        return green_kill_exception(&PyTuple_GET_ITEM(argument, 0), 3);
+    }
+    return green_kill_exception(&argument, 1);
+}
+
+/* Give a task that never ran its outcome. Steals the exception. */
+static int
+task_die_unborn(TaskObject *task, PyObject *exception)
+{
+    if (task->done) {
+        Py_DECREF(exception);
+        return 0;
+    }
+    return green_task_fail(task, exception);
+}
+
+/* ---- a throw in the queue ---- */
+
+typedef struct queued_throw {
+    green_ready ready;
+    LoopObject *loop;       /* owned */
+    GreenletObject *target; /* owned */
+    PyObject *exception;    /* owned */
+    green_waiter *killer;   /* parked until it has been thrown; borrowed; or NULL */
+    struct queued_throw **held; /* the killer's pointer to this, cleared with this; or NULL */
+} queued_throw;
+
+static void
+throw_free(queued_throw *self)
+{
+    if (self->held != NULL) {
+        *self->held = NULL;
+    }
+    Py_XDECREF(self->exception);
+    Py_XDECREF(self->target);
+    Py_DECREF(self->loop);
+    PyMem_Free(self);
+}
+
+/* The killer is next: real order is that it goes on as soon as the one killed blocks or ends. */
+static void
+throw_wake_killer(queued_throw *self)
+{
+    if (self->killer != NULL && self->killer->status == GREEN_PARKED) {
+        green_wake(self->killer);
+        green_ready_cancel(&self->killer->ready);
+        green_ready_push_front(self->loop, &self->killer->ready);
+    }
+}
+
+static GreenletObject *
+throw_turn(green_ready *ready)
+{
+    queued_throw *self = GREEN_CONTAINER(ready, queued_throw, ready);
+    GreenletObject *target = self->target;
+    throw_wake_killer(self);
+    LoopObject *loop = self->loop;
+    bool alive = target->status != GREEN_DEAD && !green_greenlet_stranded(target);
+    Py_XSETREF(loop->keep, (PyObject *)target); /* until the switch has been made */
+    self->target = NULL;
+    if (alive) {
+        green_thread_self->exception = self->exception;
+        self->exception = NULL;
+    }
+    throw_free(self);
+    return alive ? target : NULL;
+}
+
+static void
+throw_drop(green_ready *ready)
+{
+    throw_free(GREEN_CONTAINER(ready, queued_throw, ready));
+}
+
+static const green_ready_kind throw_kind = {throw_turn, false, throw_drop};
+
+/* Queue a throw of `exception` (borrowed) in `target`. Borrowed until it runs; NULL: MemoryError. */
+static queued_throw *
+throw_queue(LoopObject *loop, GreenletObject *target, PyObject *exception)
+{
+    queued_throw *self = PyMem_Calloc(1, sizeof(*self));
+    if (self == NULL) {
+        PyErr_NoMemory();
+        return NULL;
+    }
+    green_ready_init(&self->ready, &throw_kind);
+    self->loop = (LoopObject *)Py_NewRef((PyObject *)loop);
+    self->target = (GreenletObject *)Py_NewRef((PyObject *)target);
+    self->exception = Py_NewRef(exception);
+    green_ready_push(loop, &self->ready);
+    return self;
+}
+
+/* Park until `throw`, the last of those queued, has been made. 0, or -1 with an exception. */
+static int
+throw_wait(queued_throw *throw, const char *verb)
+{
+    green_waiter waiter;
+    if (green_waiter_init(&waiter, verb, (PyObject *)throw->target) < 0) {
+        return -1;
+    }
+    throw->killer = &waiter;
+    throw->held = &throw;
+    int status = green_wait(&waiter, -1);
+    if (throw != NULL) { /* something else has woken this greenlet */
+        throw->killer = NULL;
+        throw->held = NULL;
+    }
+    return status < 0 ? -1 : 0;
+}
+
+/* The loop that a greenlet runs in: its hub's, else this thread's. Borrowed; NULL with an exception. */
+static LoopObject *
+loop_of(GreenletObject *g)
+{
+    HubObject *hub = g->parent != NULL && PyObject_TypeCheck((PyObject *)g->parent, Hub_Type)
+                         ? (HubObject *)g->parent
+                         : green_hub_get();
+    if (hub != NULL && hub->loop == NULL) {
+        PyErr_SetString(PyExc_RuntimeError, "the hub of this greenlet was destroyed");
+        return NULL;
+    }
+    return hub == NULL ? NULL : hub->loop;
+}
+
+/* ---- methods ---- */
+
+/* Cancel a task that has not run. 1: it is dead, 0: it runs or is done, -1 with an exception. */
+static int
+kill_before_start(TaskObject *task, PyObject *exception)
+{
+    if (green_task_cancel(task)) {
+        Py_CLEAR(task->func);
+        Py_CLEAR(task->args);
+        Py_CLEAR(task->kwargs);
+        return task_die_unborn(task, Py_NewRef(exception)) < 0 ? -1 : 1;
+    }
+    return green_task_ready(task);
+}
+
+static int
+kill_running(TaskObject *task, PyObject *exception, bool block, double seconds)
+{
+    LoopObject *loop = loop_of(&task->base);
+    queued_throw *throw = loop == NULL ? NULL : throw_queue(loop, &task->base, exception);
+    if (throw == NULL) {
+        return -1;
+    }
+    if (!block) {
+        return 0;
+    }
+    HubObject *here = green_hub_get();
+    if (here == NULL || (here->loop == loop && throw_wait(throw, "Greenlet.kill") < 0)) {
+        return -1;
+    }
+    if (green_task_ready(task)) {
+        return 0;
+    }
+    return green_linkable_wait(&task->linkable, seconds, "Greenlet.kill", false) < 0 ? -1 : 0;
+}
+
+static int
+parse_kill(const char *function, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames,
+           PyObject **exception, PyObject **block, PyObject **timeout)
+{
+    static const char *const names[] = {"exception", "block", "timeout"};
+    PyObject *values[] = {NULL, NULL, NULL};
+    if (green_parse_arguments(function, names, 3, args, nargs, kwnames, values) < 0) {
+        return -1;
+    }
+    *exception = values[0];
+    *block = values[1];
+    *timeout = values[2];
+    return 0;
+}
+
+PyObject *
+green_task_kill(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    TaskObject *task = (TaskObject *)op;
+    PyObject *argument, *blocking, *timeout;
+    if (parse_kill("kill", args, nargs, kwnames, &argument, &blocking, &timeout) < 0) {
+        return NULL;
+    }
+    double seconds;
+    int block = blocking == NULL ? 1 : PyObject_IsTrue(blocking);
+    if (block < 0 || green_task_seconds(timeout, &seconds) < 0) {
+        return NULL;
+    }
+    if (task->done && task->base.status != GREEN_ACTIVE) {
+        Py_RETURN_NONE;
+    }
+    PyObject *exception = exception_of(argument);
+    if (exception == NULL) {
+        return NULL;
+    }
+    int status = kill_before_start(task, exception);
+    if (status == 0) {
+        status = kill_running(task, exception, block, seconds);
+    }
+    Py_DECREF(exception);
+    if (status < 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+PyObject *
+green_task_throw(PyObject *op, PyObject *const *args, Py_ssize_t nargs)
+{
+    TaskObject *task = (TaskObject *)op;
+    if (green_task_cancel(task) || task->base.status == GREEN_DEAD) {
+        if (!task->done) {
+            PyObject *exception = green_kill_exception(args, nargs);
+            if (exception == NULL || task_die_unborn(task, exception) < 0) {
+                return NULL;
+            }
+        }
+        Py_RETURN_NONE;
+    }
+    PyObject *stack[4] = {op};
+    if (nargs > 3) {
+        PyErr_SetString(PyExc_TypeError, "throw() takes at most 3 arguments");
+        return NULL;
+    }
+    for (Py_ssize_t i = 0; i < nargs; i++) {
+        stack[i + 1] = args[i];
+    }
+    return PyObject_Vectorcall(base_throw, stack, nargs + 1, NULL);
+}
+
+/* ---- functions ---- */
+
+PyDoc_STRVAR(kill_doc,
+             "kill(greenlet=None, exception=GreenletExit)\n--\n\n"
+             "Raise `exception` in the greenlet at its next turn. The caller does not wait.\n\n"
+             "Without a greenlet the program ends: every greenlet of this thread does, then the main\n"
+             "one (see shutdown).");
+
+static PyObject *
+kill_function(PyObject *Py_UNUSED(module), PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {"greenlet", "exception", NULL};
+    PyObject *target = Py_None;
+    PyObject *argument = NULL;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|OO:kill", names, &target, &argument)) {
+        return NULL;
+    }
+    if (target == Py_None) {
+        PyObject *module = PyImport_ImportModule("greencore._shutdown");
+        PyObject *done = module == NULL ? NULL : PyObject_CallMethod(module, "shutdown", NULL);
+        Py_XDECREF(module);
+        return done;
+    }
+    if (!Greenlet_Check(target)) {
+        PyErr_Format(PyExc_TypeError, "kill() needs a greenlet, not %R", target);
+        return NULL;
+    }
+    GreenletObject *g = (GreenletObject *)target;
+    PyObject *exception = exception_of(argument);
+    int status = exception == NULL ? -1 : 0;
+    if (status == 0 && Task_Check(target)) {
+        status = kill_before_start((TaskObject *)target, exception);
+    }
+    if (status == 0 && g->status != GREEN_DEAD) {
+        LoopObject *loop = loop_of(g);
+        status = loop == NULL || throw_queue(loop, g, exception) == NULL ? -1 : 0;
+    }
+    Py_XDECREF(exception);
+    if (status < 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+/* Queue throws in all of a list that run; the last is returned in *last. */
+static int
+killall_queue(PyObject *greenlets, PyObject *argument, queued_throw **last)
+{
+    *last = NULL;
+    PyObject *running = PyList_New(0);
+    int status = running == NULL ? -1 : 0;
+    for (Py_ssize_t i = 0; status >= 0 && i < PyList_GET_SIZE(greenlets); i++) {
+        PyObject *g = PyList_GET_ITEM(greenlets, i);
+        if (!Greenlet_Check(g)) {
+            PyErr_Format(PyExc_TypeError, "killall() needs greenlets, not %R", g);
+            status = -1;
+            break;
+        }
+        int dead = ((GreenletObject *)g)->status == GREEN_DEAD;
+        if (Task_Check(g)) {
+            PyObject *exception = exception_of(argument);
+            dead = exception == NULL ? -1 : kill_before_start((TaskObject *)g, exception);
+            Py_XDECREF(exception);
+        }
+        status = dead < 0 ? -1 : dead ? 0 : PyList_Append(running, g);
+    }
+    for (Py_ssize_t i = 0; status >= 0 && i < PyList_GET_SIZE(running); i++) {
+        GreenletObject *g = (GreenletObject *)PyList_GET_ITEM(running, i);
+        LoopObject *loop = loop_of(g);
+        PyObject *exception = loop == NULL ? NULL : exception_of(argument);
+        *last = exception == NULL ? NULL : throw_queue(loop, g, exception);
+        Py_XDECREF(exception);
+        status = *last == NULL ? -1 : 0;
+    }
+    Py_XDECREF(running);
+    return status;
+}
+
+/* Those that have not died. */
+static PyObject *
+killall_diehards(PyObject *greenlets)
+{
+    PyObject *alive = PyList_New(0);
+    for (Py_ssize_t i = 0; alive != NULL && i < PyList_GET_SIZE(greenlets); i++) {
+        PyObject *g = PyList_GET_ITEM(greenlets, i);
+        bool dead = Task_Check(g) ? green_task_ready((TaskObject *)g)
+                                  : ((GreenletObject *)g)->status == GREEN_DEAD;
+        if (!dead && PyList_Append(alive, g) < 0) {
+            Py_CLEAR(alive);
+        }
+    }
+    return alive;
+}
+
+static int
+killall_join(PyObject *greenlets, PyObject *timeout, double seconds)
+{
+    PyObject *alive = killall_diehards(greenlets);
+    uint64_t deadline = seconds < 0 ? UINT64_MAX : green_time_after(seconds);
+    int status = alive == NULL ? -1 : 0;
+    for (Py_ssize_t i = 0; status == 0 && i < PyList_GET_SIZE(alive); i++) {
+        PyObject *g = PyList_GET_ITEM(alive, i);
+        if (!Task_Check(g)) {
+            PyErr_Format(PyExc_AttributeError, "%R can't be waited for: it has no rawlink", g);
+            status = -1;
+            break;
+        }
+        TaskObject *task = (TaskObject *)g;
+        while (status == 0 && !green_task_ready(task)) {
+            uint64_t now = green_time_now();
+            double left = seconds < 0 ? -1 : now < deadline ? (double)(deadline - now) / 1e9 : 0;
+            int woken = green_linkable_wait(&task->linkable, left, "killall", false);
+            status = woken < 0 ? -1 : 0;
+            if (woken == GREEN_TIMED_OUT && !green_task_ready(task)) {
+                green_task_timed_out(timeout);
+                status = -1;
+            }
+        }
+    }
+    Py_XDECREF(alive);
+    return status;
+}
+
+PyDoc_STRVAR(killall_doc,
+             "killall(greenlets, exception=GreenletExit, block=True, timeout=None)\n--\n\n"
+             "Raise `exception` in all the greenlets, of one hub, and wait until they have ended.\n\n"
+             "Those that have not begun never will. Raises Timeout when `timeout` seconds pass before\n"
+             "all have ended; with block false it does not wait. Raw greenlets may be among them.");
+
+static PyObject *
+killall(PyObject *Py_UNUSED(module), PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {"greenlets", "exception", "block", "timeout", NULL};
+    PyObject *iterable, *argument = NULL, *timeout = Py_None;
+    int block = 1;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|OpO:killall", names, &iterable, &argument,
+                                     &block, &timeout)) {
+        return NULL;
+    }
+    double seconds;
+    PyObject *greenlets = PySequence_List(iterable);
+    queued_throw *last;
+    int status = greenlets == NULL || green_task_seconds(timeout, &seconds) < 0
+                     ? -1
+                     : killall_queue(greenlets, argument, &last);
+    if (status == 0 && block && last != NULL) {
+        status = throw_wait(last, "killall");
+        if (status == 0) {
+            status = killall_join(greenlets, timeout, seconds);
+        }
+    }
+    Py_XDECREF(greenlets);
+    if (status < 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef kill_functions[] = {
+    {"kill", (PyCFunction)(void (*)(void))kill_function, METH_VARARGS | METH_KEYWORDS, kill_doc},
+    {"killall", (PyCFunction)(void (*)(void))killall, METH_VARARGS | METH_KEYWORDS, killall_doc},
+    {NULL, NULL, 0, NULL},
+};
+
+int
+green_kill_exec(PyObject *module)
+{
+    base_throw = PyObject_GetAttrString((PyObject *)Greenlet_Type, "throw");
+    return base_throw == NULL ? -1 : PyModule_AddFunctions(module, kill_functions);
+}

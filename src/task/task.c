@@ -1,0 +1,736 @@
+#include "task/task.h"
+
+#include "greenlet/error.h"
+#include "hub/timer.h"
+#include "task/attributes.h"
+#include "task/kill.h"
+
+PyTypeObject *Task_Type;
+
+static PyObject *spawn_callbacks; /* owned set; NULL while there are none */
+static PyObject *empty;           /* owned; () */
+
+/* A queued start that a timer will make. */
+struct task_alarm {
+    green_timer timer;
+    HubObject *hub;   /* owned */
+    LoopObject *loop; /* owned; the hub's */
+    TaskObject *task; /* owned */
+};
+
+/* ---- making ---- */
+
+/* Dead objects of exactly Task_Type, linked through `func`. */
+#define SPARE_MAX 256
+static TaskObject *spare;
+static int spares;
+
+static PyObject *
+task_alloc(PyTypeObject *type, Py_ssize_t count)
+{
+    if (type != Task_Type || spare == NULL) {
+        return PyType_GenericAlloc(type, count);
+    }
+    TaskObject *self = spare;
+    spare = (TaskObject *)self->func;
+    spares--;
+    PyObject_Init((PyObject *)self, type);
+    memset((char *)self + sizeof(GreenletObject), 0, sizeof(*self) - sizeof(GreenletObject));
+    PyObject_GC_Track(self);
+    return (PyObject *)self;
+}
+
+static void
+task_free(void *op)
+{
+    TaskObject *self = op;
+    if (Py_IS_TYPE((PyObject *)self, Task_Type) && spares < SPARE_MAX &&
+        !PyObject_GC_IsFinalized((PyObject *)self)) {
+        self->func = (PyObject *)spare;
+        spare = self;
+        spares++;
+    } else {
+        PyObject_GC_Del(op);
+    }
+}
+
+static bool
+task_linkable_ready(PyObject *op)
+{
+    return green_task_ready((TaskObject *)op);
+}
+
+static const green_linkable_kind task_linkable_kind = {
+    .offset = offsetof(TaskObject, linkable),
+    .ready = task_linkable_ready,
+    .all = true,
+    .once = true,
+};
+
+static PyObject *task_body(GreenletObject *base);
+
+static TaskObject *
+task_make(PyTypeObject *type)
+{
+    HubObject *hub = green_hub_get();
+    if (hub == NULL) {
+        return NULL;
+    }
+    TaskObject *self = (TaskObject *)green_greenlet_new(type, NULL, NULL, NULL, &hub->base);
+    if (self != NULL) {
+        self->base.body = task_body;
+        self->ident = -1;
+        green_linkable_init(&self->linkable, &task_linkable_kind);
+    }
+    return self;
+}
+
+static PyObject *
+task_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwargs))
+{
+    return (PyObject *)task_make(type);
+}
+
+static int
+task_refuse(void)
+{
+    PyErr_SetString(PyExc_TypeError, "The run argument or self._run must be callable");
+    return -1;
+}
+
+/* Set what the task will run: `run` is NULL or None for the class's own. */
+static int
+task_set_run(TaskObject *self, PyObject *run)
+{
+    if (run == Py_None) {
+        run = NULL;
+    }
+    if (run != NULL && !PyCallable_Check(run)) {
+        return task_refuse();
+    }
+    if (__builtin_expect(green_task_traits(Py_TYPE(self))->overrides & TASK_HAS_RUN_METHOD, 0)) {
+        if (run != NULL && PyObject_SetAttrString((PyObject *)self, "_run", run) < 0) {
+            return -1;
+        }
+        PyObject *method = PyObject_GetAttrString((PyObject *)self, "_run");
+        if (method == NULL) {
+            return -1;
+        }
+        bool callable = PyCallable_Check(method);
+        Py_DECREF(method);
+        return callable ? 0 : task_refuse();
+    }
+    Py_XINCREF(run);
+    Py_XSETREF(self->func, run);
+    return 0;
+}
+
+static int
+task_note_origin(TaskObject *self)
+{
+    if (!green_origin_tracking || self->origin.spawner != NULL) {
+        return 0;
+    }
+    int limit = green_task_traits(Py_TYPE(self))->stack_limit;
+    if (__builtin_expect(self->base.dict != NULL, 0)) {
+        PyObject *own = PyDict_GetItemString(self->base.dict, "spawning_stack_limit"); /* borrowed */
+        limit = own == NULL ? limit : (int)PyLong_AsLong(own);
+        if (PyErr_Occurred()) {
+            return -1;
+        }
+    }
+    return green_origin_note(&self->origin, limit);
+}
+
+static int
+task_init(PyObject *op, PyObject *args, PyObject *kwargs)
+{
+    TaskObject *self = (TaskObject *)op;
+    PyObject *run = NULL; /* borrowed */
+    PyObject *keywords = kwargs != NULL && PyDict_GET_SIZE(kwargs) ? PyDict_Copy(kwargs) : NULL;
+    if (keywords == NULL && PyErr_Occurred()) {
+        return -1;
+    }
+    if (PyTuple_GET_SIZE(args) > 0) {
+        run = PyTuple_GET_ITEM(args, 0);
+    }
+    PyObject *named = keywords != NULL ? PyDict_GetItemString(keywords, "run") : NULL; /* borrowed */
+    int status = -1;
+    if (named != NULL) {
+        if (run != NULL) {
+            PyErr_SetString(PyExc_TypeError, "Greenlet() got multiple values for argument 'run'");
+            goto done;
+        }
+        run = PyDict_GetItemString(kwargs, "run");
+        if (PyDict_DelItemString(keywords, "run") < 0) {
+            goto done;
+        }
+    }
+    PyObject *rest = PyTuple_GetSlice(args, 1, PyTuple_GET_SIZE(args));
+    if (rest == NULL) {
+        goto done;
+    }
+    Py_XSETREF(self->args, rest);
+    Py_XINCREF(keywords);
+    Py_XSETREF(self->kwargs, keywords);
+    status = task_set_run(self, run);
+    if (status == 0) {
+        status = task_note_origin(self);
+    }
+done:
+    Py_XDECREF(keywords);
+    return status;
+}
+
+/* Keep vectorcall's arguments behind the first `skip` positional ones. */
+static int
+task_keep_arguments(TaskObject *self, PyObject *const *args, Py_ssize_t skip, Py_ssize_t nargs,
+                    PyObject *kwnames)
+{
+    if (nargs > skip) {
+        self->args = PyTuple_New(nargs - skip);
+        if (self->args == NULL) {
+            return -1;
+        }
+        for (Py_ssize_t i = skip; i < nargs; i++) {
+            PyTuple_SET_ITEM(self->args, i - skip, Py_NewRef(args[i]));
+        }
+    }
+    if (kwnames != NULL && PyTuple_GET_SIZE(kwnames) > 0) {
+        self->kwargs = PyDict_New();
+        if (self->kwargs == NULL) {
+            return -1;
+        }
+        for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(kwnames); i++) {
+            if (PyDict_SetItem(self->kwargs, PyTuple_GET_ITEM(kwnames, i), args[nargs + i]) < 0) {
+                return -1;
+            }
+        }
+    }
+    return 0;
+}
+
+/* Take `run` out of the keywords. Returns it (borrowed from args) or NULL, with an exception on
+   error. */
+static PyObject *
+task_run_keyword(TaskObject *self, bool positional)
+{
+    PyObject *run = PyDict_GetItemString(self->kwargs, "run");
+    if (run == NULL) {
+        return NULL;
+    }
+    if (positional) {
+        PyErr_SetString(PyExc_TypeError, "Greenlet() got multiple values for argument 'run'");
+        return NULL;
+    }
+    return PyDict_DelItemString(self->kwargs, "run") < 0 ? NULL : run;
+}
+
+PyObject *
+green_task_call(PyObject *callable, PyObject *const *args, size_t nargsf, PyObject *kwnames)
+{
+    PyTypeObject *type = (PyTypeObject *)callable;
+    if (!PyType_Check(callable) || type->tp_new != task_new || type->tp_init != task_init) {
+        return PyObject_Vectorcall(callable, args, nargsf, kwnames);
+    }
+    Py_ssize_t nargs = PyVectorcall_NARGS(nargsf);
+    TaskObject *self = task_make(type);
+    if (self == NULL) {
+        return NULL;
+    }
+    PyObject *run = nargs > 0 ? args[0] : NULL; /* borrowed */
+    if (task_keep_arguments(self, args, 1, nargs, kwnames) < 0) {
+        goto error;
+    }
+    if (self->kwargs != NULL) {
+        PyObject *named = task_run_keyword(self, run != NULL);
+        if (PyErr_Occurred()) {
+            goto error;
+        }
+        run = named != NULL ? named : run; /* the caller's array has a reference */
+    }
+    if (task_set_run(self, run) < 0 || task_note_origin(self) < 0) {
+        goto error;
+    }
+    return (PyObject *)self;
+error:
+    Py_DECREF(self);
+    return NULL;
+}
+
+/* ---- starting ---- */
+
+HubObject *
+green_task_hub(TaskObject *self)
+{
+    PyObject *parent = (PyObject *)self->base.parent;
+    if (__builtin_expect(parent == NULL || !PyObject_TypeCheck(parent, Hub_Type), 0)) {
+        PyErr_Format(PyExc_TypeError, "Cannot convert the parent of a Greenlet to a hub: %R",
+                     parent == NULL ? Py_None : parent);
+        return NULL;
+    }
+    return (HubObject *)parent;
+}
+
+/* The hub, with a loop. */
+static HubObject *
+task_live_hub(TaskObject *self)
+{
+    HubObject *hub = green_task_hub(self);
+    if (hub != NULL && hub->loop == NULL) {
+        PyErr_SetString(PyExc_RuntimeError, "the hub of this Greenlet was destroyed");
+        return NULL;
+    }
+    return hub;
+}
+
+static int
+task_announce(TaskObject *self)
+{
+    if (__builtin_expect(spawn_callbacks == NULL, 1)) {
+        return 0;
+    }
+    PyObject *callbacks = PySequence_List(spawn_callbacks);
+    int status = callbacks == NULL ? -1 : 0;
+    for (Py_ssize_t i = 0; status == 0 && i < PyList_GET_SIZE(callbacks); i++) {
+        PyObject *done = PyObject_CallOneArg(PyList_GET_ITEM(callbacks, i), (PyObject *)self);
+        status = done == NULL ? -1 : 0;
+        Py_XDECREF(done);
+    }
+    Py_XDECREF(callbacks);
+    return status;
+}
+
+int
+green_task_start(TaskObject *self)
+{
+    if (self->phase != TASK_NEW || self->base.status != GREEN_UNSTARTED) {
+        return 0;
+    }
+    HubObject *hub = task_live_hub(self);
+    if (hub == NULL || task_announce(self) < 0) {
+        return -1;
+    }
+    if (self->phase == TASK_NEW) { /* no callback has started it */
+        self->phase = TASK_QUEUED;
+        green_hub_start(hub, &self->base);
+    }
+    return 0;
+}
+
+static void
+alarm_free(struct task_alarm *alarm)
+{
+    TaskObject *task = alarm->task;
+    LoopObject *loop = alarm->loop;
+    HubObject *hub = alarm->hub;
+    task->alarm = NULL;
+    PyMem_Free(alarm);
+    Py_DECREF(loop);
+    Py_DECREF(hub);
+    Py_DECREF(task);
+}
+
+static void
+alarm_expired(green_timer *timer)
+{
+    struct task_alarm *alarm = GREEN_CONTAINER(timer, struct task_alarm, timer);
+    TaskObject *task = alarm->task;
+    HubObject *hub = alarm->hub;
+    if (hub->loop != NULL) {
+        task->phase = TASK_QUEUED;
+        green_hub_start(hub, &task->base);
+    }
+    alarm_free(alarm);
+}
+
+int
+green_task_start_later(TaskObject *self, double seconds)
+{
+    if (self->phase != TASK_NEW || self->base.status != GREEN_UNSTARTED) {
+        return 0;
+    }
+    HubObject *hub = task_live_hub(self);
+    if (hub == NULL || task_announce(self) < 0) {
+        return -1;
+    }
+    if (self->phase != TASK_NEW) {
+        return 0;
+    }
+    struct task_alarm *alarm = PyMem_Malloc(sizeof(*alarm));
+    if (alarm == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    alarm->hub = (HubObject *)Py_NewRef((PyObject *)hub);
+    alarm->loop = (LoopObject *)Py_NewRef((PyObject *)hub->loop);
+    alarm->task = (TaskObject *)Py_NewRef((PyObject *)self);
+    green_timer_init(&alarm->timer, alarm_expired, false);
+    green_timer_start(&hub->loop->timers, &alarm->timer, green_time_after(seconds));
+    self->alarm = alarm;
+    self->phase = TASK_LATER;
+    return 0;
+}
+
+static void
+task_stop_alarm(TaskObject *self)
+{
+    struct task_alarm *alarm = self->alarm;
+    if (alarm != NULL) {
+        if (!alarm->loop->destroyed) {
+            green_timer_stop(&alarm->loop->timers, &alarm->timer);
+        }
+        alarm_free(alarm); /* not the last reference to the task: the caller has one */
+    }
+}
+
+bool
+green_task_cancel(TaskObject *self)
+{
+    if (self->base.status != GREEN_UNSTARTED) {
+        return false;
+    }
+    if (self->phase != TASK_CANCELLED) {
+        task_stop_alarm(self);
+        green_hub_unstart(&self->base);
+        self->phase = TASK_CANCELLED;
+    }
+    return true;
+}
+
+/* ---- running ---- */
+
+static void
+task_forget_call(TaskObject *self)
+{
+    Py_CLEAR(self->func);
+    Py_CLEAR(self->args);
+    Py_CLEAR(self->kwargs);
+    if (self->base.dict != NULL && PyDict_GetItemString(self->base.dict, "_run") != NULL &&
+        PyDict_DelItemString(self->base.dict, "_run") < 0) {
+        PyErr_Clear();
+    }
+}
+
+static PyObject *
+task_call_function(TaskObject *self, int overrides)
+{
+    PyObject *func;
+    if (__builtin_expect(overrides & TASK_HAS_RUN_METHOD, 0)) {
+        func = PyObject_GetAttrString((PyObject *)self, "_run");
+        if (func == NULL) {
+            return NULL;
+        }
+    } else {
+        func = Py_XNewRef(self->func);
+        if (func == NULL) {
+            Py_RETURN_NONE;
+        }
+    }
+    PyObject *args = Py_XNewRef(self->args);
+    PyObject *kwargs = Py_XNewRef(self->kwargs);
+    PyObject *result;
+    if (args == NULL && kwargs == NULL) {
+        result = PyObject_CallNoArgs(func);
+    } else if (kwargs == NULL && PyTuple_CheckExact(args)) {
+        result = PyObject_Vectorcall(func, &PyTuple_GET_ITEM(args, 0), PyTuple_GET_SIZE(args), NULL);
+    } else {
+        result = PyObject_Call(func, args != NULL ? args : empty, kwargs);
+    }
+    Py_XDECREF(args);
+    Py_XDECREF(kwargs);
+    Py_DECREF(func);
+    return result;
+}
+
+static int
+task_call_hook(TaskObject *self, const char *name, PyObject *argument)
+{
+    if (argument == NULL) {
+        return -1;
+    }
+    PyObject *done = PyObject_CallMethod((PyObject *)self, name, "(O)", argument);
+    Py_XDECREF(done);
+    return done == NULL ? -1 : 0;
+}
+
+static int
+task_report(TaskObject *self, PyObject *result, int overrides)
+{
+    if (result != NULL) {
+        int status = 0;
+        if (__builtin_expect(overrides & TASK_HAS_REPORT_RESULT, 0)) {
+            status = task_call_hook(self, "_report_result", result);
+        } else {
+            green_task_succeed(self, result);
+        }
+        Py_DECREF(result);
+        return status;
+    }
+    PyObject *exception = green_error_take();
+    if (__builtin_expect(overrides & TASK_HAS_REPORT_ERROR, 0)) {
+        PyObject *traceback = PyException_GetTraceback(exception);
+        PyObject *info = PyTuple_Pack(3, Py_TYPE(exception), exception,
+                                      traceback != NULL ? traceback : Py_None);
+        int status = task_call_hook(self, "_report_error", info);
+        Py_XDECREF(info);
+        Py_XDECREF(traceback);
+        Py_DECREF(exception);
+        return status;
+    }
+    return green_task_fail(self, exception);
+}
+
+/* It runs now, perhaps before its turn: somebody switched to it. */
+static void
+task_begin(TaskObject *self)
+{
+    task_stop_alarm(self);
+    green_hub_unstart(&self->base);
+    self->phase = TASK_BEGUN;
+}
+
+/* What the method run() does: call, report, forget. */
+int
+green_task_run(TaskObject *self)
+{
+    task_begin(self);
+    int overrides = green_task_traits(Py_TYPE(self))->overrides;
+    int status = task_report(self, task_call_function(self, overrides), overrides);
+    task_forget_call(self);
+    return status;
+}
+
+static PyObject *
+task_body(GreenletObject *base)
+{
+    TaskObject *self = (TaskObject *)base;
+    if (__builtin_expect(green_task_traits(Py_TYPE(self))->overrides & TASK_HAS_RUN, 0)) {
+        task_begin(self);
+        return PyObject_CallMethod((PyObject *)self, "run", NULL);
+    }
+    if (green_task_run(self) < 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+/* ---- the outcome ---- */
+
+bool
+green_task_ready(const TaskObject *self)
+{
+    return self->done || self->base.status == GREEN_DEAD || self->phase == TASK_CANCELLED ||
+           green_greenlet_stranded(&self->base);
+}
+
+void
+green_task_succeed(TaskObject *self, PyObject *value)
+{
+    self->done = true;
+    Py_INCREF(value);
+    Py_XSETREF(self->value, value);
+    green_linkable_notify(&self->linkable);
+}
+
+int
+green_task_fail(TaskObject *self, PyObject *exception)
+{
+    if (PyErr_GivenExceptionMatches(exception, green_exc_GreenletExit)) {
+        green_task_succeed(self, exception);
+        Py_DECREF(exception);
+        return 0;
+    }
+    PyObject *traceback = PyException_GetTraceback(exception);
+    self->done = true;
+    Py_XINCREF(traceback);
+    Py_XSETREF(self->traceback, traceback);
+    Py_INCREF(exception);
+    Py_XSETREF(self->exception, exception);
+    green_linkable_notify(&self->linkable);
+
+    HubObject *hub = green_hub_get();
+    PyObject *done =
+        hub == NULL ? NULL
+                    : PyObject_CallMethod((PyObject *)hub, "handle_error", "OOOO", self,
+                                          Py_TYPE(exception), exception,
+                                          traceback != NULL ? traceback : Py_None);
+    Py_XDECREF(done);
+    Py_XDECREF(traceback);
+    Py_DECREF(exception);
+    return done == NULL ? -1 : 0;
+}
+
+PyObject *
+green_task_raise(TaskObject *self)
+{
+    if (self->exception == NULL) {
+        PyErr_Format(green_exc_error, "%R has no result: its thread has ended", self);
+        return NULL;
+    }
+    PyErr_Restore(Py_NewRef((PyObject *)Py_TYPE(self->exception)), Py_NewRef(self->exception),
+                  Py_XNewRef(self->traceback));
+    return NULL;
+}
+
+PyObject *
+green_task_result(TaskObject *self)
+{
+    if (self->done && self->exception == NULL) {
+        return Py_NewRef(self->value != NULL ? self->value : Py_None);
+    }
+    return green_task_raise(self);
+}
+
+/* ---- spawn callbacks ---- */
+
+PyObject *
+green_task_add_spawn_callback(PyObject *Py_UNUSED(none), PyObject *callback)
+{
+    if (spawn_callbacks == NULL && (spawn_callbacks = PySet_New(NULL)) == NULL) {
+        return NULL;
+    }
+    if (PySet_Add(spawn_callbacks, callback) < 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+PyObject *
+green_task_remove_spawn_callback(PyObject *Py_UNUSED(none), PyObject *callback)
+{
+    if (spawn_callbacks != NULL) {
+        if (PySet_Discard(spawn_callbacks, callback) < 0) {
+            return NULL;
+        }
+        if (PySet_GET_SIZE(spawn_callbacks) == 0) {
+            Py_CLEAR(spawn_callbacks);
+        }
+    }
+    Py_RETURN_NONE;
+}
+
+/* ---- the type ---- */
+
+static int
+task_traverse(PyObject *op, visitproc visit, void *arg)
+{
+    TaskObject *self = (TaskObject *)op;
+    Py_VISIT(self->func);
+    Py_VISIT(self->args);
+    Py_VISIT(self->kwargs);
+    Py_VISIT(self->value);
+    Py_VISIT(self->exception);
+    Py_VISIT(self->traceback);
+    int result = green_origin_traverse(&self->origin, visit, arg);
+    if (result == 0) {
+        result = green_linkable_traverse(&self->linkable, visit, arg);
+    }
+    return result != 0 ? result : Greenlet_Type->tp_traverse(op, visit, arg);
+}
+
+static void
+task_clear_fields(TaskObject *self)
+{
+    Py_CLEAR(self->func);
+    Py_CLEAR(self->args);
+    Py_CLEAR(self->kwargs);
+    Py_CLEAR(self->value);
+    Py_CLEAR(self->exception);
+    Py_CLEAR(self->traceback);
+    green_origin_clear(&self->origin);
+    green_linkable_clear(&self->linkable);
+}
+
+/* Hooks belong to those who set them, and may outlive the task. */
+static void
+task_unlink_hooks(green_link *head)
+{
+    while (!green_list_empty(head)) {
+        green_list_pop(head);
+    }
+}
+
+static int
+task_clear(PyObject *op)
+{
+    TaskObject *self = (TaskObject *)op;
+    if (self->base.status != GREEN_ACTIVE) {
+        task_clear_fields(self);
+    }
+    return Greenlet_Type->tp_clear(op);
+}
+
+static void
+task_dealloc(PyObject *op)
+{
+    TaskObject *self = (TaskObject *)op;
+    PyObject_GC_UnTrack(op);
+    if (green_greenlet_survives(&self->base)) {
+        return;
+    }
+    task_clear_fields(self);
+    task_unlink_hooks(&self->linkable.links);
+    task_unlink_hooks(&self->linkable.serving);
+    Py_CLEAR(self->name);
+    Py_CLEAR(self->info);
+    Greenlet_Type->tp_dealloc(op);
+}
+
+PyDoc_STRVAR(
+    task_doc,
+    "Greenlet(run=None, *args, **kwargs)\n--\n\n"
+    "A greenlet that runs run(*args, **kwargs) when the hub gets to it, and keeps the result.\n\n"
+    "run: a callable; without it the method _run is called, which subclasses define.\n"
+    "Raises TypeError for what can't be called. It runs after start(); spawn() does both.\n"
+    "As a context manager it is waited for at the end of the body, and killed when the body\n"
+    "raises.");
+
+static PyType_Slot task_slots[] = {
+    {Py_tp_doc, (void *)task_doc},
+    {Py_tp_new, task_new},
+    {Py_tp_init, task_init},
+    {Py_tp_alloc, task_alloc},
+    {Py_tp_free, task_free},
+    {Py_tp_dealloc, task_dealloc},
+    {Py_tp_traverse, task_traverse},
+    {Py_tp_clear, task_clear},
+    {Py_tp_repr, green_task_repr},
+    {Py_nb_bool, green_task_bool},
+    {Py_tp_methods, green_task_methods},
+    {Py_tp_getset, green_task_getset},
+    {0, NULL},
+};
+
+static PyType_Spec task_spec = {
+    .name = "greencore.greenlet.Greenlet",
+    .basicsize = sizeof(TaskObject),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+    .slots = task_slots,
+};
+
+int
+green_task_type_exec(PyObject *module)
+{
+    empty = PyTuple_New(0);
+    PyObject *bases = PyTuple_Pack(1, Greenlet_Type);
+    if (empty == NULL || bases == NULL) {
+        Py_XDECREF(bases);
+        return -1;
+    }
+    Task_Type = (PyTypeObject *)PyType_FromSpecWithBases(&task_spec, bases);
+    Py_DECREF(bases);
+    if (Task_Type == NULL) {
+        return -1;
+    }
+    PyObject *limit = PyLong_FromLong(10);
+    if (limit == NULL ||
+        PyObject_SetAttrString((PyObject *)Task_Type, "spawning_stack_limit", limit) < 0) {
+        Py_XDECREF(limit);
+        return -1;
+    }
+    Py_DECREF(limit);
+    return green_origin_register(Task_Type, offsetof(TaskObject, origin)) < 0
+               ? -1
+               : PyModule_AddObjectRef(module, "Greenlet", (PyObject *)Task_Type);
+}

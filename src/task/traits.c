@@ -1,0 +1,71 @@
+#include "task/task.h"
+
+/* What is looked up, in the order of the flags. */
+static const char *const hook_names[] = {"_run",    "run", "_report_result", "_report_error", "start",
+                                         "rawlink", "get", "unlink",         "ready"};
+static const int hook_flags[] = {
+    TASK_HAS_RUN_METHOD, TASK_HAS_RUN,     TASK_HAS_REPORT_RESULT, TASK_HAS_REPORT_ERROR,
+    TASK_HAS_START,      TASK_HAS_RAWLINK, TASK_HAS_GET,           TASK_HAS_RAWLINK,
+    TASK_HAS_GET,
+};
+#define HOOKS Py_ARRAY_LENGTH(hook_names)
+
+static PyObject *plain[HOOKS]; /* owned; Task_Type's own */
+
+#define TRAITS 32
+static task_traits known[TRAITS];
+
+static int
+traits_limit(PyTypeObject *type)
+{
+    PyObject *limit = PyObject_GetAttrString((PyObject *)type, "spawning_stack_limit");
+    long value = limit == NULL ? -1 : PyLong_AsLong(limit);
+    Py_XDECREF(limit);
+    if (PyErr_Occurred()) {
+        PyErr_Clear(); /* no number: nothing is recorded */
+        value = 0;
+    }
+    return value < 0 ? 0 : value > INT_MAX ? INT_MAX : (int)value;
+}
+
+static const task_traits *
+traits_find(PyTypeObject *type)
+{
+    task_traits found = {.type = type};
+    for (size_t i = 0; i < HOOKS; i++) {
+        PyObject *hook = PyObject_GetAttrString((PyObject *)type, hook_names[i]);
+        if (hook == NULL) {
+            PyErr_Clear();
+        }
+        found.overrides |= hook == plain[i] ? 0 : hook_flags[i];
+        Py_XDECREF(hook);
+    }
+    found.stack_limit = traits_limit(type);
+    found.tag = type->tp_version_tag; /* the look-ups gave it one */
+    task_traits *place = &known[found.tag % TRAITS];
+    *place = found;
+    return place;
+}
+
+const task_traits *
+green_task_traits(PyTypeObject *type)
+{
+    unsigned int tag = type->tp_version_tag;
+    const task_traits *place = &known[tag % TRAITS];
+    if (__builtin_expect(tag != 0 && place->tag == tag && place->type == type, 1)) {
+        return place;
+    }
+    return traits_find(type);
+}
+
+int
+green_task_traits_exec(void)
+{
+    for (size_t i = 0; i < HOOKS; i++) {
+        plain[i] = PyObject_GetAttrString((PyObject *)Task_Type, hook_names[i]);
+        if (plain[i] == NULL) {
+            return -1;
+        }
+    }
+    return 0;
+}
