@@ -324,14 +324,19 @@ greenlet_outlives(GreenletObject *self)
     return true;
 }
 
+bool
+green_greenlet_survives(GreenletObject *self)
+{
+    return greenlet_parked(self) && !green_greenlet_stranded(self) && greenlet_outlives(self);
+}
+
 static void
 greenlet_dealloc(PyObject *op)
 {
     GreenletObject *self = (GreenletObject *)op;
     PyTypeObject *type = Py_TYPE(op);
     PyObject_GC_UnTrack(op);
-    if (self->status == GREEN_ACTIVE && !self->is_main && !green_greenlet_stranded(self) &&
-        greenlet_outlives(self)) {
+    if (green_greenlet_survives(self)) {
         return;
     }
     if (self->weakrefs != NULL) {

@@ -80,6 +80,10 @@ PyObject *green_greenlet_transfer(green_thread *thread, GreenletObject *target);
    dropped it; leaves no exception. False: it could not be done, and `g` stays as it is. */
 bool green_greenlet_kill(GreenletObject *g);
 
+/* For a subtype's dealloc, untracked, before it gives up its own fields: kill it if it is parked. True: it
+   lives on, and is tracked again. */
+bool green_greenlet_survives(GreenletObject *g);
+
 /* The greenlet to run when `target` is switched to: itself, or the first parent that is not dead.
    Borrowed; NULL with greenlet.error where it can't run in `thread`. */
 GreenletObject *green_greenlet_resolve(green_thread *thread, GreenletObject *target);

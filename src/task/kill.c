@@ -1,6 +1,7 @@
 #include "task/kill.h"
 
-#include "task/attributes.h"
+#include "sync/arguments.h"
+#include "sync/timeout.h"
 
 static PyObject *base_throw; /* owned; greenlet.throw */
 
@@ -180,6 +181,15 @@ loop_of(GreenletObject *g)
     return hub == NULL ? NULL : hub->loop;
 }
 
+/* Park until the task has ended, until the deadline at most. As green_wait. */
+static int
+wait_until_dead(TaskObject *task, const green_deadline *deadline, const char *verb)
+{
+    return green_task_ready(task)
+               ? GREEN_WOKEN
+               : green_linkable_wait(&task->linkable, deadline->seconds, verb, false);
+}
+
 /* ---- methods ---- */
 
 /* Cancel a task that has not run. 1: it is dead, 0: it runs or is done, -1 with an exception. */
@@ -196,7 +206,7 @@ kill_before_start(TaskObject *task, PyObject *exception)
 }
 
 static int
-kill_running(TaskObject *task, PyObject *exception, bool block, double seconds)
+kill_running(TaskObject *task, PyObject *exception, bool block, PyObject *timeout)
 {
     LoopObject *loop = loop_of(&task->base);
     queued_throw *throw = loop == NULL ? NULL : throw_queue(loop, &task->base, exception);
@@ -210,50 +220,40 @@ kill_running(TaskObject *task, PyObject *exception, bool block, double seconds)
     if (here == NULL || (here->loop == loop && throw_wait(throw, "Greenlet.kill") < 0)) {
         return -1;
     }
-    if (green_task_ready(task)) {
-        return 0;
-    }
-    return green_linkable_wait(&task->linkable, seconds, "Greenlet.kill", false) < 0 ? -1 : 0;
-}
-
-static int
-parse_kill(const char *function, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames,
-           PyObject **exception, PyObject **block, PyObject **timeout)
-{
-    static const char *const names[] = {"exception", "block", "timeout"};
-    PyObject *values[] = {NULL, NULL, NULL};
-    if (green_parse_arguments(function, names, 3, args, nargs, kwnames, values) < 0) {
+    green_deadline deadline;
+    if (green_deadline_start(&deadline, timeout) < 0) {
         return -1;
     }
-    *exception = values[0];
-    *block = values[1];
-    *timeout = values[2];
-    return 0;
+    int status = wait_until_dead(task, &deadline, "Greenlet.kill");
+    if (status < 0 && green_deadline_caught(&deadline)) {
+        status = GREEN_TIMED_OUT;
+    }
+    return green_deadline_stop(&deadline) < 0 || status < 0 ? -1 : 0;
 }
 
 PyObject *
 green_task_kill(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
     TaskObject *task = (TaskObject *)op;
-    PyObject *argument, *blocking, *timeout;
-    if (parse_kill("kill", args, nargs, kwnames, &argument, &blocking, &timeout) < 0) {
+    static const char *const names[] = {"exception", "block", "timeout"};
+    PyObject *values[3];
+    if (green_arguments("kill", args, nargs, kwnames, names, 3, values) < 0) {
         return NULL;
     }
-    double seconds;
-    int block = blocking == NULL ? 1 : PyObject_IsTrue(blocking);
-    if (block < 0 || green_task_seconds(timeout, &seconds) < 0) {
+    int block = green_argument_flag(values[1], 1);
+    if (block < 0) {
         return NULL;
     }
     if (task->done && task->base.status != GREEN_ACTIVE) {
         Py_RETURN_NONE;
     }
-    PyObject *exception = exception_of(argument);
+    PyObject *exception = exception_of(values[0]);
     if (exception == NULL) {
         return NULL;
     }
     int status = kill_before_start(task, exception);
     if (status == 0) {
-        status = kill_running(task, exception, block, seconds);
+        status = kill_running(task, exception, block, values[2]);
     }
     Py_DECREF(exception);
     if (status < 0) {
@@ -381,10 +381,9 @@ killall_diehards(PyObject *greenlets)
 }
 
 static int
-killall_join(PyObject *greenlets, PyObject *timeout, double seconds)
+killall_join(PyObject *greenlets, PyObject *timeout, uint64_t until)
 {
     PyObject *alive = killall_diehards(greenlets);
-    uint64_t deadline = seconds < 0 ? UINT64_MAX : green_time_after(seconds);
     int status = alive == NULL ? -1 : 0;
     for (Py_ssize_t i = 0; status == 0 && i < PyList_GET_SIZE(alive); i++) {
         PyObject *g = PyList_GET_ITEM(alive, i);
@@ -393,20 +392,34 @@ killall_join(PyObject *greenlets, PyObject *timeout, double seconds)
             status = -1;
             break;
         }
-        TaskObject *task = (TaskObject *)g;
-        while (status == 0 && !green_task_ready(task)) {
-            uint64_t now = green_time_now();
-            double left = seconds < 0 ? -1 : now < deadline ? (double)(deadline - now) / 1e9 : 0;
-            int woken = green_linkable_wait(&task->linkable, left, "killall", false);
-            status = woken < 0 ? -1 : 0;
-            if (woken == GREEN_TIMED_OUT && !green_task_ready(task)) {
-                green_task_timed_out(timeout);
-                status = -1;
-            }
+        uint64_t now = green_time_now();
+        green_deadline left = {.seconds = until == UINT64_MAX ? -1
+                                          : now < until       ? (double)(until - now) / 1e9
+                                                              : 0};
+        int woken = wait_until_dead((TaskObject *)g, &left, "killall");
+        status = woken < 0 ? -1 : 0;
+        if (woken == GREEN_TIMED_OUT && !green_task_ready((TaskObject *)g)) {
+            green_timeout_raise(timeout);
+            status = -1;
         }
     }
     Py_XDECREF(alive);
     return status;
+}
+
+static int
+killall_wait(PyObject *greenlets, queued_throw *last, PyObject *timeout)
+{
+    green_deadline deadline;
+    if (green_deadline_start(&deadline, timeout) < 0) {
+        return -1;
+    }
+    uint64_t until = deadline.seconds < 0 ? UINT64_MAX : green_time_after(deadline.seconds);
+    int status = throw_wait(last, "killall");
+    if (status == 0) {
+        status = killall_join(greenlets, timeout, until);
+    }
+    return green_deadline_stop(&deadline) < 0 ? -1 : status;
 }
 
 PyDoc_STRVAR(killall_doc,
@@ -425,17 +438,11 @@ killall(PyObject *Py_UNUSED(module), PyObject *args, PyObject *kwargs)
                                      &block, &timeout)) {
         return NULL;
     }
-    double seconds;
     PyObject *greenlets = PySequence_List(iterable);
-    queued_throw *last;
-    int status = greenlets == NULL || green_task_seconds(timeout, &seconds) < 0
-                     ? -1
-                     : killall_queue(greenlets, argument, &last);
+    queued_throw *last = NULL;
+    int status = greenlets == NULL ? -1 : killall_queue(greenlets, argument, &last);
     if (status == 0 && block && last != NULL) {
-        status = throw_wait(last, "killall");
-        if (status == 0) {
-            status = killall_join(greenlets, timeout, seconds);
-        }
+        status = killall_wait(greenlets, last, timeout);
     }
     Py_XDECREF(greenlets);
     if (status < 0) {

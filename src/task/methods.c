@@ -1,39 +1,11 @@
 #include "task/attributes.h"
 
+#include "sync/arguments.h"
+#include "sync/timeout.h"
 #include "task/kill.h"
 #include "task/task.h"
 
 #define TASK(op) ((TaskObject *)(op))
-
-/* ---- argument help ---- */
-
-int
-green_parse_arguments(const char *function, const char *const *names, int count,
-                      PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames,
-                      PyObject **values)
-{
-    if (nargs > count) {
-        PyErr_Format(PyExc_TypeError, "%s() takes at most %d arguments (%zd given)", function, count,
-                     nargs);
-        return -1;
-    }
-    for (Py_ssize_t i = 0; i < nargs; i++) {
-        values[i] = args[i];
-    }
-    for (Py_ssize_t k = 0; kwnames != NULL && k < PyTuple_GET_SIZE(kwnames); k++) {
-        PyObject *name = PyTuple_GET_ITEM(kwnames, k);
-        int i = 0;
-        while (i < count && PyUnicode_CompareWithASCIIString(name, names[i]) != 0) {
-            i++;
-        }
-        if (i == count || i < nargs) {
-            PyErr_Format(PyExc_TypeError, "%s() got an unexpected keyword argument %R", function, name);
-            return -1;
-        }
-        values[i] = args[nargs + k];
-    }
-    return 0;
-}
 
 /* ---- starting ---- */
 
@@ -136,37 +108,6 @@ task_run(PyObject *self, PyObject *Py_UNUSED(none))
 
 /* ---- waiting ---- */
 
-PyObject *
-green_task_timed_out(PyObject *timeout)
-{
-    if (PyExceptionInstance_Check(timeout)) {
-        PyErr_SetObject((PyObject *)Py_TYPE(timeout), timeout);
-        return NULL;
-    }
-    PyObject *module = PyImport_ImportModule("greencore.timeout");
-    PyObject *class = module == NULL ? NULL : PyObject_GetAttrString(module, "Timeout");
-    Py_XDECREF(module);
-    PyObject *error = class == NULL ? NULL : PyObject_CallOneArg(class, timeout);
-    if (error != NULL) {
-        PyErr_SetObject(class, error);
-    }
-    Py_XDECREF(error);
-    Py_XDECREF(class);
-    return NULL;
-}
-
-int
-green_task_seconds(PyObject *timeout, double *seconds)
-{
-    if (timeout != NULL && PyExceptionInstance_Check(timeout)) {
-        PyObject *of = PyObject_GetAttrString(timeout, "seconds");
-        int status = of == NULL ? -1 : green_wait_seconds(of, seconds);
-        Py_XDECREF(of);
-        return status;
-    }
-    return green_wait_seconds(timeout, seconds);
-}
-
 /* Is ready() true, also where a subclass has its own? -1 with an exception. */
 static int
 task_ask_ready(PyObject *self, bool plain)
@@ -188,17 +129,24 @@ task_join(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwn
 {
     static const char *const names[] = {"timeout"};
     PyObject *timeout = NULL;
-    if (green_parse_arguments("join", names, 1, args, nargs, kwnames, &timeout) < 0) {
+    if (green_arguments("join", args, nargs, kwnames, names, 1, &timeout) < 0) {
         return NULL;
     }
     bool plain = !(green_task_traits(Py_TYPE(self))->overrides & TASK_HAS_GET);
     int ready = task_ask_ready(self, plain);
-    double seconds;
-    if (ready < 0 || (ready == 0 && green_task_seconds(timeout, &seconds) < 0)) {
+    if (ready > 0) {
+        Py_RETURN_NONE;
+    }
+    green_deadline deadline;
+    if (ready < 0 || green_deadline_start(&deadline, timeout) < 0) {
         return NULL;
     }
-    if (ready == 0 &&
-        green_linkable_wait(&TASK(self)->linkable, seconds, "Greenlet.join", false) < 0) {
+    int status =
+        green_linkable_wait(&TASK(self)->linkable, deadline.seconds, "Greenlet.join", false);
+    if (status < 0 && green_deadline_caught(&deadline)) {
+        status = GREEN_TIMED_OUT;
+    }
+    if (green_deadline_stop(&deadline) < 0 || status < 0) {
         return NULL;
     }
     Py_RETURN_NONE;
@@ -213,30 +161,28 @@ static PyObject *
 task_get(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
     static const char *const names[] = {"block", "timeout"};
-    PyObject *values[] = {NULL, Py_None};
-    if (green_parse_arguments("get", names, 2, args, nargs, kwnames, values) < 0) {
+    PyObject *values[2];
+    if (green_arguments("get", args, nargs, kwnames, names, 2, values) < 0) {
         return NULL;
     }
     if (green_task_ready(TASK(self))) {
         return green_task_result(TASK(self));
     }
-    int block = values[0] == NULL ? 1 : PyObject_IsTrue(values[0]);
-    if (block < 0) {
+    int block = green_argument_flag(values[0], 1);
+    if (block <= 0) {
+        return block < 0 ? NULL : green_timeout_raise(NULL);
+    }
+    green_deadline deadline;
+    if (green_deadline_start(&deadline, values[1]) < 0) {
         return NULL;
     }
-    if (!block) {
-        return green_task_timed_out(Py_None);
-    }
-    double seconds;
-    if (green_task_seconds(values[1], &seconds) < 0) {
-        return NULL;
-    }
-    int status = green_linkable_wait(&TASK(self)->linkable, seconds, "Greenlet.get", false);
-    if (status < 0) {
+    int status =
+        green_linkable_wait(&TASK(self)->linkable, deadline.seconds, "Greenlet.get", false);
+    if (green_deadline_stop(&deadline) < 0 || status < 0) {
         return NULL;
     }
     if (status == GREEN_TIMED_OUT && !green_task_ready(TASK(self))) {
-        return green_task_timed_out(values[1]);
+        return green_timeout_raise(values[1]);
     }
     return green_task_result(TASK(self));
 }
@@ -347,8 +293,8 @@ task_link_by(PyObject *self, const char *function, const char *wrapper, PyObject
              Py_ssize_t nargs, PyObject *kwnames)
 {
     static const char *const names[] = {"callback", "SpawnedLink"};
-    PyObject *values[] = {NULL, NULL};
-    if (green_parse_arguments(function, names, 2, args, nargs, kwnames, values) < 0) {
+    PyObject *values[2];
+    if (green_arguments(function, args, nargs, kwnames, names, 2, values) < 0) {
         return NULL;
     }
     if (values[0] == NULL) {

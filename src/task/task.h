@@ -93,9 +93,6 @@ PyObject *green_task_result(TaskObject *self);
 /* Its hub (borrowed); TypeError where the parent is none. */
 HubObject *green_task_hub(TaskObject *self);
 
-/* Raise Timeout for a wait of `timeout` (seconds, or a Timeout to be raised itself). Returns NULL. */
-PyObject *green_task_timed_out(PyObject *timeout);
-
 /* The static methods add_spawn_callback and remove_spawn_callback. */
 PyObject *green_task_add_spawn_callback(PyObject *none, PyObject *callback);
 PyObject *green_task_remove_spawn_callback(PyObject *none, PyObject *callback);

@@ -1,0 +1,22 @@
+#include "task/task.h"
+
+#include "task/join.h"
+#include "task/kill.h"
+#include "task/raw.h"
+#include "task/start.h"
+
+int green_task_type_exec(PyObject *module);
+int green_task_traits_exec(void);
+
+int
+green_task_exec(PyObject *module)
+{
+    if (green_origin_exec(module) < 0 || green_start_event_exec(module) < 0 ||
+        green_task_type_exec(module) < 0 || green_task_traits_exec() < 0) {
+        return -1;
+    }
+    if (green_raw_exec(module) < 0 || green_kill_exec(module) < 0 || green_join_exec(module) < 0) {
+        return -1;
+    }
+    return 0;
+}

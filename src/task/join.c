@@ -1,0 +1,513 @@
+#include "task/join.h"
+
+#include "hub/wait.h"
+#include "sync/arguments.h"
+#include "sync/timeout.h"
+#include "task/task.h"
+
+/* Who waits for a task without calling Python. */
+typedef struct {
+    green_hook hook;
+    struct IwaitObject *owner; /* borrowed: it unlinks its hooks before it goes */
+} join_hook;
+
+/* The iterator over objects that become ready. */
+typedef struct IwaitObject {
+    PyObject_HEAD
+    PyObject *objects;    /* owned tuple; NULL when it is over */
+    PyObject *timeout;    /* owned; NULL: none */
+    PyObject *results;    /* owned list: those ready, in the order they became so */
+    Py_ssize_t given;     /* how many of them were handed out */
+    Py_ssize_t left;      /* how many more will be */
+    Py_ssize_t wanted;    /* the waiter is woken when there are so many results */
+    join_hook *hooks;     /* one for each object; used for tasks */
+    PyObject *callback;   /* owned; linked to all others; NULL: not needed yet */
+    LoopObject *loop;     /* owned; where it waits; NULL before it began */
+    green_waiter *waiter; /* on the stack of who is in it; or NULL */
+    uint64_t until;       /* ns; UINT64_MAX: for ever */
+} IwaitObject;
+
+static PyTypeObject *Iwait_Type;
+
+static void
+iwait_take(IwaitObject *self, PyObject *object)
+{
+    if (self->objects == NULL || PyList_Append(self->results, object) < 0) {
+        PyErr_Clear(); /* over, or no memory: as if it never became ready */
+        return;
+    }
+    green_waiter *waiter = self->waiter;
+    if (waiter == NULL || waiter->status != GREEN_PARKED ||
+        PyList_GET_SIZE(self->results) < self->wanted) {
+        return;
+    }
+    green_wake(waiter);
+    if (green_loop_here() == waiter->loop) {
+        /* Real order is that it goes on at once. */
+        green_ready_cancel(&waiter->ready);
+        green_ready_push_front(waiter->loop, &waiter->ready);
+    }
+}
+
+static void
+iwait_hook(green_hook *hook, PyObject *object)
+{
+    iwait_take(((join_hook *)hook)->owner, object);
+}
+
+static PyObject *
+iwait_callback(PyObject *self, PyObject *object)
+{
+    iwait_take((IwaitObject *)self, object);
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef iwait_callback_def = {"switch", iwait_callback, METH_O,
+                                         "Note that an object is ready."};
+
+static bool
+is_plain_task(PyObject *object)
+{
+    return Task_Check(object) &&
+           !(green_task_traits(Py_TYPE(object))->overrides & TASK_HAS_RAWLINK);
+}
+
+static int
+iwait_link(IwaitObject *self, Py_ssize_t i, PyObject *object)
+{
+    if (is_plain_task(object)) {
+        TaskObject *task = (TaskObject *)object;
+        join_hook *hook = &self->hooks[i];
+        hook->owner = self;
+        green_hook_init(&hook->hook, iwait_hook, false, self->loop);
+        green_list_append(&task->linkable.links, &hook->hook.link);
+        green_users_note(&task->linkable.users);
+        if (green_task_ready(task)) {
+            green_linkable_notify(&task->linkable);
+        }
+        return 0;
+    }
+    if (self->callback == NULL) {
+        self->callback = PyCFunction_New(&iwait_callback_def, (PyObject *)self);
+        if (self->callback == NULL) {
+            return -1;
+        }
+    }
+    PyObject *done = PyObject_CallMethod(object, "rawlink", "O", self->callback);
+    Py_XDECREF(done);
+    return done == NULL ? -1 : 0;
+}
+
+static void
+iwait_unlink(IwaitObject *self, Py_ssize_t i, PyObject *object)
+{
+    if (self->hooks[i].owner != NULL) {
+        green_list_remove(&self->hooks[i].hook.link);
+        self->hooks[i].owner = NULL;
+        return;
+    }
+    if (self->callback == NULL) {
+        return;
+    }
+    PyObject *unlink = PyObject_GetAttrString(object, "unlink");
+    PyObject *done = unlink == NULL ? NULL : PyObject_CallOneArg(unlink, self->callback);
+    if (done == NULL) {
+        if (unlink != NULL) {
+            PyErr_WriteUnraisable(unlink);
+        }
+        PyErr_Clear();
+    }
+    Py_XDECREF(done);
+    Py_XDECREF(unlink);
+}
+
+/* Over: take the links back. Keeps an exception that is set. */
+static void
+iwait_finish(IwaitObject *self)
+{
+    PyObject *objects = self->objects;
+    if (objects == NULL) {
+        return;
+    }
+    self->objects = NULL;
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    for (Py_ssize_t i = 0; self->hooks != NULL && i < PyTuple_GET_SIZE(objects); i++) {
+        iwait_unlink(self, i, PyTuple_GET_ITEM(objects, i));
+    }
+    PyMem_Free(self->hooks);
+    self->hooks = NULL;
+    Py_CLEAR(self->callback);
+    Py_DECREF(objects);
+    PyErr_Restore(type, value, traceback);
+}
+
+static int
+iwait_begin(IwaitObject *self)
+{
+    HubObject *hub = green_hub_get();
+    if (hub == NULL) {
+        return -1;
+    }
+    double seconds;
+    if (green_wait_seconds(self->timeout, &seconds) < 0) {
+        return -1;
+    }
+    self->until = seconds < 0 ? UINT64_MAX : green_time_after(seconds);
+    Py_ssize_t count = PyTuple_GET_SIZE(self->objects);
+    self->loop = (LoopObject *)Py_NewRef((PyObject *)hub->loop);
+    self->hooks = PyMem_Calloc(count > 0 ? count : 1, sizeof(join_hook));
+    if (self->hooks == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    for (Py_ssize_t i = 0; i < count; i++) {
+        if (iwait_link(self, i, PyTuple_GET_ITEM(self->objects, i)) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* Park until there are `wanted` results or time is up. As green_wait. */
+static int
+iwait_park(IwaitObject *self, Py_ssize_t wanted)
+{
+    green_waiter waiter;
+    if (green_waiter_init(&waiter, "gevent.wait", self->objects) < 0) {
+        return -1;
+    }
+    double seconds = -1;
+    if (self->until != UINT64_MAX) {
+        uint64_t now = green_time_now();
+        seconds = now < self->until ? (double)(self->until - now) / 1e9 : 0;
+    }
+    self->waiter = &waiter;
+    self->wanted = wanted;
+    int status = green_wait(&waiter, seconds);
+    self->waiter = NULL;
+    return status;
+}
+
+/* Make `count` more results available, fewer when time is up. -1 with an exception. */
+static int
+iwait_fill(IwaitObject *self, Py_ssize_t count)
+{
+    if (self->loop == NULL && iwait_begin(self) < 0) {
+        return -1;
+    }
+    if (self->waiter != NULL) {
+        PyErr_SetString(green_exc_ConcurrentObjectUseError,
+                        "another greenlet waits with this iterator");
+        return -1;
+    }
+    Py_ssize_t wanted = self->given + count;
+    int status = GREEN_WOKEN;
+    while (status == GREEN_WOKEN && PyList_GET_SIZE(self->results) < wanted) {
+        status = iwait_park(self, wanted);
+    }
+    return status < 0 ? -1 : 0;
+}
+
+static PyObject *
+iwait_next(IwaitObject *self)
+{
+    if (self->objects == NULL) {
+        return NULL;
+    }
+    if (self->left == 0) {
+        if (self->loop == NULL && iwait_begin(self) < 0) {
+            iwait_finish(self);
+            return NULL;
+        }
+        iwait_finish(self);
+        return NULL;
+    }
+    self->left--;
+    if (iwait_fill(self, 1) < 0 || self->given == PyList_GET_SIZE(self->results)) {
+        iwait_finish(self);
+        return NULL;
+    }
+    PyObject *object = Py_NewRef(PyList_GET_ITEM(self->results, self->given));
+    Py_INCREF(Py_None);
+    if (PyList_SetItem(self->results, self->given, Py_None) < 0) {
+        Py_CLEAR(object);
+    }
+    self->given++;
+    return object;
+}
+
+static IwaitObject *
+iwait_new(PyObject *objects, PyObject *timeout, PyObject *count)
+{
+    PyObject *tuple = PySequence_Tuple(objects);
+    if (tuple == NULL) {
+        return NULL;
+    }
+    Py_ssize_t left = PyTuple_GET_SIZE(tuple);
+    if (count != NULL && count != Py_None) {
+        Py_ssize_t limit = PyNumber_AsSsize_t(count, PyExc_OverflowError);
+        if (limit == -1 && PyErr_Occurred()) {
+            Py_DECREF(tuple);
+            return NULL;
+        }
+        left = limit < left ? limit : left;
+    }
+    IwaitObject *self = (IwaitObject *)Iwait_Type->tp_alloc(Iwait_Type, 0);
+    if (self == NULL) {
+        Py_DECREF(tuple);
+        return NULL;
+    }
+    self->objects = tuple;
+    self->left = left < 0 ? 0 : left;
+    self->timeout = timeout == NULL || timeout == Py_None ? NULL : Py_NewRef(timeout);
+    self->results = PyList_New(0);
+    if (self->results == NULL) {
+        Py_CLEAR(self);
+    }
+    return self;
+}
+
+static int
+iwait_traverse(IwaitObject *self, visitproc visit, void *arg)
+{
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT(self->objects);
+    Py_VISIT(self->timeout);
+    Py_VISIT(self->results);
+    Py_VISIT(self->callback);
+    Py_VISIT((PyObject *)self->loop);
+    return 0;
+}
+
+static int
+iwait_clear(IwaitObject *self)
+{
+    iwait_finish(self);
+    Py_CLEAR(self->results);
+    return 0;
+}
+
+static void
+iwait_dealloc(IwaitObject *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    PyObject_GC_UnTrack(self);
+    iwait_finish(self);
+    Py_XDECREF(self->timeout);
+    Py_XDECREF(self->results);
+    Py_XDECREF((PyObject *)self->loop);
+    type->tp_free(self);
+    Py_DECREF(type);
+}
+
+static PyObject *
+iwait_enter(PyObject *self, PyObject *Py_UNUSED(none))
+{
+    return Py_NewRef(self);
+}
+
+static PyObject *
+iwait_exit(IwaitObject *self, PyObject *Py_UNUSED(args))
+{
+    iwait_finish(self);
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef iwait_methods[] = {
+    {"__enter__", iwait_enter, METH_NOARGS, NULL},
+    {"__exit__", (PyCFunction)iwait_exit, METH_VARARGS, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyType_Slot iwait_slots[] = {
+    {Py_tp_doc, "Yields objects as they become ready. As a context manager it takes its links back."},
+    {Py_tp_dealloc, iwait_dealloc},
+    {Py_tp_traverse, iwait_traverse},
+    {Py_tp_clear, iwait_clear},
+    {Py_tp_iter, PyObject_SelfIter},
+    {Py_tp_iternext, iwait_next},
+    {Py_tp_methods, iwait_methods},
+    {0, NULL},
+};
+
+static PyType_Spec iwait_spec = {
+    .name = "greencore._core.WaitIterator",
+    .basicsize = sizeof(IwaitObject),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    .slots = iwait_slots,
+};
+
+/* ---- functions ---- */
+
+/* hub.join(timeout): what waiting for no objects means. */
+static PyObject *
+join_hub(PyObject *timeout)
+{
+    HubObject *hub = green_hub_get();
+    return hub == NULL ? NULL
+                       : PyObject_CallMethod((PyObject *)hub, "join", "O",
+                                             timeout == NULL ? Py_None : timeout);
+}
+
+static const char *const wait_names[] = {"objects", "timeout", "count"};
+
+PyDoc_STRVAR(
+    iwait_doc,
+    "iwait(objects=None, timeout=None, count=None)\n--\n\n"
+    "Return an iterator over `objects` as they become ready, until all of them, or `count`, are, or\n"
+    "`timeout` seconds have passed since the first step.\n\n"
+    "The objects have rawlink() and unlink(). Use it in a with statement when you may stop early.");
+
+static PyObject *
+join_iwait(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    PyObject *values[3];
+    if (green_arguments("iwait", args, nargs, kwnames, wait_names, 3, values) < 0) {
+        return NULL;
+    }
+    if (values[0] != NULL && values[0] != Py_None) {
+        return (PyObject *)iwait_new(values[0], values[1], values[2]);
+    }
+    PyObject *empty = join_hub(values[1]);
+    PyObject *list = empty == NULL ? NULL : PyList_New(1);
+    if (list == NULL) {
+        Py_XDECREF(empty);
+        return NULL;
+    }
+    PyList_SET_ITEM(list, 0, empty);
+    return list;
+}
+
+/* All results at once: the caller is woken for the last one only. */
+static PyObject *
+join_all(PyObject *objects, PyObject *timeout, PyObject *count)
+{
+    IwaitObject *self = iwait_new(objects, timeout, count);
+    if (self == NULL) {
+        return NULL;
+    }
+    PyObject *results = NULL;
+    int status = iwait_fill(self, self->left);
+    iwait_finish(self);
+    if (status == 0) {
+        results = PyList_GetSlice(self->results, 0, self->left);
+    }
+    Py_DECREF(self);
+    return results;
+}
+
+PyDoc_STRVAR(wait_doc,
+             "wait(objects=None, timeout=None, count=None)\n--\n\n"
+             "Wait until all of `objects`, or `count` of them, are ready, or `timeout` seconds have\n"
+             "passed. Return those ready, in the order in which they became so.\n\n"
+             "The objects have rawlink() and unlink(). Without any, wait until the loop has nothing\n"
+             "left to do and return whether it came to that.");
+
+static PyObject *
+join_wait(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    PyObject *values[3];
+    if (green_arguments("wait", args, nargs, kwnames, wait_names, 3, values) < 0) {
+        return NULL;
+    }
+    if (values[0] == NULL || values[0] == Py_None) {
+        return join_hub(values[1]);
+    }
+    return join_all(values[0], values[1], values[2]);
+}
+
+/* Raise what an object has ended with; 0 when it has not failed. */
+static int
+join_raise(PyObject *object)
+{
+    if (Task_Check(object)) {
+        if (((TaskObject *)object)->exception == NULL) {
+            return 0;
+        }
+        green_task_raise((TaskObject *)object);
+        return -1;
+    }
+    PyObject *exception = PyObject_GetAttrString(object, "exception");
+    if (exception == NULL) {
+        if (!PyErr_ExceptionMatches(PyExc_AttributeError)) {
+            return -1;
+        }
+        PyErr_Clear();
+        return 0;
+    }
+    if (exception == Py_None) {
+        Py_DECREF(exception);
+        return 0;
+    }
+    PyObject *done = PyObject_CallMethod(object, "_raise_exception", NULL);
+    if (done != NULL || PyErr_ExceptionMatches(PyExc_AttributeError)) {
+        Py_XDECREF(done);
+        PyErr_Clear();
+        PyErr_SetObject((PyObject *)Py_TYPE(exception), exception);
+    }
+    Py_DECREF(exception);
+    return -1;
+}
+
+PyDoc_STRVAR(
+    joinall_doc,
+    "joinall(greenlets, timeout=None, raise_error=False, count=None)\n--\n\n"
+    "Wait until the greenlets, or `count` of them, have ended, or `timeout` seconds have passed.\n"
+    "Return those that have, in the order in which they did.\n\n"
+    "With raise_error the first error among them is raised as soon as it is there.");
+
+static PyObject *
+join_joinall(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t nargs,
+             PyObject *kwnames)
+{
+    static const char *const names[] = {"greenlets", "timeout", "raise_error", "count"};
+    PyObject *values[4];
+    if (green_arguments("joinall", args, nargs, kwnames, names, 4, values) < 0) {
+        return NULL;
+    }
+    if (values[0] == NULL) {
+        PyErr_SetString(PyExc_TypeError, "joinall() needs the greenlets");
+        return NULL;
+    }
+    int raise_error = green_argument_flag(values[2], 0);
+    if (raise_error < 0) {
+        return NULL;
+    }
+    if (!raise_error) {
+        return values[0] == Py_None ? join_hub(values[1])
+                                    : join_all(values[0], values[1], values[3]);
+    }
+    IwaitObject *self = iwait_new(values[0], values[1], values[3]);
+    PyObject *done = self == NULL ? NULL : PyList_New(0);
+    PyObject *object;
+    while (done != NULL && (object = iwait_next(self)) != NULL) {
+        if (join_raise(object) < 0 || PyList_Append(done, object) < 0) {
+            Py_CLEAR(done);
+        }
+        Py_DECREF(object);
+    }
+    if (self != NULL) {
+        iwait_finish(self);
+        Py_DECREF(self);
+    }
+    if (PyErr_Occurred()) {
+        Py_CLEAR(done);
+    }
+    return done;
+}
+
+static PyMethodDef join_functions[] = {
+    {"iwait", (PyCFunction)(void (*)(void))join_iwait, METH_FASTCALL | METH_KEYWORDS, iwait_doc},
+    {"wait", (PyCFunction)(void (*)(void))join_wait, METH_FASTCALL | METH_KEYWORDS, wait_doc},
+    {"joinall", (PyCFunction)(void (*)(void))join_joinall, METH_FASTCALL | METH_KEYWORDS,
+     joinall_doc},
+    {NULL, NULL, 0, NULL},
+};
+
+int
+green_join_exec(PyObject *module)
+{
+    Iwait_Type = (PyTypeObject *)PyType_FromSpec(&iwait_spec);
+    return Iwait_Type == NULL ? -1 : PyModule_AddFunctions(module, join_functions);
+}
