@@ -17,6 +17,7 @@
 #include "net/socket.h"
 #include "net/threadpool.h"
 #include "sync/sync.h"
+#include "task/task.h"
 
 /* In order of the layers: each may use what those before have made. */
 static int (*const parts[])(PyObject *module) = {
@@ -24,7 +25,7 @@ static int (*const parts[])(PyObject *module) = {
     green_errors_exec, green_loop_exec, green_callback_exec, green_watcher_exec, green_fd_exec,
     green_hub_exec,
     green_sync_exec,
-    /* task */
+    green_task_exec,
     green_socket_exec, green_select_exec, green_threadpool_exec, green_process_exec,
 };
 

@@ -84,6 +84,15 @@ bool green_greenlet_kill(GreenletObject *g);
    lives on, and is tracked again. */
 bool green_greenlet_survives(GreenletObject *g);
 
+/* For a subtype's tp_alloc that hands a freed object out again: zero all of it, `size` bytes, but the header
+   and the state, which the start lays out. */
+static inline void
+green_greenlet_blank(GreenletObject *g, size_t size)
+{
+    memset((char *)g + sizeof(PyObject), 0, offsetof(GreenletObject, state) - sizeof(PyObject));
+    memset((char *)g + sizeof(*g), 0, size - sizeof(*g));
+}
+
 /* The greenlet to run when `target` is switched to: itself, or the first parent that is not dead.
    Borrowed; NULL with greenlet.error where it can't run in `thread`. */
 GreenletObject *green_greenlet_resolve(green_thread *thread, GreenletObject *target);

@@ -55,8 +55,7 @@ green_pystate_stack(PyThreadState *ts, green_code_position *positions, int limit
             continue;
         }
         positions[count].code = frame_code(f);
-        positions[count].instruction =
-            _PyInterpreterFrame_LASTI(f) * (int)sizeof(_Py_CODEUNIT);
+        positions[count].instruction = _PyInterpreterFrame_LASTI(f) * (int)sizeof(_Py_CODEUNIT);
         count++;
     }
     return count;

@@ -172,7 +172,8 @@ task_get_ident(PyObject *op, void *Py_UNUSED(closure))
 {
     TaskObject *self = TASK(op);
     if (self->ident < 0) {
-        PyObject *registry = PyObject_GetAttrString((PyObject *)self->base.parent, "ident_registry");
+        PyObject *registry =
+            PyObject_GetAttrString((PyObject *)self->base.parent, "ident_registry");
         PyObject *ident =
             registry == NULL ? NULL : PyObject_CallMethod(registry, "get_ident", "O", op);
         Py_XDECREF(registry);

@@ -13,18 +13,17 @@ typedef struct {
 
 /* The iterator over objects that become ready. */
 typedef struct IwaitObject {
-    PyObject_HEAD
-    PyObject *objects;    /* owned tuple; NULL when it is over */
-    PyObject *timeout;    /* owned; NULL: none */
-    PyObject *results;    /* owned list: those ready, in the order they became so */
-    Py_ssize_t given;     /* how many of them were handed out */
-    Py_ssize_t left;      /* how many more will be */
-    Py_ssize_t wanted;    /* the waiter is woken when there are so many results */
-    join_hook *hooks;     /* one for each object; used for tasks */
-    PyObject *callback;   /* owned; linked to all others; NULL: not needed yet */
-    LoopObject *loop;     /* owned; where it waits; NULL before it began */
-    green_waiter *waiter; /* on the stack of who is in it; or NULL */
-    uint64_t until;       /* ns; UINT64_MAX: for ever */
+    PyObject_HEAD PyObject *objects; /* owned tuple; NULL when it is over */
+    PyObject *timeout;               /* owned; NULL: none */
+    PyObject *results;               /* owned list: those ready, in the order they became so */
+    Py_ssize_t given;                /* how many of them were handed out */
+    Py_ssize_t left;                 /* how many more will be */
+    Py_ssize_t wanted;               /* the waiter is woken when there are so many results */
+    join_hook *hooks;                /* one for each object; used for tasks */
+    PyObject *callback;              /* owned; linked to all others; NULL: not needed yet */
+    LoopObject *loop;                /* owned; where it waits; NULL before it began */
+    green_waiter *waiter;            /* on the stack of who is in it; or NULL */
+    uint64_t until;                  /* ns; UINT64_MAX: for ever */
 } IwaitObject;
 
 static PyTypeObject *Iwait_Type;
@@ -321,7 +320,8 @@ static PyMethodDef iwait_methods[] = {
 };
 
 static PyType_Slot iwait_slots[] = {
-    {Py_tp_doc, "Yields objects as they become ready. As a context manager it takes its links back."},
+    {Py_tp_doc,
+     "Yields objects as they become ready. As a context manager it takes its links back."},
     {Py_tp_dealloc, iwait_dealloc},
     {Py_tp_traverse, iwait_traverse},
     {Py_tp_clear, iwait_clear},
@@ -355,7 +355,8 @@ static const char *const wait_names[] = {"objects", "timeout", "count"};
 PyDoc_STRVAR(
     iwait_doc,
     "iwait(objects=None, timeout=None, count=None)\n--\n\n"
-    "Return an iterator over `objects` as they become ready, until all of them, or `count`, are, or\n"
+    "Return an iterator over `objects` as they become ready, until all of them, or `count`, are, "
+    "or\n"
     "`timeout` seconds have passed since the first step.\n\n"
     "The objects have rawlink() and unlink(). Use it in a with statement when you may stop early.");
 
@@ -397,12 +398,13 @@ join_all(PyObject *objects, PyObject *timeout, PyObject *count)
     return results;
 }
 
-PyDoc_STRVAR(wait_doc,
-             "wait(objects=None, timeout=None, count=None)\n--\n\n"
-             "Wait until all of `objects`, or `count` of them, are ready, or `timeout` seconds have\n"
-             "passed. Return those ready, in the order in which they became so.\n\n"
-             "The objects have rawlink() and unlink(). Without any, wait until the loop has nothing\n"
-             "left to do and return whether it came to that.");
+PyDoc_STRVAR(
+    wait_doc,
+    "wait(objects=None, timeout=None, count=None)\n--\n\n"
+    "Wait until all of `objects`, or `count` of them, are ready, or `timeout` seconds have\n"
+    "passed. Return those ready, in the order in which they became so.\n\n"
+    "The objects have rawlink() and unlink(). Without any, wait until the loop has nothing\n"
+    "left to do and return whether it came to that.");
 
 static PyObject *
 join_wait(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)

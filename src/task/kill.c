@@ -76,10 +76,10 @@ task_die_unborn(TaskObject *task, PyObject *exception)
 
 typedef struct queued_throw {
     green_ready ready;
-    LoopObject *loop;       /* owned */
-    GreenletObject *target; /* owned */
-    PyObject *exception;    /* owned */
-    green_waiter *killer;   /* parked until it has been thrown; borrowed; or NULL */
+    LoopObject *loop;           /* owned */
+    GreenletObject *target;     /* owned */
+    PyObject *exception;        /* owned */
+    green_waiter *killer;       /* parked until it has been thrown; borrowed; or NULL */
     struct queued_throw **held; /* the killer's pointer to this, cleared with this; or NULL */
 } queued_throw;
 
@@ -132,7 +132,8 @@ throw_drop(green_ready *ready)
 
 static const green_ready_kind throw_kind = {throw_turn, false, throw_drop};
 
-/* Queue a throw of `exception` (borrowed) in `target`. Borrowed until it runs; NULL: MemoryError. */
+/* Queue a throw of `exception` (borrowed) in `target`. Borrowed until it runs; NULL: MemoryError.
+ */
 static queued_throw *
 throw_queue(LoopObject *loop, GreenletObject *target, PyObject *exception)
 {
@@ -154,7 +155,7 @@ static int
 throw_wait(queued_throw *throw, const char *verb)
 {
     green_waiter waiter;
-    if (green_waiter_init(&waiter, verb, (PyObject *)throw->target) < 0) {
+    if (green_waiter_init(&waiter, verb, (PyObject *) throw->target) < 0) {
         return -1;
     }
     throw->killer = &waiter;
@@ -167,7 +168,8 @@ throw_wait(queued_throw *throw, const char *verb)
     return status < 0 ? -1 : 0;
 }
 
-/* The loop that a greenlet runs in: its hub's, else this thread's. Borrowed; NULL with an exception. */
+/* The loop that a greenlet runs in: its hub's, else this thread's. Borrowed; NULL with an
+ * exception. */
 static LoopObject *
 loop_of(GreenletObject *g)
 {
@@ -288,11 +290,12 @@ green_task_throw(PyObject *op, PyObject *const *args, Py_ssize_t nargs)
 
 /* ---- functions ---- */
 
-PyDoc_STRVAR(kill_doc,
-             "kill(greenlet=None, exception=GreenletExit)\n--\n\n"
-             "Raise `exception` in the greenlet at its next turn. The caller does not wait.\n\n"
-             "Without a greenlet the program ends: every greenlet of this thread does, then the main\n"
-             "one (see shutdown).");
+PyDoc_STRVAR(
+    kill_doc,
+    "kill(greenlet=None, exception=GreenletExit)\n--\n\n"
+    "Raise `exception` in the greenlet at its next turn. The caller does not wait.\n\n"
+    "Without a greenlet the program ends: every greenlet of this thread does, then the main\n"
+    "one (see shutdown).");
 
 static PyObject *
 kill_function(PyObject *Py_UNUSED(module), PyObject *args, PyObject *kwargs)
@@ -422,11 +425,12 @@ killall_wait(PyObject *greenlets, queued_throw *last, PyObject *timeout)
     return green_deadline_stop(&deadline) < 0 ? -1 : status;
 }
 
-PyDoc_STRVAR(killall_doc,
-             "killall(greenlets, exception=GreenletExit, block=True, timeout=None)\n--\n\n"
-             "Raise `exception` in all the greenlets, of one hub, and wait until they have ended.\n\n"
-             "Those that have not begun never will. Raises Timeout when `timeout` seconds pass before\n"
-             "all have ended; with block false it does not wait. Raw greenlets may be among them.");
+PyDoc_STRVAR(
+    killall_doc,
+    "killall(greenlets, exception=GreenletExit, block=True, timeout=None)\n--\n\n"
+    "Raise `exception` in all the greenlets, of one hub, and wait until they have ended.\n\n"
+    "Those that have not begun never will. Raises Timeout when `timeout` seconds pass before\n"
+    "all have ended; with block false it does not wait. Raw greenlets may be among them.");
 
 static PyObject *
 killall(PyObject *Py_UNUSED(module), PyObject *args, PyObject *kwargs)

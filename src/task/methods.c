@@ -9,9 +9,10 @@
 
 /* ---- starting ---- */
 
-PyDoc_STRVAR(start_doc,
-             "start($self)\n--\n\n"
-             "Let it run once those that are ready have had their turn. Only the first call counts.");
+PyDoc_STRVAR(
+    start_doc,
+    "start($self)\n--\n\n"
+    "Let it run once those that are ready have had their turn. Only the first call counts.");
 
 static PyObject *
 task_start(PyObject *self, PyObject *Py_UNUSED(none))
@@ -95,7 +96,9 @@ task_spawn_later(PyObject *type, PyObject *const *args, Py_ssize_t nargs, PyObje
     return task;
 }
 
-PyDoc_STRVAR(run_doc, "run($self)\n--\n\nWhat the greenlet runs: its function, and the report of the result.");
+PyDoc_STRVAR(
+    run_doc,
+    "run($self)\n--\n\nWhat the greenlet runs: its function, and the report of the result.");
 
 static PyObject *
 task_run(PyObject *self, PyObject *Py_UNUSED(none))
@@ -121,8 +124,9 @@ task_ask_ready(PyObject *self, bool plain)
     return result;
 }
 
-PyDoc_STRVAR(join_doc, "join($self, timeout=None)\n--\n\n"
-                       "Wait until it has ended, or `timeout` seconds have passed. Returns None either way.");
+PyDoc_STRVAR(join_doc,
+             "join($self, timeout=None)\n--\n\n"
+             "Wait until it has ended, or `timeout` seconds have passed. Returns None either way.");
 
 static PyObject *
 task_join(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
@@ -152,10 +156,11 @@ task_join(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwn
     Py_RETURN_NONE;
 }
 
-PyDoc_STRVAR(get_doc,
-             "get($self, block=True, timeout=None)\n--\n\n"
-             "Return what it returned, or raise what it raised, once it has ended.\n\n"
-             "Raises Timeout when `timeout` seconds pass before that; at once when block is false.");
+PyDoc_STRVAR(
+    get_doc,
+    "get($self, block=True, timeout=None)\n--\n\n"
+    "Return what it returned, or raise what it raised, once it has ended.\n\n"
+    "Raises Timeout when `timeout` seconds pass before that; at once when block is false.");
 
 static PyObject *
 task_get(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
@@ -204,7 +209,9 @@ task_successful(PyObject *self, PyObject *Py_UNUSED(none))
     return PyBool_FromLong(TASK(self)->done && TASK(self)->exception == NULL);
 }
 
-PyDoc_STRVAR(raise_doc, "_raise_exception($self)\n--\n\nRaise what it ended with, with the traceback of then.");
+PyDoc_STRVAR(
+    raise_doc,
+    "_raise_exception($self)\n--\n\nRaise what it ended with, with the traceback of then.");
 
 static PyObject *
 task_raise(PyObject *self, PyObject *Py_UNUSED(none))
@@ -246,8 +253,9 @@ task_exit(PyObject *self, PyObject *args)
 
 /* ---- outcome ---- */
 
-PyDoc_STRVAR(report_result_doc, "_report_result($self, result)\n--\n\n"
-                                "Keep the result and notify those linked. Called at the end of the run.");
+PyDoc_STRVAR(report_result_doc,
+             "_report_result($self, result)\n--\n\n"
+             "Keep the result and notify those linked. Called at the end of the run.");
 
 static PyObject *
 task_report_result(PyObject *self, PyObject *result)
@@ -256,16 +264,17 @@ task_report_result(PyObject *self, PyObject *result)
     Py_RETURN_NONE;
 }
 
-PyDoc_STRVAR(report_error_doc,
-             "_report_error($self, exc_info)\n--\n\n"
-             "Keep the error (type, value, traceback), notify those linked and report it to the hub.");
+PyDoc_STRVAR(
+    report_error_doc,
+    "_report_error($self, exc_info)\n--\n\n"
+    "Keep the error (type, value, traceback), notify those linked and report it to the hub.");
 
 static PyObject *
 task_report_error(PyObject *self, PyObject *info)
 {
-    PyObject *exception =
-        PyTuple_Check(info) ? green_kill_exception(&PyTuple_GET_ITEM(info, 0), PyTuple_GET_SIZE(info))
-                            : green_kill_exception(&info, 1);
+    PyObject *exception = PyTuple_Check(info) ? green_kill_exception(&PyTuple_GET_ITEM(info, 0),
+                                                                     PyTuple_GET_SIZE(info))
+                                              : green_kill_exception(&info, 1);
     if (exception == NULL || green_task_fail(TASK(self), exception) < 0) {
         return NULL;
     }
@@ -373,8 +382,8 @@ task_has_links(PyObject *self, PyObject *Py_UNUSED(none))
 PyMethodDef green_task_methods[] = {
     {"start", task_start, METH_NOARGS, start_doc},
     {"start_later", task_start_later, METH_O, start_later_doc},
-    {"spawn", (PyCFunction)(void (*)(void))task_spawn,
-     METH_FASTCALL | METH_KEYWORDS | METH_CLASS, spawn_doc},
+    {"spawn", (PyCFunction)(void (*)(void))task_spawn, METH_FASTCALL | METH_KEYWORDS | METH_CLASS,
+     spawn_doc},
     {"spawn_later", (PyCFunction)(void (*)(void))task_spawn_later,
      METH_FASTCALL | METH_KEYWORDS | METH_CLASS, spawn_later_doc},
     {"add_spawn_callback", green_task_add_spawn_callback, METH_O | METH_STATIC,
@@ -395,7 +404,8 @@ PyMethodDef green_task_methods[] = {
      "exception reached it; with block false not at all. Nothing happens to one that has ended."},
     {"throw", (PyCFunction)(void (*)(void))green_task_throw, METH_FASTCALL,
      "throw($self, type=GreenletExit, value=None, traceback=None)\n--\n\n"
-     "Switch to it and raise the exception there, at once. Meant for the hub: nobody switches back\n"
+     "Switch to it and raise the exception there, at once. Meant for the hub: nobody switches "
+     "back\n"
      "to another caller. See kill()."},
     {"_raise_exception", task_raise, METH_NOARGS, raise_doc},
     {"_report_result", task_report_result, METH_O, report_result_doc},

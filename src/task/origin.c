@@ -10,14 +10,12 @@ bool green_origin_tracking = true;
 #define STACK_MOST 64
 
 typedef struct {
-    PyObject_VAR_HEAD
-    green_code_position positions[]; /* code is owned */
+    PyObject_VAR_HEAD green_code_position positions[]; /* code is owned */
 } StackObject;
 
 /* One entry of spawning_stack: what traceback and debuggers read of a frame. */
 typedef struct {
-    PyObject_HEAD
-    PyObject *code;
+    PyObject_HEAD PyObject *code;
     PyObject *back; /* owned; None at the end */
     int line;
 } FrameObject;
@@ -96,8 +94,7 @@ stack_frames(const StackObject *stack)
         }
         frame->code = Py_NewRef((PyObject *)stack->positions[i].code);
         frame->back = back;
-        frame->line =
-            PyCode_Addr2Line(stack->positions[i].code, stack->positions[i].instruction);
+        frame->line = PyCode_Addr2Line(stack->positions[i].code, stack->positions[i].instruction);
         PyObject_GC_Track(frame);
         back = (PyObject *)frame;
     }

@@ -3,7 +3,8 @@
 #include "hub/hub.h"
 #include "task/origin.h"
 
-/* A raw greenlet that knows who spawned it; not from where, which would cost more than the spawn. */
+/* A raw greenlet that knows who spawned it; not from where, which would cost more than the spawn.
+ */
 typedef struct {
     GreenletObject base;
     green_origin origin;
@@ -26,7 +27,7 @@ raw_alloc(PyTypeObject *type, Py_ssize_t count)
     spare = (RawObject *)self->origin.spawner;
     spares--;
     PyObject_Init((PyObject *)self, type);
-    memset(&self->origin, 0, sizeof(self->origin));
+    green_greenlet_blank(&self->base, sizeof(*self));
     PyObject_GC_Track(self);
     return (PyObject *)self;
 }
@@ -158,7 +159,8 @@ raw_make(PyObject *run, HubObject *hub)
 PyDoc_STRVAR(
     spawn_raw_doc,
     "spawn_raw(function, /, *args, **kwargs)\n--\n\n"
-    "Make a plain greenlet.greenlet that runs function(*args, **kwargs) when the hub gets to it.\n\n"
+    "Make a plain greenlet.greenlet that runs function(*args, **kwargs) when the hub gets to "
+    "it.\n\n"
     "It is cheaper than a Greenlet: it keeps no result and can't be waited for. An error goes to\n"
     "the hub's handle_error. Raises TypeError when the function can't be called.");
 

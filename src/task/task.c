@@ -35,7 +35,7 @@ task_alloc(PyTypeObject *type, Py_ssize_t count)
     spare = (TaskObject *)self->func;
     spares--;
     PyObject_Init((PyObject *)self, type);
-    memset((char *)self + sizeof(GreenletObject), 0, sizeof(*self) - sizeof(GreenletObject));
+    green_greenlet_blank(&self->base, sizeof(*self));
     PyObject_GC_Track(self);
     return (PyObject *)self;
 }
@@ -133,7 +133,8 @@ task_note_origin(TaskObject *self)
     }
     int limit = green_task_traits(Py_TYPE(self))->stack_limit;
     if (__builtin_expect(self->base.dict != NULL, 0)) {
-        PyObject *own = PyDict_GetItemString(self->base.dict, "spawning_stack_limit"); /* borrowed */
+        PyObject *own =
+            PyDict_GetItemString(self->base.dict, "spawning_stack_limit"); /* borrowed */
         limit = own == NULL ? limit : (int)PyLong_AsLong(own);
         if (PyErr_Occurred()) {
             return -1;
@@ -154,7 +155,8 @@ task_init(PyObject *op, PyObject *args, PyObject *kwargs)
     if (PyTuple_GET_SIZE(args) > 0) {
         run = PyTuple_GET_ITEM(args, 0);
     }
-    PyObject *named = keywords != NULL ? PyDict_GetItemString(keywords, "run") : NULL; /* borrowed */
+    PyObject *named =
+        keywords != NULL ? PyDict_GetItemString(keywords, "run") : NULL; /* borrowed */
     int status = -1;
     if (named != NULL) {
         if (run != NULL) {
@@ -433,7 +435,8 @@ task_call_function(TaskObject *self, int overrides)
     if (args == NULL && kwargs == NULL) {
         result = PyObject_CallNoArgs(func);
     } else if (kwargs == NULL && PyTuple_CheckExact(args)) {
-        result = PyObject_Vectorcall(func, &PyTuple_GET_ITEM(args, 0), PyTuple_GET_SIZE(args), NULL);
+        result =
+            PyObject_Vectorcall(func, &PyTuple_GET_ITEM(args, 0), PyTuple_GET_SIZE(args), NULL);
     } else {
         result = PyObject_Call(func, args != NULL ? args : empty, kwargs);
     }
@@ -470,8 +473,8 @@ task_report(TaskObject *self, PyObject *result, int overrides)
     PyObject *exception = green_error_take();
     if (__builtin_expect(overrides & TASK_HAS_REPORT_ERROR, 0)) {
         PyObject *traceback = PyException_GetTraceback(exception);
-        PyObject *info = PyTuple_Pack(3, Py_TYPE(exception), exception,
-                                      traceback != NULL ? traceback : Py_None);
+        PyObject *info =
+            PyTuple_Pack(3, Py_TYPE(exception), exception, traceback != NULL ? traceback : Py_None);
         int status = task_call_hook(self, "_report_error", info);
         Py_XDECREF(info);
         Py_XDECREF(traceback);
@@ -550,11 +553,10 @@ green_task_fail(TaskObject *self, PyObject *exception)
     green_linkable_notify(&self->linkable);
 
     HubObject *hub = green_hub_get();
-    PyObject *done =
-        hub == NULL ? NULL
-                    : PyObject_CallMethod((PyObject *)hub, "handle_error", "OOOO", self,
-                                          Py_TYPE(exception), exception,
-                                          traceback != NULL ? traceback : Py_None);
+    PyObject *done = hub == NULL ? NULL
+                                 : PyObject_CallMethod((PyObject *)hub, "handle_error", "OOOO",
+                                                       self, Py_TYPE(exception), exception,
+                                                       traceback != NULL ? traceback : Py_None);
     Py_XDECREF(done);
     Py_XDECREF(traceback);
     Py_DECREF(exception);

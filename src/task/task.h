@@ -29,7 +29,7 @@ typedef struct TaskObject {
     PyObject *exception;     /* owned; NULL unless it failed */
     PyObject *traceback;     /* owned; the exception's, as it was then; may be NULL */
     PyObject *name;          /* owned; NULL: the generated one */
-    PyObject *info;          /* owned; _formatinfo's result, kept past the run; NULL: not asked for */
+    PyObject *info; /* owned; _formatinfo's result, kept past the run; NULL: not asked for */
     green_origin origin;
     struct task_alarm *alarm; /* while TASK_LATER */
     Py_ssize_t ident;         /* minimal_ident; -1: none yet */
@@ -66,7 +66,8 @@ const task_traits *green_task_traits(PyTypeObject *type);
    construction, for a plain class without its detour. New reference. */
 PyObject *green_task_call(PyObject *type, PyObject *const *args, size_t nargsf, PyObject *kwnames);
 
-/* Queue its start, now or in `seconds`; nothing when it was started before. -1 with an exception. */
+/* Queue its start, now or in `seconds`; nothing when it was started before. -1 with an exception.
+ */
 int green_task_start(TaskObject *self);
 int green_task_start_later(TaskObject *self, double seconds);
 

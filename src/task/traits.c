@@ -1,12 +1,12 @@
 #include "task/task.h"
 
 /* What is looked up, in the order of the flags. */
-static const char *const hook_names[] = {"_run",    "run", "_report_result", "_report_error", "start",
-                                         "rawlink", "get", "unlink",         "ready"};
+static const char *const hook_names[] = {
+    "_run", "run", "_report_result", "_report_error", "start", "rawlink", "get", "unlink", "ready"};
 static const int hook_flags[] = {
-    TASK_HAS_RUN_METHOD, TASK_HAS_RUN,     TASK_HAS_REPORT_RESULT, TASK_HAS_REPORT_ERROR,
-    TASK_HAS_START,      TASK_HAS_RAWLINK, TASK_HAS_GET,           TASK_HAS_RAWLINK,
-    TASK_HAS_GET,
+    TASK_HAS_RUN_METHOD,   TASK_HAS_RUN,     TASK_HAS_REPORT_RESULT,
+    TASK_HAS_REPORT_ERROR, TASK_HAS_START,   TASK_HAS_RAWLINK,
+    TASK_HAS_GET,          TASK_HAS_RAWLINK, TASK_HAS_GET,
 };
 #define HOOKS Py_ARRAY_LENGTH(hook_names)
 

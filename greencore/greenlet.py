@@ -1,0 +1,77 @@
+"""Greenlets of the hub: functions that run concurrently, each with its result."""
+
+from greencore._config import config
+from greencore._core import (
+    Greenlet,
+    GreenletExit,
+    InvalidSwitchError,
+    getcurrent,
+    greenlet,
+    iwait,
+    joinall,
+    killall,
+    set_track_greenlet_tree,
+    wait,
+)
+from greencore._hub_local import get_hub
+from greencore._tblib import dump_traceback, load_traceback
+from greencore._util import readproperty
+from greencore.timeout import Timeout
+
+__all__ = ["Greenlet", "joinall", "killall"]
+
+GEVENT_CONFIG = config
+get_hub_noargs = get_hub
+
+set_track_greenlet_tree(config.track_greenlet_tree)
+
+
+class SpawnedLink:
+    """A link that calls `callback` in a greenlet of its own, where it may block. It equals its callback."""
+
+    __slots__ = ["callback"]
+
+    def __init__(self, callback):
+        if not callable(callback):
+            raise TypeError("Expected callable: %r" % (callback,))
+        self.callback = callback
+
+    def __call__(self, source):
+        greenlet(self.callback, get_hub()).switch(source)
+
+    def __hash__(self):
+        return hash(self.callback)
+
+    def __eq__(self, other):
+        return self.callback == getattr(other, "callback", other)
+
+    def __str__(self):
+        return str(self.callback)
+
+    def __repr__(self):
+        return repr(self.callback)
+
+    def __getattr__(self, name):
+        if name == "callback":  # not set yet
+            raise AttributeError(name)
+        return getattr(self.callback, name)
+
+
+class SuccessSpawnedLink(SpawnedLink):
+    """Calls its callback only for a source that has ended without an error."""
+
+    __slots__ = []
+
+    def __call__(self, source):
+        if source.successful():
+            super().__call__(source)
+
+
+class FailureSpawnedLink(SpawnedLink):
+    """Calls its callback only for a source that has ended with an error."""
+
+    __slots__ = []
+
+    def __call__(self, source):
+        if not source.successful():
+            super().__call__(source)
