@@ -33,6 +33,7 @@
     X(guard_is_hit_by_recursion)                                                                   \
     X(guard_is_hit_everywhere)                                                                     \
     X(guard_refuses_system_calls)                                                                  \
+    X(guard_is_hit_in_locked_memory)                                                               \
     X(guard_kinds_follow_each_other)                                                               \
     X(guard_spacing_notices_overflow)                                                              \
     X(guard_mappings_leave_room)                                                                   \

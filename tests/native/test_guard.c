@@ -134,6 +134,18 @@ guard_kinds_follow_each_other(void)
     }
 }
 
+/* The kernel puts no guard markers into locked memory: another kind must do. */
+void
+guard_is_hit_in_locked_memory(void)
+{
+    green_stack *before = green_stack_acquire(16 * KIB);
+    CHECK(before != NULL && mlockall(MCL_FUTURE | MCL_ONFAULT) == 0);
+    green_stack *after = green_stack_acquire(32 * KIB);
+    CHECK(after != NULL);
+    CHECK(killed_by(in_child(writes, before->limit - 1), SIGSEGV));
+    CHECK(killed_by(in_child(writes, after->limit - 1), SIGSEGV));
+}
+
 static void
 releases_after_overflow(void *arg)
 {
