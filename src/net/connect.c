@@ -14,7 +14,7 @@
 PyObject *
 green_socket_resolve(PyObject *self, PyObject *address)
 {
-    static PyObject *resolve; /* of _socketcommon, which imports this module */
+    static PyObject *resolve; /* of greencore.socket, which imports this module */
     int family = green_socket_of(self)->family;
     if ((family != AF_INET && family != AF_INET6) || !PyTuple_Check(address) ||
         PyTuple_GET_SIZE(address) < 1) {
@@ -34,7 +34,7 @@ green_socket_resolve(PyObject *self, PyObject *address)
         }
     }
     if (resolve == NULL) {
-        PyObject *module = PyImport_ImportModule("greencore._socketcommon");
+        PyObject *module = PyImport_ImportModule("greencore.socket");
         resolve = module ? PyObject_GetAttrString(module, "_resolve_addr") : NULL;
         Py_XDECREF(module);
         if (resolve == NULL) {

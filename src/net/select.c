@@ -1,5 +1,6 @@
 #include "net/select.h"
 
+#include <fcntl.h>
 #include "hub/fd.h"
 #include "hub/wait.h"
 #include "net/socket.h"
@@ -115,6 +116,7 @@ wait_readwrite(PyObject *Py_UNUSED(module), PyObject *args, PyObject *kwargs)
 typedef struct {
     green_fd_interest interest;
     green_waiter *waiter;
+    int fd;
 } selected;
 
 static void
@@ -128,33 +130,54 @@ selected_fire(green_fd_interest *interest, int revents)
     }
 }
 
-/* Start an interest for each (descriptor, events) of `pairs`, as far as it goes. -1 with an
- * exception. */
+/* Start an interest for each (descriptor, events) of `pairs`. A descriptor that isn't open is
+   ready: the system call that follows tells. -1 with an exception. */
 static int
 start_all(PyObject *pairs, selected *all, green_waiter *waiter)
 {
-    for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(pairs); i++) {
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(pairs); i++) {
         int fd, events;
-        PyObject *pair = PySequence_Fast_GET_ITEM(pairs, i);
-        if (!PyArg_ParseTuple(pair, "ii;pairs of descriptor and events are needed", &fd, &events)) {
+        if (!PyArg_ParseTuple(PyList_GET_ITEM(pairs, i),
+                              "ii;pairs of descriptor and events are needed", &fd, &events)) {
             return -1;
         }
         all[i].waiter = waiter;
+        all[i].fd = fd;
         all[i].interest = (green_fd_interest){.events = events, .ref = true, .fire = selected_fire};
         green_list_init(&all[i].interest.link);
-        if (green_fd_start(waiter->loop, &all[i].interest, fd, 0) < 0) {
+        if (fcntl(fd, F_GETFD) < 0) {
+            green_wake(waiter);
+        } else if (green_fd_start(waiter->loop, &all[i].interest, fd, 0) < 0) {
             return -1;
         }
     }
     return 0;
 }
 
+/* The descriptors that were closed meanwhile: a list. */
+static PyObject *
+list_closed(const selected *all, size_t count)
+{
+    PyObject *closed = PyList_New(0);
+    for (size_t i = 0; closed != NULL && i < count; i++) {
+        if (all[i].interest.revents & GREEN_FD_CLOSED) {
+            PyObject *fd = PyLong_FromLong(all[i].fd);
+            if (fd == NULL || PyList_Append(closed, fd) < 0) {
+                Py_CLEAR(closed);
+            }
+            Py_XDECREF(fd);
+        }
+    }
+    return closed;
+}
+
 PyDoc_STRVAR(
     wait_any_doc,
-    "wait_any(pairs, timeout, verb, /)\n--\n\n"
+    "wait_any(pairs, timeout, /)\n--\n\n"
     "Wait until one of the descriptors is ready: `pairs` is a list of (descriptor, events), "
-    "events a sum of 1 (read), 2 (write) and 4 (out-of-band data). Returns whether one was "
-    "before `timeout` seconds passed (None: for ever). OSError: a bad descriptor.");
+    "events a sum of 1 (read), 2 (write) and 4 (out-of-band data). Returns None if "
+    "`timeout` seconds (None: for ever) passed before, else a list of the descriptors that "
+    "other greenlets have closed meanwhile, usually empty.");
 
 static PyObject *
 wait_any(PyObject *Py_UNUSED(module), PyObject *args)
@@ -184,8 +207,12 @@ wait_any(PyObject *Py_UNUSED(module), PyObject *args)
         }
         Py_DECREF(loop);
     }
+    PyObject *result = NULL;
+    if (status >= 0) {
+        result = status == GREEN_WOKEN ? list_closed(all, count) : Py_NewRef(Py_None);
+    }
     PyMem_Free(all);
-    return status < 0 ? NULL : PyBool_FromLong(status == GREEN_WOKEN);
+    return result;
 }
 
 static PyMethodDef functions[] = {

@@ -1,0 +1,176 @@
+"""The standard `select` module, whose waits let other greenlets run: `select`, `poll`, and `epoll`.
+
+All wait for descriptors in the hub and then ask the kernel, so what they return is exactly what the standard ones
+would; level-triggered. Each lets other greenlets run once even if something is ready, or with a time-out of 0.
+"""
+
+import select as __select__
+from time import monotonic
+
+from greencore._core import get_hub, sleep, wait_any
+from greencore._util import _NONE, copy_globals
+
+__implements__ = ["select", "poll"]
+__extra__ = ["epoll"]
+__all__ = ["error", *__implements__]
+
+_original_select = __select__.select
+_original_poll = __select__.poll
+_original_epoll = __select__.epoll
+
+error = __select__.error
+__imports__ = copy_globals(__select__, globals(), names_to_ignore=[*__all__, *__extra__], dunder_names_to_keep=())
+
+_READ, _WRITE, _PRIORITY = 1, 2, 4  # wait_any's
+
+
+def get_fileno(fileobj):
+    """The descriptor's number, of a number or an object with fileno(). ValueError: it is neither, or negative."""
+    if isinstance(fileobj, int):
+        number = fileobj
+    else:
+        try:
+            number = int(fileobj.fileno())
+        except (AttributeError, TypeError, ValueError):
+            raise ValueError(f"Invalid file object: {fileobj!r}") from None
+    if number < 0:
+        raise ValueError(f"Invalid file descriptor: {number}")
+    return number
+
+
+def _deadline(timeout):
+    return None if timeout is None else monotonic() + timeout
+
+
+def _remaining(deadline):
+    return None if deadline is None else max(deadline - monotonic(), 0)
+
+
+def _wait_for(look, pairs, timeout, *args):
+    """Return look(*args) once that is true, or when `timeout` seconds have passed.
+
+    `pairs`: the (descriptor, events) to wait for, or a function that returns them.
+    """
+    sleep(0)
+    found = look(*args)
+    if timeout == 0:
+        return found
+    deadline = _deadline(timeout)
+    while not found:
+        if wait_any(pairs, _remaining(deadline)) is None:
+            return look(*args)
+        found = look(*args)
+    return found
+
+
+def select(rlist, wlist, xlist, timeout=None):
+    """Wait until one of the descriptors can be read, written to, or has out-of-band data.
+
+    rlist, wlist, xlist: iterables of numbers or objects with fileno(). timeout: in seconds, or None.
+    Returns three lists: those that are ready, empty after the time-out. A descriptor that another greenlet closes
+    meanwhile counts as ready. Raises as the standard function does: TypeError for what is no file, ValueError for a
+    negative number or time-out, OSError (EBADF) for a number that is not open.
+    """
+    if timeout is not None and timeout < 0:
+        raise ValueError("timeout must be non-negative")
+    lists = [list(files) for files in (rlist, wlist, xlist)]
+    found = _original_select(*lists, 0)  # refuses what cannot be waited for
+    ready = any(found)
+    sleep(0)
+    if timeout == 0 and not ready:
+        return found
+    deadline = _deadline(timeout)
+    numbers = [[file if isinstance(file, int) else file.fileno() for file in files] for files in lists]
+    pairs = [
+        (number, event) for event, files in zip((_READ, _WRITE, _PRIORITY), numbers) for number in files
+    ]
+    while not ready:
+        closed = wait_any(pairs, _remaining(deadline))
+        if closed:
+            return tuple(
+                [file for file, number in zip(files, row) if number in closed] for files, row in zip(lists, numbers)
+            )
+        found = _original_select(*lists, 0)
+        ready = closed is None or any(found)
+    return found
+
+
+class poll:
+    """`select.poll`, whose poll() lets other greenlets run."""
+
+    def __init__(self):
+        self._poll = _original_poll()
+        self.fds = {}  # {descriptor: events for wait_any}
+        self.loop = get_hub().loop
+
+    def register(self, fd, eventmask=_NONE):
+        """Watch `fd`, a number or an object with fileno(), for the events of `eventmask` (by default POLLIN, POLLPRI
+        and POLLOUT)."""
+        number = get_fileno(fd)
+        if eventmask is _NONE:
+            eventmask = POLLIN | POLLPRI | POLLOUT
+        self._poll.register(number, eventmask)
+        self._note(number, eventmask)
+
+    def _note(self, number, eventmask):
+        self.fds[number] = (
+            (_READ if eventmask & (POLLIN | POLLRDNORM | POLLRDHUP) else 0)
+            | (_WRITE if eventmask & (POLLOUT | POLLWRNORM) else 0)
+            | (_PRIORITY if eventmask & (POLLPRI | POLLRDBAND) else 0)
+        )
+
+    def modify(self, fd, eventmask):
+        """Change what a registered `fd` is watched for. OSError (ENOENT): it isn't registered."""
+        number = get_fileno(fd)
+        self._poll.modify(number, eventmask)
+        self._note(number, eventmask)
+
+    def unregister(self, fd):
+        """Watch `fd` no longer. KeyError: it isn't registered."""
+        number = get_fileno(fd)
+        self._poll.unregister(number)
+        del self.fds[number]
+
+    def poll(self, timeout=None):
+        """Return the [(descriptor, events)] that are ready, waiting `timeout` milliseconds at most (None or negative:
+        for ever). A descriptor that isn't open has POLLNVAL."""
+        seconds = None if timeout is None or timeout < 0 else timeout / 1000
+        return _wait_for(self._poll.poll, list(self.fds.items()), seconds, 0)
+
+
+class epoll:
+    """`select.epoll`, whose poll() lets other greenlets run."""
+
+    def __init__(self, sizehint=-1, flags=0):
+        self._epoll = _original_epoll(sizehint, flags)
+
+    @classmethod
+    def fromfd(cls, fd):
+        """The object of an epoll descriptor that is open already."""
+        self = cls.__new__(cls)
+        self._epoll = _original_epoll.fromfd(fd)
+        return self
+
+    def poll(self, timeout=None, maxevents=-1):
+        """Return the [(descriptor, events)] that are ready, `maxevents` at most, waiting `timeout` seconds at most (None
+        or negative: for ever)."""
+        if timeout is not None and timeout < 0:
+            timeout = None
+        return _wait_for(self._epoll.poll, [(self._epoll.fileno(), _READ)], timeout, 0, maxevents)
+
+    def __getattr__(self, name):
+        return getattr(self._epoll, name)
+
+    def __enter__(self):
+        self._epoll.__enter__()
+        return self
+
+    def __exit__(self, *args):
+        return self._epoll.__exit__(*args)
+
+
+def _gevent_do_monkey_patch(patch_request):
+    patch_request.default_patch_items()
+    if patch_request.patch_kwargs["aggressive"]:
+        # What blocks goes, so that programs choose what doesn't.
+        patch_request.remove_item("epoll", "kqueue", "kevent", "devpoll")

@@ -1,0 +1,358 @@
+"""The standard `socket` module, whose blocking calls let other greenlets run.
+
+Functions, classes and constants are those of the standard module, and mean the same; what could block is made again
+here. Host names are looked up by the hub's resolver. `wait_read`, `wait_write`, `wait_readwrite` and `cancel_wait` are
+for descriptors that others read and write.
+"""
+
+import io
+import os
+import socket as __socket__
+import types
+from errno import EAGAIN, EALREADY, EBADF, ECONNREFUSED, EHOSTUNREACH, EINPROGRESS, EINVAL
+from errno import EISCONN, EWOULDBLOCK
+
+import _socket
+from greencore import _core
+from greencore._core import cancel_wait_ex, get_hub, wait_read, wait_readwrite, wait_write
+
+_implements = ["create_connection", "socket", "SocketType", "fromfd", "socketpair"]
+
+__dns__ = ["getaddrinfo", "gethostbyname", "gethostbyname_ex", "gethostbyaddr", "getnameinfo", "getfqdn"]
+
+__implements__ = _implements + __dns__
+
+__extensions__ = ["cancel_wait", "wait_read", "wait_write", "wait_readwrite"]
+
+# Made of what is made again, so they are as well; but patching the standard module needn't touch them.
+_rebound = ["create_server", "has_dualstack_ipv6", "recv_fds", "send_fds"]
+
+_own_names = {*__implements__, *_rebound, "_fallback_socketpair"}
+_seen = {name: value for name, value in vars(__socket__).items() if not name.startswith("__")}
+globals().update((name, value) for name, value in _seen.items() if name not in _own_names and name not in globals())
+__imports__ = [name for name in __socket__.__all__ if name not in __implements__]
+__imports__ += [name for name in ("error", "timeout", "AddressFamily", "SocketKind") if name not in __imports__]
+del _seen
+
+_standard = __socket__.socket
+_intenum_converter = __socket__._intenum_converter
+_GLOBAL_DEFAULT_TIMEOUT = __socket__._GLOBAL_DEFAULT_TIMEOUT
+_GiveupOnSendfile = __socket__._GiveupOnSendfile
+SocketIO = __socket__.SocketIO
+SocketMixin = _core.Socket
+_SENDFILE_MOST = 2**30  # bytes a system call is asked for
+
+
+class SocketEvent:
+    """What a socket's `_read_event` and `_write_event` are: the readiness of one direction, for `_wait` and
+    `cancel_wait`."""
+
+    __slots__ = ("socket", "events")
+
+    def __init__(self, sock, events):
+        self.socket = sock
+        self.events = events
+
+    @property
+    def fd(self):
+        return self.socket.fileno()
+
+    @property
+    def ref(self):
+        """Whether waits keep the loop running; both directions have it in common."""
+        return self.socket.ref
+
+    @ref.setter
+    def ref(self, value):
+        self.socket.ref = value
+
+    def cancel(self, error=cancel_wait_ex):
+        """Raise `error` in the greenlet that waits for it."""
+        self.socket._cancel_wait(self.events, error)
+
+
+class _closedsocket:
+    """What `socket._sock` is after close() and detach(): false, and every use raises EBADF."""
+
+    __slots__ = ("family", "type", "proto", "orig_fileno", "description")
+
+    def __init__(self, family, type, proto, orig_fileno, description):
+        self.family = family
+        self.type = type
+        self.proto = proto
+        self.orig_fileno = orig_fileno
+        self.description = description
+
+    def fileno(self):
+        return -1
+
+    detach = fileno
+
+    def close(self):
+        pass
+
+    def __bool__(self):
+        return False
+
+    def __getattr__(self, name):
+        raise OSError(EBADF, os.strerror(EBADF))
+
+    def __repr__(self):
+        return f"<socket object [closed proxy at {id(self):#x} fd={self.orig_fileno} {self.description}]>"
+
+
+class socket(_core.Socket):
+    """A socket: the standard class, except that what blocks lets other greenlets run.
+
+    Its descriptor never blocks, whatever the time-out is; only one greenlet at a time can wait to receive from it and
+    one to send (`ConcurrentObjectUseError`), and one that waits while another closes it gets `cancel_wait_ex`.
+    """
+
+    __slots__ = ("__weakref__",)
+
+    # These use what every socket has, and nothing else.
+    __enter__ = _standard.__enter__
+    __exit__ = _standard.__exit__
+    __repr__ = _standard.__repr__
+    __getstate__ = _standard.__getstate__
+    dup = _standard.dup
+    makefile = _standard.makefile
+    get_inheritable = _standard.get_inheritable
+    set_inheritable = _standard.set_inheritable
+    _check_sendfile_params = _standard._check_sendfile_params
+    _sendfile_use_send = _standard._sendfile_use_send
+
+    @property
+    def family(self):
+        """The address family, an AddressFamily where it has a name."""
+        return _intenum_converter(super().family, AddressFamily)
+
+    @property
+    def type(self):
+        """The socket type, a SocketKind where it has a name."""
+        return _intenum_converter(super().type, SocketKind)
+
+    @property
+    def hub(self):
+        """The hub of the calling thread, in which waits would be."""
+        return get_hub()
+
+    @property
+    def _sock(self):
+        if self.fileno() >= 0:
+            return self
+        return _closedsocket(self.family, self.type, self.proto, None, "closed")
+
+    @property
+    def _read_event(self):
+        return SocketEvent(self, 1) if self.fileno() >= 0 else None
+
+    @property
+    def _write_event(self):
+        return SocketEvent(self, 2) if self.fileno() >= 0 else None
+
+    def _wait(self, watcher, timeout_exc=None):
+        """Wait for `_read_event` or `_write_event`; after the socket's time-out raise `timeout_exc`."""
+        if watcher is not None and watcher.events == 2:
+            self._wait_write(timeout_exc)
+        else:
+            self._wait_read(timeout_exc)
+
+    def _drop_events_and_close(self, closefd=True):
+        self._cancel_wait(3, cancel_wait_ex)
+        if closefd:
+            self._real_close()
+
+    def _sendfile_use_sendfile(self, file, offset=0, count=None):
+        self._check_sendfile_params(file, offset, count)
+        if self.gettimeout() == 0:
+            raise ValueError("non-blocking sockets are not supported")
+        try:
+            source = file.fileno()
+            size = os.fstat(source).st_size
+        except (AttributeError, io.UnsupportedOperation, OSError) as error:
+            raise _GiveupOnSendfile(error) from None
+        if not size:
+            return 0
+        sent = 0
+        try:
+            while count is None or sent < count:
+                most = _SENDFILE_MOST if count is None else min(count - sent, _SENDFILE_MOST)
+                try:
+                    step = os.sendfile(self.fileno(), source, offset + sent, most)
+                except BlockingIOError:
+                    self._wait_write()
+                    continue
+                except OSError as error:
+                    if not sent and error.errno != EBADF:
+                        raise _GiveupOnSendfile(error) from None
+                    raise
+                if not step:
+                    break
+                sent += step
+            return sent
+        finally:
+            if sent and hasattr(file, "seek"):
+                file.seek(offset + sent)
+
+    def sendfile(self, file, offset=0, count=None):
+        """Send the regular `file` from `offset` on, `count` bytes or all; return the number of bytes sent.
+
+        The kernel copies where it can (os.sendfile), otherwise send() does; the file's position is after what was
+        sent, also when there is an exception.
+        """
+        try:
+            return self._sendfile_use_sendfile(file, offset, count)
+        except _GiveupOnSendfile:
+            return self._sendfile_use_send(file, offset, count)
+
+
+_core.set_socket_class(socket)
+SocketType = socket
+
+
+def _rebind(function):
+    """The standard library's function, with the names that it uses looked up here."""
+    copy = types.FunctionType(
+        function.__code__, globals(), function.__name__, function.__defaults__, function.__closure__
+    )
+    copy.__kwdefaults__ = function.__kwdefaults__
+    copy.__doc__ = function.__doc__
+    return copy
+
+
+for _name in ("fromfd", "socketpair", *_rebound):
+    globals()[_name] = _rebind(getattr(__socket__, _name))
+if hasattr(__socket__, "_fallback_socketpair"):
+    _fallback_socketpair = _rebind(__socket__._fallback_socketpair)
+    __implements__.append("_fallback_socketpair")
+del _name
+
+__all__ = [*__implements__, *__extensions__, *__imports__]
+if "_fallback_socketpair" in __all__:
+    __all__.remove("_fallback_socketpair")
+
+
+def cancel_wait(watcher, error=cancel_wait_ex):
+    """Raise `error` in the greenlet that waits for `watcher`: an io watcher, or a socket's `_read_event` or
+    `_write_event`."""
+    if isinstance(watcher, SocketEvent):
+        watcher.cancel(error)
+    else:
+        get_hub().cancel_wait(watcher, error)
+
+
+def wait(watcher, timeout=None, *timeout_exc):
+    """Wait for an io watcher; see `greencore._hub_primitives.wait_on_watcher`."""
+    from greencore._hub_primitives import wait_on_watcher
+
+    return wait_on_watcher(watcher, timeout, *timeout_exc)
+
+
+# ---- names and addresses ----
+
+
+def _is_number(host):
+    """Whether the standard function finds `host` without asking anybody."""
+    if host is None:
+        return True
+    return isinstance(host, str) and (host[-1:].isdigit() or ":" in host)
+
+
+def getaddrinfo(host, port, family=0, type=0, proto=0, flags=0):
+    """Look up `host` and `port`: a list of (family, type, proto, canonname, address), as the standard function."""
+    found = None
+    if _is_number(host):
+        try:
+            found = _socket.getaddrinfo(host, port, family, type, proto, flags | AI_NUMERICHOST)
+        except gaierror:
+            pass  # looked like one, or is of another family: the resolver knows, or raises
+    if found is None:
+        found = get_hub().resolver.getaddrinfo(host, port, family, type, proto, flags)
+    return [
+        (_intenum_converter(af, AddressFamily), _intenum_converter(kind, SocketKind), proto, name, address)
+        for af, kind, proto, name, address in found
+    ]
+
+
+def gethostbyname(hostname):
+    """The IPv4 address of `hostname`, a string."""
+    return get_hub().resolver.gethostbyname(hostname)
+
+
+def gethostbyname_ex(hostname):
+    """(name, aliases, IPv4 addresses) of `hostname`."""
+    return get_hub().resolver.gethostbyname_ex(hostname)
+
+
+def gethostbyaddr(ip_address):
+    """(name, aliases, addresses) of the host that has `ip_address`."""
+    return get_hub().resolver.gethostbyaddr(ip_address)
+
+
+def getnameinfo(sockaddr, flags):
+    """(host, port) of an address, as names where `flags` let it."""
+    return get_hub().resolver.getnameinfo(sockaddr, flags)
+
+
+def getfqdn(name=""):
+    """The first of the host's names that has a dot, or its name; of this host if `name` is empty or a wildcard."""
+    name = name.strip()
+    if not name or name in ("0.0.0.0", "::"):
+        name = gethostname()
+    try:
+        hostname, aliases, _ = gethostbyaddr(name)
+    except error:
+        return name
+    for known in (hostname, *aliases):
+        if (b"." if isinstance(known, bytes) else ".") in known:
+            return known
+    return hostname
+
+
+def _resolve_addr(sock, address):
+    """The address with a number in place of the host's name. The port is left out of the look-up, as the standard
+    library does: some systems want to know more of the socket before they look at a port."""
+    if not 2 <= len(address) <= 4 or not isinstance(address[0], (str, bytes, bytearray)):
+        return address  # the call that it is for complains
+    host, port, *rest = address
+    if isinstance(host, bytearray):
+        host = bytes(host)
+    found = getaddrinfo(host, None, sock.family)[0][4]
+    return (found[0], port, *(rest or found[2:]))
+
+
+def create_connection(address, timeout=_GLOBAL_DEFAULT_TIMEOUT, source_address=None, *, all_errors=False):
+    """Connect to (host, port), trying each of the host's addresses, and return the socket.
+
+    timeout: of the socket, in seconds; the default time-out unless given. source_address: (host, port) to bind to.
+    When none can be connected to, the last error is raised; with `all_errors`, and from Python 3.11 on, an
+    ExceptionGroup of all.
+    """
+    host, port = address
+    errors = []
+    try:
+        for family, kind, proto, _, peer in list(getaddrinfo(host, port, 0, SOCK_STREAM)):
+            sock = None
+            try:
+                sock = socket(family, kind, proto)
+                if timeout is not _GLOBAL_DEFAULT_TIMEOUT:
+                    sock.settimeout(timeout)
+                if source_address:
+                    sock.bind(source_address)
+                sock.connect(peer)
+                return sock
+            except BaseException as ex:
+                if sock is not None:
+                    sock.close()
+                if not isinstance(ex, error):
+                    raise
+                errors.append(ex)
+        if not errors:
+            raise error("getaddrinfo returns an empty list")
+        if all_errors and "ExceptionGroup" in dir(__builtins__):
+            raise ExceptionGroup("create_connection failed", errors)
+        raise errors[-1]
+    finally:
+        errors.clear()  # they refer to this frame
+        sock = None
