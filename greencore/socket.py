@@ -249,6 +249,11 @@ def wait(watcher, timeout=None, *timeout_exc):
     return wait_on_watcher(watcher, timeout, *timeout_exc)
 
 
+def wait_on_socket(sock, watcher, timeout_exc=None):
+    """Wait for the socket's `_read_event` or `_write_event`, for the socket's time-out at most."""
+    sock._wait(watcher, timeout_exc)
+
+
 # ---- names and addresses ----
 
 
