@@ -26,7 +26,7 @@ receive(int fd, char *buffer, size_t size, int flags)
 static void
 note_drained(green_socket *s, size_t got, size_t asked, int flags)
 {
-    s->drained = s->stream && flags == 0 && got > 0 && got < asked;
+    s->drained = s->type == SOCK_STREAM && flags == 0 && got > 0 && got < asked;
 }
 
 /* Before the first try: wait where the last receive has already taken all there was. */
@@ -340,21 +340,10 @@ accept_wrap(PyObject *listener, int fd)
         close(fd);
         return NULL;
     }
-    int type, proto;
-    socklen_t size = sizeof(type);
     green_socket *s = green_socket_of(listener);
-    if (s->stream) {
-        type = SOCK_STREAM;
-    } else if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) < 0) {
-        type = SOCK_SEQPACKET;
-    }
-    size = sizeof(proto);
-    if (s->family == AF_UNIX || getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &proto, &size) < 0) {
-        proto = 0;
-    }
     PyObject *connection = cls->tp_new(cls, empty, NULL);
     if (connection == NULL ||
-        green_socket_init(connection, s->family, type, proto, number, true) < 0) {
+        green_socket_init(connection, s->family, s->type, s->proto, number, true) < 0) {
         Py_XDECREF(connection);
         Py_DECREF(number);
         close(fd);

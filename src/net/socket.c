@@ -119,6 +119,17 @@ green_socket_parse_timeout(PyObject *value, double *timeout)
     return 0;
 }
 
+/* `known`, or what the system says where that is -1. */
+static int
+socket_option(int fd, int option, int known)
+{
+    socklen_t size = sizeof(known);
+    if (known == -1) {
+        getsockopt(fd, SOL_SOCKET, option, &known, &size);
+    }
+    return known;
+}
+
 int
 green_socket_init(PyObject *self, int family, int type, int proto, PyObject *fileno,
                   bool is_nonblocking)
@@ -158,19 +169,9 @@ green_socket_init(PyObject *self, int family, int type, int proto, PyObject *fil
     }
     int fd = (int)PyLong_AsLong(done);
     Py_DECREF(done);
-    int actual = 0;
-    socklen_t size = sizeof(actual);
-    if (type == -1) {
-        getsockopt(fd, SOL_SOCKET, SO_TYPE, &actual, &size);
-    } else {
-        actual = type & ~(SOCK_NONBLOCK | SOCK_CLOEXEC);
-    }
-    s->stream = actual == SOCK_STREAM;
-    s->family = family;
-    if (family == -1) {
-        size = sizeof(s->family);
-        getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &s->family, &size);
-    }
+    s->family = socket_option(fd, SO_DOMAIN, family);
+    s->type = socket_option(fd, SO_TYPE, type == -1 ? -1 : type & ~(SOCK_NONBLOCK | SOCK_CLOEXEC));
+    s->proto = socket_option(fd, SO_PROTOCOL, proto);
     s->drained = s->closed = false;
     s->io_refs = 0;
     s->file = (green_file){.fd = fd, .owner = green_fd_owner_new(), .ref = true};

@@ -14,7 +14,8 @@ typedef struct green_socket {
     double timeout;     /* s; negative: none; 0: non-blocking */
     Py_ssize_t io_refs; /* of makefile(): the last one closes a closed socket's descriptor */
     int family;
-    bool stream;
+    int type;
+    int proto;
     bool closed;
     bool drained; /* the last recv got less than it asked for: the next one waits first */
 } green_socket;
