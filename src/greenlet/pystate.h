@@ -30,6 +30,10 @@
    What is nearly always zero (`rare`) moves only when it is not. Of a running greenlet the state
    owns nothing but the exception being handled, so that traverse and clear may be called at any
    time. */
+#ifdef Py_GIL_DISABLED
+#error "greencore does not support free-threaded builds: see docs/pystate.rst"
+#endif
+
 #if PY_VERSION_HEX >= 0x03100000
 #error "greencore knows no CPython newer than 3.15"
 #elif PY_VERSION_HEX >= 0x030F0000
