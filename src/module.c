@@ -19,6 +19,7 @@
 #include "net/threadpool.h"
 #include "sync/sync.h"
 #include "task/task.h"
+#include "switch/swap.h"
 
 /* In order of the layers: each may use what those before have made. */
 static int (*const parts[])(PyObject *module) = {
@@ -54,6 +55,11 @@ core_exec(PyObject *module)
     if (first != NULL) {
         /* Removed from sys.modules and imported again: the same objects under the same names. */
         return PyDict_Update(PyModule_GetDict(module), PyModule_GetDict(first));
+    }
+    if (green_swap_shadow_stack_active()) {
+        PyErr_SetString(PyExc_ImportError, "greencore can't switch stacks under a shadow stack (CET or "
+                                           "GCS); run without it: GLIBC_TUNABLES=glibc.cpu.x86_shstk=off");
+        return -1;
     }
     if (green_pystate_probe() < 0) {
         return -1;

@@ -10,6 +10,9 @@
 #define LOOP_BUDGET 128
 #define LOOP_INTERVAL 500000
 
+/* ns between looks for stack memory to give back */
+#define LOOP_TRIM_INTERVAL 1000000000
+
 PyTypeObject *Loop_Type;
 
 void
@@ -144,6 +147,10 @@ loop_poll(LoopObject *loop, bool nowait)
         green_loop_handle_error(loop, NULL);
     }
     green_interrupt_claim(loop, loop->polled);
+    if (loop->polled - loop->trimmed >= LOOP_TRIM_INTERVAL) {
+        loop->trimmed = loop->polled;
+        green_stack_trim();
+    }
     green_poll_run(loop, nowait || !green_list_empty(&loop->ready) ||
                              !green_list_empty(&loop->phases[GREEN_IDLE]));
     if (loop->destroyed) {
