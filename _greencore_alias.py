@@ -18,6 +18,29 @@ def real_name(name):
     return base and base + dot + rest
 
 
+def find_real_spec(name):
+    """Return the spec of one of greencore's modules, which need not be imported; None for one that is not there.
+
+    importlib.util.find_spec does the same, but importing it takes as long as importing greencore.
+    """
+    if name in sys.modules:
+        return sys.modules[name].__spec__
+    parent = name.rpartition(".")[0]
+    path = __import__(parent, fromlist=["__path__"]).__path__ if parent else None
+    for finder in sys.meta_path:
+        spec = finder.find_spec(name, path)
+        if spec is not None:
+            return spec
+    return None
+
+
+def give_names():
+    """Enter every greencore module under gevent's name too: programs look for "gevent.monkey" in sys.modules."""
+    for name, module in list(sys.modules.items()):
+        if name.startswith("greencore.") and not getattr(module.__spec__, "_initializing", False):
+            sys.modules.setdefault("gevent" + name[len("greencore") :], module)
+
+
 class AliasLoader:
     """Loads an alias: imports greencore's module and returns it unchanged."""
 
@@ -31,6 +54,7 @@ class AliasLoader:
 
     def exec_module(self, module):
         module.__spec__ = self.real_spec
+        give_names()
 
     def __getattr__(self, name):
         """Ask the real loader, given greencore's names (`get_code` for `python -m`, `get_source`, ...)."""
@@ -54,9 +78,7 @@ class AliasFinder:
         real = real_name(name)
         if real is None:
             return None
-        from importlib.util import find_spec
-
-        real_spec = find_spec(real)
+        real_spec = find_real_spec(real)
         if real_spec is None:
             return None
         spec = ModuleSpec(
@@ -70,13 +92,17 @@ class AliasFinder:
         return spec
 
 
+def is_installed():
+    return AliasFinder in sys.meta_path
+
+
 def install():
     """Put the finder first in `sys.meta_path`, once."""
-    if AliasFinder not in sys.meta_path:
+    if not is_installed():
         sys.meta_path.insert(0, AliasFinder)
 
 
 def uninstall():
     """Take the finder out. Modules that were imported through it stay."""
-    if AliasFinder in sys.meta_path:
+    if is_installed():
         sys.meta_path.remove(AliasFinder)

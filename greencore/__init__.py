@@ -1,8 +1,4 @@
-"""Greenlets and a green network library: the interface of gevent, made again in C.
-
-The names below are what `import gevent` gives. Each is fetched from its module when it is first asked for, so that
-a program pays for what it uses; assigning one (`gevent.spawn = wrapped`) replaces it as in any module.
-"""
+"""Greenlets and a green network library: the interface of gevent, made again in C."""
 
 import sys
 from collections import namedtuple
@@ -38,57 +34,28 @@ __all__ = [
 getswitchinterval = sys.getswitchinterval
 setswitchinterval = sys.setswitchinterval
 
-# Where a name lives: (module, its name there). A module by itself stands for a submodule.
-_HOMES = {
-    "Greenlet": ("greenlet", "Greenlet"),
-    "GreenletExit": ("hub", "GreenletExit"),
-    "Timeout": ("timeout", "Timeout"),
-    "config": ("_config", "config"),
-    "fork": ("os", "fork"),
-    "get_hub": ("hub", "get_hub"),
-    "getcurrent": ("hub", "getcurrent"),
-    "idle": ("hub", "idle"),
-    "iwait": ("hub", "iwait"),
-    "joinall": ("greenlet", "joinall"),
-    "kill": ("hub", "kill"),
-    "killall": ("greenlet", "killall"),
-    "reinit": ("hub", "reinit"),
-    "shutdown": ("_shutdown", "shutdown"),
-    "signal_handler": ("hub", "signal"),
-    "sleep": ("hub", "sleep"),
-    "spawn_raw": ("hub", "spawn_raw"),
-    "wait": ("hub", "wait"),
-    "with_timeout": ("timeout", "with_timeout"),
-}
+from greencore._config import config
+from greencore._shutdown import shutdown
+from greencore.greenlet import Greenlet, joinall, killall
+from greencore.hub import GreenletExit, get_hub, getcurrent, idle, iwait, kill, reinit, sleep, spawn_raw, wait
+from greencore.hub import signal as signal_handler
+from greencore.os import fork
+from greencore.timeout import Timeout, with_timeout
+
+spawn = Greenlet.spawn
+spawn_later = Greenlet.spawn_later
 
 
 def __getattr__(name):
-    from importlib import import_module
+    """Import a submodule that is asked for: by gevent's name, so that sys.modules has it under both."""
+    from _greencore_alias import is_installed
 
-    if name.startswith("__"):
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    if name in ("spawn", "spawn_later"):
-        value = getattr(import_module("greencore.greenlet").Greenlet, name)
-    elif name in _HOMES:
-        module, attribute = _HOMES[name]
-        value = getattr(import_module(f"greencore.{module}"), attribute)
-    else:
-        return _submodule(name)
-    return globals().setdefault(name, value)
-
-
-def _submodule(name):
-    """Import greencore.<name>: real gevent's top level has imported most of them for its own use."""
-    from importlib import import_module
-
-    full = f"greencore.{name}"
-    try:
-        return import_module(full)
-    except ModuleNotFoundError as error:
-        if error.name != full:
-            raise
+    if not name.startswith("__"):
+        full = f"{'gevent' if is_installed() else __name__}.{name}"
+        try:
+            __import__(full)
+            return sys.modules[full]
+        except ModuleNotFoundError as error:
+            if error.name != full:
+                raise
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__():
-    return sorted({*globals(), *_HOMES, "spawn", "spawn_later"})

@@ -6,7 +6,6 @@ the default. Assign before the part that needs the setting is used. `python -m g
 
 import importlib
 import os
-import textwrap
 
 __all__ = ["config"]
 
@@ -55,7 +54,7 @@ class Setting:
         if "environment_key" not in own:
             cls.environment_key = "GEVENT_" + cls.name.upper()
         cls.order = len(ALL_SETTINGS)
-        cls.desc = cls.__doc__ = cls._describe(textwrap.dedent(own.get("desc", "")).strip())
+        cls.desc = cls.__doc__ = cls._describe("\n".join(map(str.strip, own.get("desc", "").strip().splitlines())))
         ALL_SETTINGS.append(cls)
 
     @classmethod
@@ -124,6 +123,8 @@ class Config:
 
     def print_help(self):
         """Print every setting's description."""
+        import textwrap
+
         for name, setting in self.settings.items():
             print(name)
             print(textwrap.indent(setting.__doc__, "    "))

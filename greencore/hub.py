@@ -1,7 +1,6 @@
 """The hub: one greenlet in each thread that runs the event loop while all others wait."""
 
 import sys
-import traceback
 from _thread import get_ident
 
 from greencore import _core
@@ -146,8 +145,12 @@ class Hub(_core.Hub):
                 default = False
             self.loop = self.loop_class(flags=loop, default=default)
         self.loop._install_interrupt()
-        self.format_context = GEVENT_CONFIG.format_context
         self.minimal_ident = self.ident_registry.get_ident(self)
+
+    @Lazy
+    def format_context(self):
+        """The function that formats what failed, for print_exception."""
+        return GEVENT_CONFIG.format_context
 
     @Lazy
     def ident_registry(self):
@@ -220,6 +223,8 @@ class Hub(_core.Hub):
         stream = self.exception_stream
         if not stream:
             return
+        import traceback  # here, since it takes longer to import than all of this package
+
         from greencore._util import gmctime
 
         t, v, tb = self._normalize_exception(t, v, tb)
