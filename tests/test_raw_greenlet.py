@@ -1,0 +1,1012 @@
+"""The raw greenlet: `greenlet.greenlet` and the functions beside it."""
+
+import contextvars
+import copy
+import gc
+import pickle
+import sys
+import threading
+import weakref
+from abc import ABCMeta, abstractmethod
+
+import greenlet
+import pytest
+from greenlet import GreenletExit, getcurrent
+from greenlet import greenlet as Greenlet
+
+
+class Oops(Exception):
+    pass
+
+
+def bounce():
+    """Hand back whatever comes in, for ever."""
+    value = None
+    while True:
+        value = getcurrent().parent.switch(value)
+
+
+def started(run=bounce):
+    g = Greenlet(run)
+    g.switch()
+    return g
+
+
+def in_thread(function):
+    """Call `function` in a new thread, and return its result once the thread is over."""
+    results = []
+    thread = threading.Thread(target=lambda: results.append(function()))
+    thread.start()
+    thread.join()
+    return results[0]
+
+
+# ---- names
+
+
+def test_public_names():
+    assert greenlet.__all__ == [
+        "__version__",
+        "_C_API",
+        "GreenletExit",
+        "error",
+        "getcurrent",
+        "greenlet",
+        "gettrace",
+        "settrace",
+    ]
+    assert tuple(map(int, greenlet.__version__.split("."))) >= (3, 5)
+    assert Greenlet.__module__ == "greenlet"
+    assert Greenlet.getcurrent is getcurrent
+    assert Greenlet.GreenletExit is GreenletExit
+    assert Greenlet.error is greenlet.error
+
+
+def test_exceptions():
+    assert issubclass(greenlet.error, Exception)
+    assert issubclass(GreenletExit, BaseException)
+    assert not issubclass(GreenletExit, Exception)
+
+
+def test_module_imported_again_has_the_same_types():
+    import greencore._core as first
+
+    del sys.modules["greencore._core"]
+    try:
+        import greencore._core as second
+
+        assert second is not first
+        assert second.greenlet is first.greenlet
+    finally:
+        sys.modules["greencore._core"] = first
+
+
+# ---- what a switch hands over
+
+
+@pytest.mark.parametrize(
+    "args, kwargs, expected",
+    [
+        ((), {}, ()),
+        ((None,), {}, None),
+        (((),), {}, ()),
+        ((1,), {}, 1),
+        ((1, 2), {}, (1, 2)),
+        ((), {"a": 1}, {"a": 1}),
+        ((1,), {"a": 2}, ((1,), {"a": 2})),
+        ((1, 2), {"a": 3}, ((1, 2), {"a": 3})),
+    ],
+)
+def test_value_of_a_switch(args, kwargs, expected):
+    assert started().switch(*args, **kwargs) == expected
+    assert getcurrent().switch(*args, **kwargs) == expected
+    dead = Greenlet(lambda: None)
+    dead.switch()
+    assert dead.switch(*args, **kwargs) == expected
+
+
+@pytest.mark.parametrize("args, kwargs", [((), {}), ((1,), {}), ((1, 2), {"a": 3}), ((), {"b": 4})])
+def test_first_switch_calls_run(args, kwargs):
+    assert Greenlet(lambda *a, **kw: (a, kw)).switch(*args, **kwargs) == (args, kwargs)
+
+
+def test_result_goes_to_the_parent():
+    def parent():
+        got.append(Greenlet(lambda: "child").switch())
+        return "parent"
+
+    got = []
+    assert Greenlet(parent).switch() == "parent"
+    assert got == ["child"]
+
+
+def test_result_goes_to_a_parent_set_later():
+    main = getcurrent()
+    seen = []
+
+    def collector():
+        seen.append(main.switch())
+        return "collector"
+
+    target = started(collector)
+    g = Greenlet(lambda: 7)
+    g.parent = target
+    assert g.switch() == "collector"
+    assert seen == [7]
+
+
+def test_switch_to_a_dead_greenlet_reaches_its_unstarted_parent():
+    dead = Greenlet(lambda: None)
+    dead.switch()
+    dead.parent = Greenlet(lambda *a, **kw: (a, kw))
+    assert dead.switch(1, b=2) == ((1,), {"b": 2})
+
+
+def test_death_starts_an_unstarted_parent():
+    parent = Greenlet(lambda x: ("parent got", x))
+    assert Greenlet(lambda: 5, parent).switch() == ("parent got", 5)
+
+
+# ---- exceptions
+
+
+def test_exception_goes_to_the_parent_with_its_traceback():
+    def fail():
+        raise Oops("here")
+
+    with pytest.raises(Oops, match="here") as caught:
+        Greenlet(fail).switch()
+    assert [entry.name for entry in caught.traceback][-1] == "fail"
+    assert caught.value.__context__ is None
+
+
+def test_exception_passes_dead_parents():
+    dead = Greenlet(lambda: None)
+    dead.switch()
+
+    def fail():
+        raise Oops
+
+    g = Greenlet(fail)
+    g.parent = dead
+    with pytest.raises(Oops):
+        g.switch()
+
+
+def test_exception_in_a_parent_that_is_unstarted():
+    g = Greenlet(lambda: Oops() and (_ for _ in ()).throw(Oops()), Greenlet(lambda *a: "not called"))
+    with pytest.raises(Oops):
+        g.switch()
+    assert g.parent.dead
+
+
+def test_exit_is_returned():
+    def leave():
+        raise GreenletExit("bye")
+
+    result = Greenlet(leave).switch()
+    assert isinstance(result, GreenletExit) and result.args == ("bye",)
+
+
+def test_handled_exception_stays_with_its_greenlet():
+    def other():
+        assert sys.exc_info() == (None, None, None)
+        try:
+            raise Oops("other")
+        except Oops:
+            main.switch()
+            assert sys.exc_info()[1].args == ("other",)
+
+    main = getcurrent()
+    try:
+        raise ValueError("main")
+    except ValueError:
+        g = started(other)
+        assert sys.exc_info()[1].args == ("main",)
+        g.switch()
+        assert sys.exc_info()[1].args == ("main",)
+    assert g.dead
+    assert sys.exc_info() == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    "args, kind, details",
+    [
+        ((), GreenletExit, ()),
+        ((Oops,), Oops, ()),
+        ((Oops, "text"), Oops, ("text",)),
+        ((Oops, (1, 2)), Oops, (1, 2)),
+        ((Oops, None), Oops, ()),
+        ((Oops(3),), Oops, (3,)),
+        ((Oops(3), None), Oops, (3,)),
+        ((Oops, Oops(4)), Oops, (4,)),
+        ((UnicodeDecodeError, "too few arguments"), TypeError, None),
+    ],
+)
+def test_throw(args, kind, details):
+    def catch():
+        try:
+            main.switch()
+        except BaseException as error:
+            return error
+
+    main = getcurrent()
+    caught = started(catch).throw(*args)
+    assert type(caught) is kind
+    if details is not None:
+        assert caught.args == details
+
+
+@pytest.mark.parametrize(
+    "args",
+    [(1,), ("text",), (object,), (Oops(), "separate"), (Oops, None, "no traceback"), (Oops, None, None, 1)],
+)
+def test_throw_refuses(args):
+    g = started()
+    with pytest.raises(TypeError):
+        g.throw(*args)
+    assert g.switch("still there") == "still there"
+
+
+def test_throw_keeps_the_traceback():
+    def origin():
+        raise Oops
+
+    try:
+        origin()
+    except Oops:
+        traceback = sys.exc_info()[2]
+    g = started()
+    with pytest.raises(Oops) as caught:
+        g.throw(Oops, Oops(), traceback)
+    assert "origin" in [entry.name for entry in caught.traceback]
+
+
+def test_throw_into_an_unstarted_greenlet():
+    calls = []
+    g = Greenlet(calls.append)
+    with pytest.raises(Oops):
+        g.throw(Oops)
+    assert g.dead and calls == []
+    assert isinstance(Greenlet(calls.append).throw(), GreenletExit)
+    assert calls == []
+
+
+def test_throw_into_a_dead_greenlet():
+    dead = Greenlet(lambda: None)
+    dead.switch()
+    assert isinstance(dead.throw(), GreenletExit)
+    assert dead.throw(GreenletExit("x")).args == ("x",)
+    with pytest.raises(Oops):
+        dead.throw(Oops)
+
+
+def test_throw_into_the_running_greenlet():
+    with pytest.raises(Oops):
+        getcurrent().throw(Oops)
+
+
+# ---- state
+
+
+def test_states():
+    g = Greenlet(lambda: main.switch("parked"))
+    main = getcurrent()
+    assert not g and not g.dead and "pending" in repr(g)
+    assert g.gr_frame is None
+    assert g.switch() == "parked"
+    assert g and not g.dead and "suspended active started" in repr(g)
+    assert g.gr_frame.f_code.co_name == "<lambda>"
+    g.switch()
+    assert not g and g.dead and repr(g).endswith(" dead>")
+    assert g.gr_frame is None
+    assert main and not main.dead and "current active started main" in repr(main)
+    assert main.parent is None and main.gr_frame is None
+
+
+def test_repr_names_the_subclass():
+    class Mine(Greenlet):
+        pass
+
+    assert repr(Mine()).startswith("<Mine object at 0x")
+    assert repr(Greenlet()).startswith("<greenlet.greenlet object at 0x")
+
+
+def test_getcurrent():
+    g = Greenlet(getcurrent)
+    assert g.switch() is g
+    assert getcurrent() is getcurrent()
+    assert in_thread(getcurrent) is not getcurrent()
+
+
+def test_run_attribute():
+    g = Greenlet()
+    with pytest.raises(AttributeError):
+        g.run
+    with pytest.raises(AttributeError):
+        g.switch()
+    assert not g.dead
+    g.run = bounce
+    assert g.run is bounce
+    del g.run
+    with pytest.raises(AttributeError):
+        g.run
+    g.run = bounce
+    g.switch()
+    with pytest.raises(AttributeError):
+        g.run
+    with pytest.raises(AttributeError):
+        g.run = bounce
+
+
+def test_run_of_a_subclass():
+    class Mine(Greenlet):
+        def run(self, *args):
+            return self, args
+
+    g = Mine()
+    assert g.switch(1) == (g, (1,))
+    other = Mine(bounce)  # the method goes first
+    assert other.switch(2) == (other, (2,))
+
+
+def test_run_of_an_instance():
+    class Mine(Greenlet):
+        pass
+
+    g = Mine()
+    g.run = lambda: "set"
+    assert g.switch() == "set"
+
+
+def test_run_is_looked_up_where_the_switch_comes_from():
+    class Mine(Greenlet):
+        @property
+        def run(self):
+            seen.append(getcurrent())
+            return lambda: getcurrent()
+
+    seen = []
+    g = Mine()
+    assert g.switch() is g
+    assert seen == [getcurrent()]
+
+
+def test_look_up_of_run_may_start_the_greenlet():
+    class Mine(Greenlet):
+        looked = 0
+
+        def __getattribute__(self, name):
+            if name == "run":
+                Mine.looked += 1
+                if Mine.looked == 1:
+                    assert self.switch("inner") == "inner"
+                return bounce_back
+            return super().__getattribute__(name)
+
+    def bounce_back(value):
+        while True:
+            value = getcurrent().parent.switch(value)
+
+    assert Mine().switch("outer") == "outer"
+    assert Mine.looked == 2
+
+
+def test_look_up_of_run_may_fail():
+    class Mine(Greenlet):
+        @property
+        def run(self):
+            raise Oops
+
+    g = Mine()
+    with pytest.raises(Oops):
+        g.switch()
+    assert not g and not g.dead
+
+
+def test_constructor():
+    g = Greenlet(run=bounce, parent=getcurrent())
+    assert g.parent is getcurrent()
+    assert Greenlet(bounce, g).parent is g
+    assert Greenlet(bounce, None).parent is getcurrent()
+    assert Greenlet(parent=g).parent is g
+    for args, kwargs in [((1, 2, 3), {}), ((), {"x": 1}), ((bounce, 1), {}), ((bounce,), {"run": 1})]:
+        with pytest.raises(TypeError):
+            Greenlet(*args, **kwargs)
+
+
+def test_constructor_of_a_subclass_may_take_anything():
+    class Mine(Greenlet):
+        def __new__(cls, *args, **kwargs):
+            return super().__new__(cls)
+
+        def __init__(self, value, *, key):
+            super().__init__(self.work)
+            self.seen = value, key
+
+        def work(self):
+            return self.seen
+
+    assert Mine(1, key=2).switch() == (1, 2)
+
+
+def test_patched_constructor_is_used(monkeypatch):
+    seen = []
+    real = Greenlet.__init__
+    monkeypatch.setattr(Greenlet, "__init__", lambda self, *args: seen.append(args) or real(self, *args))
+    Greenlet(bounce)
+    assert seen == [(bounce,)]
+
+
+def test_abstract_subclass():
+    class Abstract(Greenlet, metaclass=ABCMeta):
+        @abstractmethod
+        def run(self):
+            pass
+
+    with pytest.raises(TypeError):
+        Abstract()
+
+
+def test_attributes_and_weak_references():
+    g = Greenlet()
+    g.thing = 1
+    assert g.__dict__ == {"thing": 1}
+    g.__dict__ = {"other": 2}
+    assert g.other == 2 and not hasattr(g, "thing")
+    with pytest.raises(TypeError):
+        g.__dict__ = 5
+    ref = weakref.ref(g)
+    assert ref() is g
+    del g
+    assert ref() is None
+
+
+def test_neither_pickled_nor_copied():
+    for g in (Greenlet(), started()):
+        for action in (pickle.dumps, copy.copy, copy.deepcopy):
+            with pytest.raises(TypeError, match="cannot serialize"):
+                action(g)
+
+
+# ---- parents
+
+
+def test_parent_refuses():
+    g = Greenlet()
+    child = Greenlet(parent=g)
+    with pytest.raises(ValueError, match="cyclic"):
+        g.parent = child
+    with pytest.raises(ValueError, match="cyclic"):
+        g.parent = g
+    with pytest.raises(TypeError):
+        g.parent = None
+    with pytest.raises(AttributeError):
+        del g.parent
+    with pytest.raises((AttributeError, ValueError)):
+        getcurrent().parent = g
+    assert g.parent is getcurrent()
+
+
+def test_parent_of_another_thread():
+    mine = started()
+    main = getcurrent()
+
+    def other():
+        with pytest.raises(ValueError, match="different thread"):
+            mine.parent = getcurrent()
+        g = Greenlet(bounce)
+        g.parent = main
+        with pytest.raises(greenlet.error, match="different thread"):
+            g.switch()
+        return g
+
+    # Unstarted, it may still go to the thread of its parent.
+    assert in_thread(other).switch() is None
+
+
+# ---- the end of a parked greenlet
+
+
+def test_dropped_greenlet_is_killed():
+    def park():
+        try:
+            getcurrent().parent.switch()
+        except BaseException as error:
+            seen.append(error)
+            raise
+
+    seen = []
+    g = started(park)
+    del g
+    assert len(seen) == 1 and type(seen[0]) is GreenletExit
+
+
+def test_killed_greenlet_dies_into_the_one_that_dropped_it():
+    def park():
+        try:
+            main.switch()
+        finally:
+            seen.append(getcurrent().parent)
+
+    def dropper():
+        holder.clear()
+        return getcurrent()
+
+    main = getcurrent()
+    seen = []
+    holder = [started(park)]
+    g = Greenlet(dropper)
+    assert g.switch() is g
+    assert seen == [g]
+
+
+def test_killed_greenlet_may_be_kept():
+    def park():
+        try:
+            main.switch()
+        except GreenletExit:
+            kept.append(getcurrent())
+            main.switch("kept")
+        return "end"
+
+    main = getcurrent()
+    kept = []
+    g = started(park)
+    del g
+    assert kept[0] and not kept[0].dead
+    assert kept[0].switch() == "end"
+    assert kept[0].dead
+
+
+def test_killed_greenlet_that_parks_again_is_reported(capfd):
+    def stubborn():
+        for _ in range(2):
+            try:
+                main.switch()
+            except GreenletExit:
+                pass
+
+    main = getcurrent()
+    g = started(stubborn)
+    del g
+    assert "did not kill <greenlet.greenlet object" in capfd.readouterr().err
+
+
+def test_exception_of_a_killed_greenlet_is_unraisable(monkeypatch):
+    def park():
+        try:
+            main.switch()
+        except GreenletExit:
+            raise Oops
+
+    main = getcurrent()
+    seen = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda info: seen.append(info.exc_type))
+    g = started(park)
+    del g
+    assert seen == [Oops]
+
+
+def test_value_is_not_lost_when_the_sender_is_dropped():
+    def send():
+        holder.clear()
+        getcurrent().parent.switch("value")
+
+    holder = [Greenlet(send)]
+    assert holder[0].switch() == "value"
+
+
+def test_exception_being_handled_survives_a_kill():
+    g = started()
+    try:
+        raise Oops
+    except Oops as error:
+        del g
+        assert sys.exc_info()[1] is error
+
+
+def test_cycle_through_an_unstarted_greenlet_is_collected():
+    g = Greenlet()
+    g.run = lambda g=g: None
+    g.self = g
+    ref = weakref.ref(g)
+    del g
+    gc.collect()
+    assert ref() is None
+
+
+def test_cycle_through_a_dead_greenlet_is_collected():
+    g = Greenlet(lambda: None)
+    g.switch()
+    g.self = g
+    ref = weakref.ref(g)
+    del g
+    gc.collect()
+    assert ref() is None
+
+
+def test_cycle_through_a_parked_greenlet_is_collected():
+    """Its own code still finds its attributes while it is killed."""
+
+    def park():
+        try:
+            getcurrent().parent.switch()
+        finally:
+            seen.append(getcurrent().name)
+
+    seen = []
+    g = started(park)
+    g.name = "cycle"
+    g.self = g
+    ref = weakref.ref(g)
+    del g
+    gc.collect()
+    assert seen == ["cycle"]
+    assert ref() is None
+
+
+def test_parked_greenlet_keeps_what_its_frames_use():
+    def park():
+        local = Thing()
+        refs.append(weakref.ref(local))
+        getcurrent().parent.switch()
+        return local
+
+    class Thing:
+        pass
+
+    refs = []
+    g = started(park)
+    gc.collect()
+    assert refs[0]() is not None
+    assert g.switch() is refs[0]()
+
+
+def test_nothing_stays_behind():
+    def count():
+        gc.collect()
+        return sum(isinstance(o, Greenlet) for o in gc.get_objects())
+
+    def tree():
+        for _ in range(3):
+            Greenlet(lambda: getcurrent().parent.switch()).switch()
+        raise Oops
+
+    before = count()
+    for _ in range(50):
+        with pytest.raises(Oops):
+            Greenlet(tree).switch()
+    assert count() == before
+
+
+# ---- threads
+
+
+def test_switch_to_another_thread_is_refused():
+    g = started()
+    main = getcurrent()
+
+    def other():
+        for target in (g, main):
+            with pytest.raises(greenlet.error, match="different thread"):
+                target.switch()
+            with pytest.raises(greenlet.error, match="different thread"):
+                target.throw(Oops)
+        return True
+
+    assert in_thread(other)
+    assert g.switch(1) == 1
+
+
+def test_greenlet_of_an_exited_thread():
+    g = in_thread(started)
+    assert g.dead and not g
+    assert "(thread exited) dead" in repr(g)
+    with pytest.raises(greenlet.error, match="which happens to have exited"):
+        g.switch()
+    with pytest.raises(greenlet.error, match="which happens to have exited"):
+        g.throw(Oops)
+
+
+def test_main_greenlet_of_an_exited_thread():
+    main = in_thread(getcurrent)
+    assert main.dead
+    with pytest.raises(greenlet.error, match="which happens to have exited"):
+        main.switch()
+
+
+def test_greenlet_made_in_an_exited_thread():
+    g = in_thread(lambda: Greenlet(bounce))
+    with pytest.raises(greenlet.error, match="which happens to have exited"):
+        g.switch()
+    g.parent = getcurrent()
+    assert g.switch() is None
+    assert g.switch(1) == 1
+
+
+def test_locals_of_an_exited_threads_greenlet_are_released():
+    class Thing:
+        pass
+
+    refs = []
+
+    def park():
+        local = Thing()
+        refs.append(weakref.ref(local))
+        getcurrent().parent.switch()
+        return local
+
+    g = in_thread(lambda: started(park))
+    assert refs[0]() is not None
+    del g
+    gc.collect()
+    assert refs[0]() is None
+
+
+def test_frame_of_an_exited_threads_greenlet_outlives_it():
+    def park():
+        local = "value"
+        getcurrent().parent.switch()
+        return local
+
+    g = in_thread(lambda: started(park))
+    frame = g.gr_frame
+    del g
+    for _ in range(20):
+        started(park)
+    assert frame.f_locals["local"] == "value"
+
+
+def test_greenlet_dropped_by_another_thread_is_killed_by_its_own():
+    def park():
+        try:
+            getcurrent().parent.switch()
+        except GreenletExit:
+            killed_in.append(threading.get_ident())
+
+    killed_in = []
+    holder = [started(park)]
+    in_thread(holder.clear)
+    assert killed_in == []
+    assert greenlet._greenlet.get_pending_cleanup_count() == 1
+    getcurrent()
+    assert killed_in == [threading.get_ident()]
+    assert greenlet._greenlet.get_pending_cleanup_count() == 0
+
+
+def test_main_greenlets_go_with_their_threads():
+    before = greenlet._greenlet.get_total_main_greenlets()
+    for _ in range(5):
+        in_thread(lambda: started().switch())
+    gc.collect()
+    assert greenlet._greenlet.get_total_main_greenlets() == before
+
+
+def test_getcurrent_while_the_threads_state_is_cleared():
+    """Late: the thread's own record is gone by then."""
+
+    class Last:
+        def __del__(self):
+            seen.append((getcurrent(), Greenlet(lambda: 5).switch()))
+
+    def use():
+        greenlet._greenlet.set_thread_local("before", Last())
+        getcurrent()
+        greenlet._greenlet.set_thread_local("after", Last())
+
+    seen = []
+    in_thread(use)
+    assert [result for _, result in seen] == [5, 5]
+    seen.clear()
+    in_thread(getcurrent)
+    assert greenlet._greenlet.get_pending_cleanup_count() == 0
+
+
+def test_many_threads_switch():
+    def work():
+        g = started()
+        return [g.switch(i) for i in range(2000)]
+
+    results = []
+    threads = [threading.Thread(target=lambda: results.append(work())) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results == [list(range(2000))] * 8
+
+
+# ---- context variables
+
+variable = contextvars.ContextVar("variable", default="default")
+
+
+def test_new_greenlet_has_an_empty_context():
+    variable.set("main")
+    g = Greenlet(lambda: (variable.get(), variable.set("own"), getcurrent().parent.switch(), variable.get()))
+    assert g.gr_context is None
+    g.switch()
+    assert variable.get() == "main"
+    assert g.gr_context[variable] == "own"
+    assert g.switch()[0::3] == ("default", "own")
+
+
+def test_context_can_be_set():
+    context = contextvars.copy_context()
+    context.run(variable.set, "given")
+    g = Greenlet(lambda: (variable.get(), getcurrent().parent.switch(), variable.get()))
+    g.gr_context = context
+    assert g.gr_context is context
+    g.switch()
+    g.gr_context = None
+    assert g.gr_context is None
+    assert g.switch()[0::2] == ("given", "default")
+
+
+def test_context_of_the_running_greenlet():
+    def run():
+        context = contextvars.copy_context()
+        context.run(variable.set, "switched")
+        getcurrent().gr_context = context
+        return variable.get(), getcurrent().gr_context is context
+
+    assert Greenlet(run).switch() == ("switched", True)
+
+
+def test_context_refuses():
+    g = Greenlet()
+    with pytest.raises(TypeError):
+        g.gr_context = {}
+    with pytest.raises(AttributeError):
+        del g.gr_context
+    main = getcurrent()
+
+    def other():
+        with pytest.raises(ValueError, match="running in a different thread"):
+            main.gr_context
+        with pytest.raises(ValueError, match="running in a different thread"):
+            main.gr_context = None
+        return True
+
+    assert in_thread(other)
+
+
+# ---- tracing
+
+
+@pytest.fixture
+def trace():
+    events = []
+    assert greenlet.gettrace() is None
+
+    def tracer(event, args):
+        events.append((event, *args))
+
+    assert greenlet.settrace(tracer) is None
+    assert greenlet.gettrace() is tracer
+    yield events
+    greenlet.settrace(None)
+
+
+def test_trace(trace):
+    main = getcurrent()
+    g = Greenlet(lambda: main.switch())
+    g.switch()
+    g.switch()
+    assert trace == [
+        ("switch", main, g),
+        ("switch", g, main),
+        ("switch", main, g),
+        ("switch", g, main),
+    ]
+
+
+def test_trace_of_throws(trace):
+    main = getcurrent()
+    g = started()
+    with pytest.raises(Oops):
+        g.throw(Oops)
+    assert trace[2:] == [("throw", main, g), ("throw", g, main)]
+
+
+def test_trace_runs_in_the_target():
+    seen = []
+    greenlet.settrace(lambda event, args: seen.append((args[1], getcurrent())))
+    try:
+        Greenlet(lambda: None).switch()
+    finally:
+        assert greenlet.settrace(None) is not None
+    assert len(seen) == 2
+    assert all(target is current for target, current in seen)
+
+
+def test_failing_tracer_is_removed_and_raises_in_the_target():
+    def tracer(event, args):
+        raise Oops
+
+    def target():
+        try:
+            main.switch()
+        except Oops:
+            return greenlet.gettrace()
+
+    main = getcurrent()
+    g = started(target)
+    greenlet.settrace(tracer)
+    assert g.switch() is None
+    assert g.dead and greenlet.gettrace() is None
+
+
+def test_tracer_belongs_to_its_thread(trace):
+    in_thread(started)
+    assert trace == []
+
+
+def test_tracer_is_hidden_from_sys_settrace():
+    names = []
+    greenlet.settrace(lambda event, args: hidden())
+
+    def hidden():
+        pass
+
+    def visible():
+        pass
+
+    old = sys.gettrace()
+    sys.settrace(lambda frame, event, arg: names.append(frame.f_code.co_name))
+    try:
+        Greenlet(visible).switch()
+    finally:
+        sys.settrace(old)
+        greenlet.settrace(None)
+    assert "visible" in names and "hidden" not in names
+
+
+# ---- depth and number
+
+
+def test_recursion_ends_in_an_error():
+    def dive(n):
+        return dive(n + 1)
+
+    for _ in range(3):
+        with pytest.raises(RecursionError):
+            Greenlet(dive).switch(0)
+
+
+def test_recursion_depth_is_each_greenlets_own():
+    limit = sys.getrecursionlimit()
+
+    def deep(n):
+        return deep(n - 1) if n else getcurrent().parent.switch()
+
+    parked = [Greenlet(deep) for _ in range(3)]
+    for g in parked:
+        g.switch(limit * 2 // 3)
+    for g in parked:
+        g.switch()
+    assert all(g.dead for g in parked)
+
+
+def test_nested_starts():
+    def nest(n):
+        return Greenlet(nest).switch(n - 1) + 1 if n else 0
+
+    assert Greenlet(nest).switch(500) == 500
+
+
+def test_many_parked():
+    parked = [started() for _ in range(5000)]
+    assert [g.switch(i) for i, g in enumerate(parked)] == list(range(5000))
+
+
+def test_generators_switch():
+    def produce():
+        for i in range(3):
+            yield main.switch(i)
+
+    main = getcurrent()
+    g = Greenlet(lambda: list(produce()))
+    assert [g.switch(), g.switch("a"), g.switch("b")] == [0, 1, 2]
+    assert g.switch("c") == ["a", "b", "c"]
