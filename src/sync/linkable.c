@@ -48,6 +48,12 @@ link_hook(green_link *link)
     return kind == &hook_kind || kind == &hook_on_hub ? (green_hook *)link : NULL;
 }
 
+green_hook *
+green_link_hook(green_link *link)
+{
+    return link_hook(link);
+}
+
 static inline linkable_callback *
 link_callback(green_link *link)
 {

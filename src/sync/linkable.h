@@ -55,6 +55,9 @@ typedef struct green_hook {
 void green_hook_init(green_hook *hook, void (*call)(green_hook *, PyObject *), bool on_hub,
                      LoopObject *loop);
 
+/* The hook that a member of a list is, NULL for a parked greenlet. */
+green_hook *green_link_hook(green_link *link);
+
 void green_linkable_init(green_linkable *linkable, const green_linkable_kind *kind);
 
 /* For the object's tp_traverse and tp_clear (or dealloc): the callables linked. */

@@ -1,5 +1,7 @@
 #include "task/task.h"
 
+#include "task/group.h"
+#include "task/imap.h"
 #include "task/join.h"
 #include "task/kill.h"
 #include "task/raw.h"
@@ -18,5 +20,5 @@ green_task_exec(PyObject *module)
     if (green_raw_exec(module) < 0 || green_kill_exec(module) < 0 || green_join_exec(module) < 0) {
         return -1;
     }
-    return 0;
+    return green_group_exec(module) < 0 ? -1 : green_imap_exec(module);
 }

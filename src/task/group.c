@@ -1,0 +1,673 @@
+#include "task/group.h"
+
+#include <structmember.h>
+
+#include "sync/arguments.h"
+#include "sync/semaphore.h"
+#include "sync/timeout.h"
+#include "task/task.h"
+
+typedef struct GroupObject {
+    PyObject_HEAD PyObject *greenlets; /* owned set */
+    PyObject *dying;                   /* owned set; NULL while nobody has asked */
+    PyObject *empty_event; /* owned Event, set while empty; NULL while nobody has asked */
+    PyObject *semaphore;   /* owned; NULL: no limit */
+    bool unlimited;        /* the semaphore is a DummySemaphore */
+    green_link members;    /* group_place.sibling */
+} GroupObject;
+
+/* What links a group to a task, so that it is told of the end. */
+typedef struct {
+    green_hook hook;
+    green_link sibling;
+    GroupObject *group; /* borrowed: it unlinks its members before it goes */
+} group_place;
+
+static PyTypeObject *Group_Type;
+static PyObject *str_greenlet_class;
+
+/* ---- which methods a class overrides ---- */
+
+enum { GROUP_HAS_START = 1, GROUP_HAS_ADD = 2, GROUP_HAS_DISCARD = 4 };
+
+static const char *const hook_names[] = {"start", "add", "_discard"};
+#define HOOKS Py_ARRAY_LENGTH(hook_names)
+static PyObject *plain[HOOKS]; /* owned; Group_Type's own */
+
+static struct {
+    PyTypeObject *type; /* compared only */
+    unsigned int tag;
+    int overrides;
+} known[8];
+
+static int
+group_overrides(GroupObject *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    unsigned int tag = type->tp_version_tag;
+    size_t place = tag % Py_ARRAY_LENGTH(known);
+    if (__builtin_expect(tag != 0 && known[place].tag == tag && known[place].type == type, 1)) {
+        return known[place].overrides;
+    }
+    int overrides = 0;
+    for (size_t i = 0; i < HOOKS; i++) {
+        PyObject *hook = PyObject_GetAttrString((PyObject *)type, hook_names[i]);
+        if (hook == NULL) {
+            PyErr_Clear();
+        }
+        overrides |= hook == plain[i] ? 0 : 1 << i;
+        Py_XDECREF(hook);
+    }
+    tag = type->tp_version_tag; /* the look-ups gave it one */
+    place = tag % Py_ARRAY_LENGTH(known);
+    known[place].type = type;
+    known[place].tag = tag;
+    known[place].overrides = overrides;
+    return overrides;
+}
+
+/* ---- the limit ---- */
+
+/* The semaphore where it is one that C code can use, else NULL. */
+static SemaphoreObject *
+group_limit(GroupObject *self)
+{
+    return self->semaphore != NULL && Py_IS_TYPE(self->semaphore, Semaphore_Type)
+               ? (SemaphoreObject *)self->semaphore
+               : NULL;
+}
+
+/* Is there nothing of Python to call when a place is given back? */
+static bool
+group_gives_back_plainly(GroupObject *self)
+{
+    return self->semaphore == NULL || self->unlimited || group_limit(self) != NULL;
+}
+
+static PyObject *
+group_raise_full(void)
+{
+    PyObject *module = PyImport_ImportModule("greencore.pool");
+    PyObject *class = module == NULL ? NULL : PyObject_GetAttrString(module, "PoolFull");
+    if (class != NULL) {
+        PyErr_SetNone(class);
+    }
+    Py_XDECREF(class);
+    Py_XDECREF(module);
+    return NULL;
+}
+
+/* Take a place. 0, or -1 with an exception (PoolFull, too). */
+static int
+group_acquire(GroupObject *self, bool blocking, PyObject *timeout)
+{
+    if (self->semaphore == NULL || self->unlimited) {
+        return 0;
+    }
+    int taken;
+    SemaphoreObject *limit = group_limit(self);
+    if (limit == NULL) {
+        PyObject *result =
+            PyObject_CallMethod(self->semaphore, "acquire", "OO", blocking ? Py_True : Py_False,
+                                timeout == NULL ? Py_None : timeout);
+        taken = result == NULL ? -1 : PyObject_IsTrue(result);
+        Py_XDECREF(result);
+    } else if (!blocking) {
+        taken = limit->counter > 0 ? green_semaphore_acquire(limit, 0) : 0;
+    } else {
+        green_deadline deadline;
+        if (green_deadline_start(&deadline, timeout) < 0) {
+            return -1;
+        }
+        Py_INCREF(limit);
+        taken = green_semaphore_acquire(limit, deadline.seconds);
+        Py_DECREF(limit);
+        if (taken < 0 && green_deadline_caught(&deadline)) {
+            taken = 0;
+        }
+        if (green_deadline_stop(&deadline) < 0) {
+            return -1;
+        }
+    }
+    if (taken == 0) {
+        group_raise_full();
+    }
+    return taken > 0 ? 0 : -1;
+}
+
+static int
+group_release(GroupObject *self)
+{
+    if (self->semaphore == NULL || self->unlimited) {
+        return 0;
+    }
+    SemaphoreObject *limit = group_limit(self);
+    if (limit != NULL) {
+        green_semaphore_release(limit);
+        return 0;
+    }
+    PyObject *done = PyObject_CallMethod(self->semaphore, "release", NULL);
+    Py_XDECREF(done);
+    return done == NULL ? -1 : 0;
+}
+
+/* ---- members ---- */
+
+static int
+group_tell_event(GroupObject *self, const char *method)
+{
+    if (self->empty_event == NULL) {
+        return 0;
+    }
+    PyObject *done = PyObject_CallMethod(self->empty_event, method, NULL);
+    Py_XDECREF(done);
+    return done == NULL ? -1 : 0;
+}
+
+/* Forget a greenlet: nothing when it is no member. */
+static int
+group_remove(GroupObject *self, PyObject *greenlet)
+{
+    int found = PySet_Discard(self->greenlets, greenlet);
+    if (found < 0 || (self->dying != NULL && PySet_Discard(self->dying, greenlet) < 0)) {
+        return -1;
+    }
+    if (PySet_GET_SIZE(self->greenlets) == 0 && group_tell_event(self, "set") < 0) {
+        return -1;
+    }
+    return found ? group_release(self) : 0;
+}
+
+static void
+member_free(group_place *member)
+{
+    green_list_remove(&member->hook.link);
+    green_list_remove(&member->sibling);
+    PyMem_Free(member);
+}
+
+static void
+member_ended(green_hook *hook, PyObject *task)
+{
+    group_place *member = (group_place *)hook;
+    GroupObject *self = (GroupObject *)Py_NewRef((PyObject *)member->group);
+    bool asks = group_overrides(self) & GROUP_HAS_DISCARD;
+    member_free(member);
+    int status;
+    if (asks) {
+        PyObject *done = PyObject_CallMethod((PyObject *)self, "_discard", "O", task);
+        status = done == NULL ? -1 : 0;
+        Py_XDECREF(done);
+    } else {
+        status = group_remove(self, task);
+    }
+    if (status < 0) {
+        PyErr_WriteUnraisable((PyObject *)self);
+    }
+    Py_DECREF(self);
+}
+
+/* Whether the end of `task` can be noted without running Python code. */
+static bool
+group_notes_plainly(GroupObject *self, PyObject *task)
+{
+    return Py_TYPE(task)->tp_hash == Task_Type->tp_hash && group_gives_back_plainly(self) &&
+           !(group_overrides(self) & GROUP_HAS_DISCARD);
+}
+
+static int
+group_link(GroupObject *self, PyObject *greenlet)
+{
+    if (Task_Check(greenlet) &&
+        !(green_task_traits(Py_TYPE(greenlet))->overrides & TASK_HAS_RAWLINK)) {
+        group_place *member = PyMem_Malloc(sizeof(*member));
+        if (member == NULL) {
+            PyErr_NoMemory();
+            return -1;
+        }
+        TaskObject *task = (TaskObject *)greenlet;
+        green_hook_init(&member->hook, member_ended, !group_notes_plainly(self, greenlet),
+                        green_loop_here());
+        member->group = self;
+        green_list_append(&self->members, &member->sibling);
+        green_list_append(&task->linkable.links, &member->hook.link);
+        green_users_note(&task->linkable.users);
+        if (green_task_ready(task)) {
+            green_linkable_notify(&task->linkable);
+        }
+        return 0;
+    }
+    PyObject *rawlink = PyObject_GetAttrString(greenlet, "rawlink");
+    if (rawlink == NULL) {
+        if (!PyErr_ExceptionMatches(PyExc_AttributeError)) {
+            return -1;
+        }
+        PyErr_Clear(); /* a raw greenlet: it tells nobody */
+        return 0;
+    }
+    PyObject *discard = PyObject_GetAttrString((PyObject *)self, "_discard");
+    PyObject *done = discard == NULL ? NULL : PyObject_CallOneArg(rawlink, discard);
+    Py_XDECREF(done);
+    Py_XDECREF(discard);
+    Py_DECREF(rawlink);
+    return done == NULL ? -1 : 0;
+}
+
+static bool
+links_drop_member(green_link *head, GroupObject *self)
+{
+    for (green_link *link = head->next; link != head; link = link->next) {
+        const green_hook *hook = green_link_hook(link);
+        if (hook != NULL && hook->call == member_ended && ((group_place *)hook)->group == self) {
+            member_free((group_place *)hook);
+            return true;
+        }
+    }
+    return false;
+}
+
+static int
+group_unlink(GroupObject *self, PyObject *greenlet)
+{
+    if (Task_Check(greenlet)) {
+        green_linkable *linkable = &((TaskObject *)greenlet)->linkable;
+        if (links_drop_member(&linkable->serving, self) ||
+            links_drop_member(&linkable->links, self)) {
+            return 0;
+        }
+    }
+    PyObject *unlink = PyObject_GetAttrString(greenlet, "unlink");
+    if (unlink == NULL) {
+        if (!PyErr_ExceptionMatches(PyExc_AttributeError)) {
+            return -1;
+        }
+        PyErr_Clear();
+        return 0;
+    }
+    PyObject *discard = PyObject_GetAttrString((PyObject *)self, "_discard");
+    PyObject *done = discard == NULL ? NULL : PyObject_CallOneArg(unlink, discard);
+    Py_XDECREF(done);
+    Py_XDECREF(discard);
+    Py_DECREF(unlink);
+    return done == NULL ? -1 : 0;
+}
+
+static int
+group_add(GroupObject *self, PyObject *greenlet, bool blocking, PyObject *timeout)
+{
+    if (group_acquire(self, blocking, timeout) < 0) {
+        return -1;
+    }
+    if (group_link(self, greenlet) < 0 || PySet_Add(self->greenlets, greenlet) < 0) {
+        PyObject *type, *value, *traceback;
+        PyErr_Fetch(&type, &value, &traceback);
+        if (group_release(self) < 0) {
+            PyErr_Clear();
+        }
+        PyErr_Restore(type, value, traceback);
+        return -1;
+    }
+    return group_tell_event(self, "clear");
+}
+
+static int
+group_start(GroupObject *self, PyObject *greenlet, bool blocking, PyObject *timeout)
+{
+    if (group_overrides(self) & GROUP_HAS_ADD) {
+        PyObject *done = blocking && timeout == NULL
+                             ? PyObject_CallMethod((PyObject *)self, "add", "O", greenlet)
+                             : PyObject_CallMethod((PyObject *)self, "add", "OOO", greenlet,
+                                                   blocking ? Py_True : Py_False,
+                                                   timeout == NULL ? Py_None : timeout);
+        if (done == NULL) {
+            return -1;
+        }
+        Py_DECREF(done);
+    } else if (group_add(self, greenlet, blocking, timeout) < 0) {
+        return -1;
+    }
+    if (Task_Check(greenlet) &&
+        !(green_task_traits(Py_TYPE(greenlet))->overrides & TASK_HAS_START)) {
+        return green_task_start((TaskObject *)greenlet);
+    }
+    PyObject *done = PyObject_CallMethod(greenlet, "start", NULL);
+    Py_XDECREF(done);
+    return done == NULL ? -1 : 0;
+}
+
+/* ---- methods ---- */
+
+/* Sort (greenlet, blocking=True, timeout=None). */
+static int
+parse_add(const char *function, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames,
+          PyObject **greenlet, int *blocking, PyObject **timeout)
+{
+    static const char *const names[] = {"greenlet", "blocking", "timeout"};
+    PyObject *values[3];
+    if (green_arguments(function, args, nargs, kwnames, names, 3, values) < 0) {
+        return -1;
+    }
+    if (values[0] == NULL) {
+        PyErr_Format(PyExc_TypeError, "%s() needs a greenlet", function);
+        return -1;
+    }
+    *greenlet = values[0];
+    *timeout = values[2];
+    *blocking = green_argument_flag(values[1], 1);
+    return *blocking < 0 ? -1 : 0;
+}
+
+PyDoc_STRVAR(
+    spawn_doc,
+    "spawn($self, /, *args, **kwargs)\n--\n\n"
+    "Make a greenlet of greenlet_class with these arguments, start it as a member and return\n"
+    "it. Waits for a place where there is a limit.");
+
+static PyObject *
+group_method_spawn(GroupObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    PyObject *class = PyObject_GetAttr((PyObject *)self, str_greenlet_class);
+    PyObject *greenlet = class == NULL ? NULL : green_task_call(class, args, nargs, kwnames);
+    Py_XDECREF(class);
+    if (greenlet == NULL) {
+        return NULL;
+    }
+    int status;
+    if (group_overrides(self) & GROUP_HAS_START) {
+        PyObject *done = PyObject_CallMethod((PyObject *)self, "start", "O", greenlet);
+        status = done == NULL ? -1 : 0;
+        Py_XDECREF(done);
+    } else {
+        status = group_start(self, greenlet, true, NULL);
+    }
+    if (status < 0) {
+        Py_CLEAR(greenlet);
+    }
+    return greenlet;
+}
+
+PyDoc_STRVAR(start_doc, "start($self, greenlet, blocking=True, timeout=None)\n--\n\n"
+                        "add() an unstarted greenlet, then start it.");
+
+static PyObject *
+group_method_start(GroupObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    PyObject *greenlet, *timeout;
+    int blocking;
+    if (parse_add("start", args, nargs, kwnames, &greenlet, &blocking, &timeout) < 0 ||
+        group_start(self, greenlet, blocking, timeout) < 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(
+    add_doc,
+    "add($self, greenlet, blocking=True, timeout=None)\n--\n\n"
+    "Make the greenlet a member until it has ended. Better add it before it is started.\n\n"
+    "Where there is a limit it waits for a place, for `timeout` seconds at most, with blocking\n"
+    "false not at all. Raises PoolFull when it gets none.");
+
+static PyObject *
+group_method_add(GroupObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    PyObject *greenlet, *timeout;
+    int blocking;
+    if (parse_add("add", args, nargs, kwnames, &greenlet, &blocking, &timeout) < 0 ||
+        group_add(self, greenlet, blocking, timeout) < 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(_discard_doc, "_discard($self, greenlet)\n--\n\n"
+                           "The greenlet has ended: it is no member any more. Called by its link.");
+
+static PyObject *
+group_method__discard(GroupObject *self, PyObject *greenlet)
+{
+    if (group_remove(self, greenlet) < 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(discard_doc, "discard($self, greenlet)\n--\n\n"
+                          "The greenlet is no member any more, though it runs on.");
+
+static PyObject *
+group_method_discard(GroupObject *self, PyObject *greenlet)
+{
+    PyObject *done = group_overrides(self) & GROUP_HAS_DISCARD
+                         ? PyObject_CallMethod((PyObject *)self, "_discard", "O", greenlet)
+                         : group_method__discard(self, greenlet);
+    if (done == NULL) {
+        return NULL;
+    }
+    Py_DECREF(done);
+    if (group_unlink(self, greenlet) < 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+static Py_ssize_t
+group_length(GroupObject *self)
+{
+    return PySet_Size(self->greenlets);
+}
+
+static int
+group_contains(GroupObject *self, PyObject *item)
+{
+    return PySet_Contains(self->greenlets, item);
+}
+
+static PyObject *
+group_iter(GroupObject *self)
+{
+    return PyObject_GetIter(self->greenlets);
+}
+
+static PyObject *
+group_get_dying(GroupObject *self, void *Py_UNUSED(closure))
+{
+    if (self->dying == NULL) {
+        self->dying = PySet_New(NULL);
+    }
+    return Py_XNewRef(self->dying);
+}
+
+static PyObject *
+group_get_empty_event(GroupObject *self, void *Py_UNUSED(closure))
+{
+    if (self->empty_event == NULL) {
+        self->empty_event = PyObject_CallNoArgs((PyObject *)Event_Type);
+        if (self->empty_event != NULL && PySet_GET_SIZE(self->greenlets) == 0 &&
+            group_tell_event(self, "set") < 0) {
+            return NULL;
+        }
+    }
+    return Py_XNewRef(self->empty_event);
+}
+
+static PyObject *
+group_get_semaphore(GroupObject *self, void *Py_UNUSED(closure))
+{
+    if (self->semaphore == NULL) {
+        PyErr_SetString(PyExc_AttributeError, "a group without a limit has no _semaphore");
+        return NULL;
+    }
+    return Py_NewRef(self->semaphore);
+}
+
+static int
+group_set_semaphore(GroupObject *self, PyObject *value, void *Py_UNUSED(closure))
+{
+    bool unlimited = false;
+    if (value != NULL && !Py_IS_TYPE(value, Semaphore_Type)) {
+        PyObject *module = PyImport_ImportModule("greencore.lock");
+        PyObject *dummy = module == NULL ? NULL : PyObject_GetAttrString(module, "DummySemaphore");
+        Py_XDECREF(module);
+        if (dummy == NULL) {
+            return -1;
+        }
+        unlimited = (PyObject *)Py_TYPE(value) == dummy;
+        Py_DECREF(dummy);
+    }
+    self->unlimited = unlimited;
+    Py_XINCREF(value);
+    Py_XSETREF(self->semaphore, value);
+    return 0;
+}
+
+/* ---- the type ---- */
+
+static PyObject *
+group_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwargs))
+{
+    GroupObject *self = (GroupObject *)type->tp_alloc(type, 0);
+    if (self != NULL) {
+        green_list_init(&self->members);
+        self->greenlets = PySet_New(NULL);
+        if (self->greenlets == NULL) {
+            Py_CLEAR(self);
+        }
+    }
+    return (PyObject *)self;
+}
+
+static int
+group_init(GroupObject *self, PyObject *args, PyObject *kwargs)
+{
+    PyObject *greenlets = NULL;
+    static char *names[] = {"greenlets", NULL};
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O:Group", names, &greenlets)) {
+        return -1;
+    }
+    if (greenlets == NULL) {
+        return 0;
+    }
+    PyObject *list = PySequence_List(greenlets);
+    int status = list == NULL ? -1 : 0;
+    for (Py_ssize_t i = 0; status == 0 && i < PyList_GET_SIZE(list); i++) {
+        PyObject *greenlet = PyList_GET_ITEM(list, i);
+        status = PySet_Add(self->greenlets, greenlet);
+        if (status == 0) {
+            status = group_link(self, greenlet);
+        }
+    }
+    Py_XDECREF(list);
+    return status;
+}
+
+static int
+group_traverse(GroupObject *self, visitproc visit, void *arg)
+{
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT(self->greenlets);
+    Py_VISIT(self->dying);
+    Py_VISIT(self->empty_event);
+    Py_VISIT(self->semaphore);
+    return 0;
+}
+
+static void
+group_unlink_all(GroupObject *self)
+{
+    while (!green_list_empty(&self->members)) {
+        member_free(GREEN_CONTAINER(self->members.next, group_place, sibling));
+    }
+}
+
+static int
+group_clear(GroupObject *self)
+{
+    group_unlink_all(self);
+    if (self->greenlets != NULL) {
+        PySet_Clear(self->greenlets); /* methods rely on the set */
+    }
+    Py_CLEAR(self->dying);
+    Py_CLEAR(self->empty_event);
+    Py_CLEAR(self->semaphore);
+    return 0;
+}
+
+static void
+group_dealloc(GroupObject *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    PyObject_GC_UnTrack(self);
+    group_unlink_all(self);
+    Py_CLEAR(self->greenlets);
+    Py_CLEAR(self->dying);
+    Py_CLEAR(self->empty_event);
+    Py_CLEAR(self->semaphore);
+    type->tp_free(self);
+    Py_DECREF(type);
+}
+
+static PyMethodDef group_methods[] = {
+    {"spawn", (PyCFunction)(void (*)(void))group_method_spawn, METH_FASTCALL | METH_KEYWORDS,
+     spawn_doc},
+    {"start", (PyCFunction)(void (*)(void))group_method_start, METH_FASTCALL | METH_KEYWORDS,
+     start_doc},
+    {"add", (PyCFunction)(void (*)(void))group_method_add, METH_FASTCALL | METH_KEYWORDS, add_doc},
+    {"_discard", (PyCFunction)group_method__discard, METH_O, _discard_doc},
+    {"discard", (PyCFunction)group_method_discard, METH_O, discard_doc},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyMemberDef group_members[] = {
+    {"greenlets", T_OBJECT_EX, offsetof(GroupObject, greenlets), READONLY, "The members, a set."},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static PyGetSetDef group_getset[] = {
+    {"dying", (getter)group_get_dying, NULL, "Those of the members that were killed, a set.", NULL},
+    {"_empty_event", (getter)group_get_empty_event, NULL, "An Event that is set while empty.",
+     NULL},
+    {"_semaphore", (getter)group_get_semaphore, (setter)group_set_semaphore,
+     "A semaphore with the places left.", NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+static PyType_Slot group_slots[] = {
+    {Py_tp_doc, "What Group and Pool share: the members, and how they come and go."},
+    {Py_tp_new, group_new},
+    {Py_tp_init, group_init},
+    {Py_tp_dealloc, group_dealloc},
+    {Py_tp_traverse, group_traverse},
+    {Py_tp_clear, group_clear},
+    {Py_tp_iter, group_iter},
+    {Py_sq_length, group_length},
+    {Py_sq_contains, group_contains},
+    {Py_tp_methods, group_methods},
+    {Py_tp_members, group_members},
+    {Py_tp_getset, group_getset},
+    {0, NULL},
+};
+
+static PyType_Spec group_spec = {
+    .name = "greencore._core.GroupBase",
+    .basicsize = sizeof(GroupObject),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+    .slots = group_slots,
+};
+
+int
+green_group_exec(PyObject *module)
+{
+    str_greenlet_class = PyUnicode_InternFromString("greenlet_class");
+    Group_Type = (PyTypeObject *)PyType_FromSpec(&group_spec);
+    if (str_greenlet_class == NULL || Group_Type == NULL) {
+        return -1;
+    }
+    for (size_t i = 0; i < HOOKS; i++) {
+        plain[i] = PyObject_GetAttrString((PyObject *)Group_Type, hook_names[i]);
+        if (plain[i] == NULL) {
+            return -1;
+        }
+    }
+    return PyModule_AddObjectRef(module, "GroupBase", (PyObject *)Group_Type);
+}

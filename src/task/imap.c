@@ -1,0 +1,599 @@
+#include "task/imap.h"
+
+#include <structmember.h>
+
+#include "greenlet/error.h"
+#include "sync/semaphore.h"
+#include "task/task.h"
+
+/* What the reader gets: a value, or an error to raise. */
+typedef struct {
+    PyObject *value;     /* owned; NULL: an error, or the end */
+    PyObject *exception; /* owned; NULL and no value: the end */
+    PyObject *traceback; /* owned; the exception's; may be NULL */
+    Py_ssize_t index;    /* of the item */
+} imap_result;
+
+/* A task of its own, which spawns one for each item; and an iterator over their results, in the
+   order of the items or as they come. */
+typedef struct {
+    TaskObject base;
+    PyObject *spawn;            /* owned; the pool's; NULL once all are spawned */
+    PyObject *func;             /* owned; likewise */
+    PyObject *iterable;         /* owned; likewise */
+    SemaphoreObject *semaphore; /* owned; bounds results unread; NULL: no bound */
+    bool zipped;                /* items are tuples of arguments */
+    bool spawning;              /* more items may come */
+    bool finished;              /* the end, or the error of the iterable, is among the results */
+    Py_ssize_t outstanding;     /* tasks without a result */
+    Py_ssize_t count;           /* items so far */
+    Py_ssize_t index;           /* ordered: of the next result to give */
+    imap_result *results;       /* those not read: ordered a heap by index, else a ring */
+    size_t room;                /* a power of two */
+    size_t first;
+    size_t unread;
+    green_linkable reader; /* ready when there is something to read */
+    green_link links;      /* imap_hook.sibling */
+} ImapObject;
+
+/* What links it to a task. */
+typedef struct {
+    green_hook hook;
+    green_link sibling;
+    ImapObject *imap; /* borrowed: it unlinks its hooks before it goes */
+    Py_ssize_t index;
+} imap_hook;
+
+static PyTypeObject *ImapUnordered_Type;
+static PyTypeObject *Imap_Type;
+
+#define IMAP(op) ((ImapObject *)(op))
+
+static inline bool
+imap_ordered(const ImapObject *self)
+{
+    return PyObject_TypeCheck((PyObject *)self, Imap_Type);
+}
+
+/* ---- results ---- */
+
+static int
+results_grow(ImapObject *self)
+{
+    size_t room = self->room ? self->room * 2 : 8;
+    imap_result *results = PyMem_Malloc(room * sizeof(*results));
+    if (results == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    for (size_t i = 0; i < self->unread; i++) {
+        results[i] = self->results[(self->first + i) & (self->room - 1)];
+    }
+    PyMem_Free(self->results);
+    self->results = results;
+    self->room = room;
+    self->first = 0;
+    return 0;
+}
+
+/* Ordered: `first` stays 0. */
+static void
+heap_push(imap_result *heap, size_t count, const imap_result *result)
+{
+    size_t place = count;
+    while (place > 0 && heap[(place - 1) / 2].index > result->index) {
+        heap[place] = heap[(place - 1) / 2];
+        place = (place - 1) / 2;
+    }
+    heap[place] = *result;
+}
+
+static imap_result
+heap_pop(imap_result *heap, size_t count)
+{
+    imap_result top = heap[0];
+    imap_result last = heap[--count];
+    size_t place = 0;
+    for (;;) {
+        size_t child = place * 2 + 1;
+        if (child >= count) {
+            break;
+        }
+        child += child + 1 < count && heap[child + 1].index < heap[child].index;
+        if (heap[child].index >= last.index) {
+            break;
+        }
+        heap[place] = heap[child];
+        place = child;
+    }
+    heap[place] = last;
+    return top;
+}
+
+static bool
+imap_readable(PyObject *op)
+{
+    const ImapObject *self = IMAP(op);
+    return self->unread > 0 && (!imap_ordered(self) || self->results[0].index == self->index);
+}
+
+/* Steals what the result owns. Without memory it is lost, and the reader gets MemoryError. */
+static void
+imap_put(ImapObject *self, imap_result result)
+{
+    if (self->unread == self->room && results_grow(self) < 0) {
+        PyErr_WriteUnraisable((PyObject *)self);
+        Py_XDECREF(result.value);
+        Py_XDECREF(result.exception);
+        Py_XDECREF(result.traceback);
+        return;
+    }
+    if (imap_ordered(self)) {
+        heap_push(self->results, self->unread, &result);
+    } else {
+        self->results[(self->first + self->unread) & (self->room - 1)] = result;
+    }
+    self->unread++;
+    if (imap_readable((PyObject *)self)) {
+        green_linkable_notify(&self->reader);
+    }
+}
+
+static imap_result
+imap_take(ImapObject *self)
+{
+    imap_result result;
+    if (imap_ordered(self)) {
+        result = heap_pop(self->results, self->unread);
+        self->index++;
+    } else {
+        result = self->results[self->first];
+        self->first = (self->first + 1) & (self->room - 1);
+    }
+    self->unread--;
+    return result;
+}
+
+static void
+imap_put_end(ImapObject *self, PyObject *exception)
+{
+    if (self->finished) {
+        return;
+    }
+    self->finished = true;
+    imap_put(self, (imap_result){
+                       .exception = Py_XNewRef(exception),
+                       .traceback = exception == NULL ? NULL : PyException_GetTraceback(exception),
+                       .index = self->count,
+                   });
+}
+
+/* A result has come. */
+static void
+imap_note(ImapObject *self, imap_result result)
+{
+    self->outstanding--;
+    imap_put(self, result);
+    if (!self->spawning && self->outstanding <= 0) {
+        imap_put_end(self, NULL);
+    }
+}
+
+/* ---- links ---- */
+
+static void
+hook_free(imap_hook *hook)
+{
+    green_list_remove(&hook->hook.link);
+    green_list_remove(&hook->sibling);
+    PyMem_Free(hook);
+}
+
+static void
+imap_task_ended(green_hook *base, PyObject *op)
+{
+    imap_hook *hook = (imap_hook *)base;
+    TaskObject *task = (TaskObject *)op;
+    ImapObject *self = hook->imap;
+    imap_result result = {.index = hook->index};
+    if (task->exception != NULL) {
+        result.exception = Py_NewRef(task->exception);
+        result.traceback = Py_XNewRef(task->traceback);
+    } else {
+        result.value = Py_NewRef(task->value != NULL ? task->value : Py_None);
+    }
+    hook_free(hook);
+    imap_note(self, result);
+}
+
+/* The link to what is no task: called with it; `pair` is (imap, index). */
+static PyObject *
+imap_other_ended(PyObject *pair, PyObject *source)
+{
+    ImapObject *self = IMAP(PyTuple_GET_ITEM(pair, 0));
+    imap_result result = {.index = PyLong_AsSsize_t(PyTuple_GET_ITEM(pair, 1))};
+    PyObject *done = PyObject_CallMethod(source, "successful", NULL);
+    int successful = done == NULL ? -1 : PyObject_IsTrue(done);
+    Py_XDECREF(done);
+    if (successful > 0) {
+        result.value = PyObject_GetAttrString(source, "value");
+    } else if (successful == 0) {
+        result.exception = PyObject_GetAttrString(source, "exception");
+    }
+    if (result.value == NULL && result.exception == NULL) {
+        result.exception = green_error_take();
+    }
+    if (result.exception != NULL && PyExceptionInstance_Check(result.exception)) {
+        result.traceback = PyException_GetTraceback(result.exception);
+    }
+    imap_note(self, result);
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef imap_other_ended_def = {"_on_result", imap_other_ended, METH_O,
+                                           "Take the result of a task."};
+
+static int
+imap_link_other(ImapObject *self, PyObject *source, Py_ssize_t index)
+{
+    PyObject *pair = Py_BuildValue("(On)", self, index);
+    PyObject *callback = pair == NULL ? NULL : PyCFunction_New(&imap_other_ended_def, pair);
+    Py_XDECREF(pair);
+    PyObject *done =
+        callback == NULL ? NULL : PyObject_CallMethod(source, "rawlink", "O", callback);
+    Py_XDECREF(callback);
+    Py_XDECREF(done);
+    return done == NULL ? -1 : 0;
+}
+
+static int
+imap_link(ImapObject *self, PyObject *source, Py_ssize_t index)
+{
+    if (!Task_Check(source) ||
+        green_task_traits(Py_TYPE(source))->overrides & (TASK_HAS_RAWLINK | TASK_HAS_GET)) {
+        return imap_link_other(self, source, index);
+    }
+    imap_hook *hook = PyMem_Malloc(sizeof(*hook));
+    if (hook == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    TaskObject *task = (TaskObject *)source;
+    green_hook_init(&hook->hook, imap_task_ended, false, green_loop_here());
+    hook->imap = self;
+    hook->index = index;
+    green_list_append(&self->links, &hook->sibling);
+    green_list_append(&task->linkable.links, &hook->hook.link);
+    green_users_note(&task->linkable.users);
+    if (green_task_ready(task)) {
+        green_linkable_notify(&task->linkable);
+    }
+    return 0;
+}
+
+/* ---- the task: spawning ---- */
+
+/* spawn(func, item), or spawn(func, *item). */
+static PyObject *
+imap_call_spawn(ImapObject *self, PyObject *item)
+{
+    if (!self->zipped) {
+        PyObject *stack[] = {NULL, self->func, item};
+        return PyObject_Vectorcall(self->spawn, stack + 1, 2 | PY_VECTORCALL_ARGUMENTS_OFFSET,
+                                   NULL);
+    }
+    PyObject *arguments = PySequence_Tuple(item);
+    if (arguments == NULL) {
+        return NULL;
+    }
+    PyObject *small[8];
+    Py_ssize_t count = PyTuple_GET_SIZE(arguments);
+    PyObject **stack =
+        count + 2 <= 8 ? small : PyMem_Malloc((size_t)(count + 2) * sizeof(PyObject *));
+    PyObject *task = NULL;
+    if (stack == NULL) {
+        PyErr_NoMemory();
+    } else {
+        stack[1] = self->func;
+        for (Py_ssize_t i = 0; i < count; i++) {
+            stack[i + 2] = PyTuple_GET_ITEM(arguments, i);
+        }
+        size_t nargs = (size_t)(count + 1);
+        task = PyObject_Vectorcall(self->spawn, stack + 1, nargs | PY_VECTORCALL_ARGUMENTS_OFFSET,
+                                   NULL);
+    }
+    if (stack != small) {
+        PyMem_Free(stack);
+    }
+    Py_DECREF(arguments);
+    return task;
+}
+
+static int
+imap_spawn_one(ImapObject *self, PyObject *item)
+{
+    Py_ssize_t index = self->count++;
+    if (self->semaphore != NULL && green_semaphore_acquire(self->semaphore, -1) < 0) {
+        return -1;
+    }
+    self->outstanding++;
+    PyObject *task = imap_call_spawn(self, item);
+    int status = task == NULL ? -1 : imap_link(self, task, index);
+    if (status < 0) {
+        self->outstanding--;
+    }
+    Py_XDECREF(task);
+    return status;
+}
+
+static int
+imap_spawn_all(ImapObject *self)
+{
+    PyObject *iterator = PyObject_GetIter(self->iterable);
+    if (iterator == NULL) {
+        return -1;
+    }
+    PyObject *item;
+    int status = 0;
+    while (status == 0 && (item = PyIter_Next(iterator)) != NULL) {
+        status = imap_spawn_one(self, item);
+        Py_DECREF(item);
+    }
+    Py_DECREF(iterator);
+    return PyErr_Occurred() ? -1 : 0;
+}
+
+static PyObject *
+imap_run(PyObject *op, PyObject *Py_UNUSED(none))
+{
+    ImapObject *self = IMAP(op);
+    int status = imap_spawn_all(self);
+    PyObject *error = green_error_take();
+    self->spawning = false;
+    if (status < 0 || self->outstanding <= 0) {
+        imap_put_end(self, error);
+    }
+    Py_CLEAR(self->spawn);
+    Py_CLEAR(self->func);
+    Py_CLEAR(self->iterable);
+    Py_CLEAR(self->semaphore);
+    if (error != NULL) {
+        green_error_raise(error);
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+/* ---- the iterator ---- */
+
+static int
+imap_await(ImapObject *self)
+{
+    while (!imap_readable((PyObject *)self)) {
+        if (self->finished && self->unread == 0) {
+            return 0; /* read to the end before */
+        }
+        if (green_linkable_wait(&self->reader, -1, "imap", false) < 0) {
+            return -1;
+        }
+    }
+    return 1;
+}
+
+static PyObject *
+imap_next(PyObject *op)
+{
+    ImapObject *self = IMAP(op);
+    if (self->semaphore != NULL) {
+        green_semaphore_release(self->semaphore);
+    }
+    if (imap_await(self) <= 0) {
+        return NULL;
+    }
+    imap_result result = imap_take(self);
+    if (result.exception != NULL) {
+        PyErr_Restore(Py_NewRef((PyObject *)Py_TYPE(result.exception)), result.exception,
+                      result.traceback);
+    }
+    return result.value;
+}
+
+static PyObject *
+imap_method_next(PyObject *self, PyObject *Py_UNUSED(none))
+{
+    PyObject *value = imap_next(self);
+    if (value == NULL && !PyErr_Occurred()) {
+        PyErr_SetNone(PyExc_StopIteration);
+    }
+    return value;
+}
+
+/* ---- the types ---- */
+
+static const green_linkable_kind reader_kind = {
+    .offset = offsetof(ImapObject, reader),
+    .ready = imap_readable,
+};
+
+static PyObject *
+imap_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    ImapObject *self = (ImapObject *)Task_Type->tp_new(type, args, kwargs);
+    if (self != NULL) {
+        green_linkable_init(&self->reader, &reader_kind);
+        green_list_init(&self->links);
+    }
+    return (PyObject *)self;
+}
+
+static int
+imap_init(PyObject *op, PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {"func", "iterable", "spawn", "maxsize", "_zipped", NULL};
+    ImapObject *self = IMAP(op);
+    PyObject *func, *iterable, *spawn, *maxsize = Py_None;
+    int zipped = 0;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOO|Op", names, &func, &iterable, &spawn,
+                                     &maxsize, &zipped)) {
+        return -1;
+    }
+    int bounded = PyObject_IsTrue(maxsize);
+    PyObject *none = bounded < 0 ? NULL : PyTuple_New(0);
+    if (none == NULL) {
+        return -1;
+    }
+    int status = Task_Type->tp_init(op, none, NULL);
+    Py_DECREF(none);
+    if (status < 0) {
+        return -1;
+    }
+    if (bounded) {
+        PyObject *semaphore = PyObject_CallOneArg((PyObject *)Semaphore_Type, maxsize);
+        if (semaphore == NULL) {
+            return -1;
+        }
+        Py_XSETREF(self->semaphore, (SemaphoreObject *)semaphore);
+    }
+    Py_INCREF(spawn);
+    Py_XSETREF(self->spawn, spawn);
+    Py_INCREF(func);
+    Py_XSETREF(self->func, func);
+    Py_INCREF(iterable);
+    Py_XSETREF(self->iterable, iterable);
+    self->zipped = zipped;
+    self->spawning = true;
+    return 0;
+}
+
+static int
+imap_traverse(PyObject *op, visitproc visit, void *arg)
+{
+    ImapObject *self = IMAP(op);
+    Py_VISIT(self->spawn);
+    Py_VISIT(self->func);
+    Py_VISIT(self->iterable);
+    Py_VISIT((PyObject *)self->semaphore);
+    for (size_t i = 0; i < self->unread; i++) {
+        imap_result *result = &self->results[(self->first + i) & (self->room - 1)];
+        Py_VISIT(result->value);
+        Py_VISIT(result->exception);
+        Py_VISIT(result->traceback);
+    }
+    int result = green_linkable_traverse(&self->reader, visit, arg);
+    return result != 0 ? result : Task_Type->tp_traverse(op, visit, arg);
+}
+
+static void
+imap_clear_fields(ImapObject *self)
+{
+    while (!green_list_empty(&self->links)) {
+        hook_free(GREEN_CONTAINER(self->links.next, imap_hook, sibling));
+    }
+    while (self->unread > 0) {
+        imap_result result = imap_take(self);
+        Py_XDECREF(result.value);
+        Py_XDECREF(result.exception);
+        Py_XDECREF(result.traceback);
+    }
+    Py_CLEAR(self->spawn);
+    Py_CLEAR(self->func);
+    Py_CLEAR(self->iterable);
+    Py_CLEAR(self->semaphore);
+    green_linkable_clear(&self->reader);
+}
+
+static int
+imap_clear(PyObject *op)
+{
+    if (((GreenletObject *)op)->status != GREEN_ACTIVE) {
+        imap_clear_fields(IMAP(op));
+    }
+    return Task_Type->tp_clear(op);
+}
+
+static void
+imap_dealloc(PyObject *op)
+{
+    PyObject_GC_UnTrack(op);
+    if (green_greenlet_survives((GreenletObject *)op)) {
+        return;
+    }
+    imap_clear_fields(IMAP(op));
+    PyMem_Free(IMAP(op)->results);
+    Task_Type->tp_dealloc(op);
+}
+
+static PyMethodDef imap_methods[] = {
+    {"_run", imap_run, METH_NOARGS, "_run($self)\n--\n\nSpawn a task for each item."},
+    {"next", imap_method_next, METH_NOARGS,
+     "next($self)\n--\n\nReturn the next result, or raise what the task raised."},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyMemberDef imap_members[] = {
+    {"finished", T_BOOL, offsetof(ImapObject, finished), READONLY,
+     "Whether the end is among the results."},
+    {NULL, 0, 0, 0, NULL},
+};
+
+PyDoc_STRVAR(
+    unordered_doc,
+    "IMapUnordered(func, iterable, spawn, maxsize=None, _zipped=False)\n--\n\n"
+    "A greenlet that calls spawn(func, item) for each item, and an iterator over the results as\n"
+    "they come.\n\n"
+    "maxsize: how many results may wait for the reader before no more is spawned.");
+
+static PyType_Slot unordered_slots[] = {
+    {Py_tp_doc, (void *)unordered_doc},
+    {Py_tp_new, imap_new},
+    {Py_tp_init, imap_init},
+    {Py_tp_dealloc, imap_dealloc},
+    {Py_tp_traverse, imap_traverse},
+    {Py_tp_clear, imap_clear},
+    {Py_tp_iter, PyObject_SelfIter},
+    {Py_tp_iternext, imap_next},
+    {Py_tp_methods, imap_methods},
+    {Py_tp_members, imap_members},
+    {0, NULL},
+};
+
+static PyType_Spec unordered_spec = {
+    .name = "greencore._imap.IMapUnordered",
+    .basicsize = sizeof(ImapObject),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+    .slots = unordered_slots,
+};
+
+static PyType_Slot ordered_slots[] = {
+    {Py_tp_doc, "IMap(func, iterable, spawn, maxsize=None, _zipped=False)\n--\n\n"
+                "As IMapUnordered, with the results in the order of the items."},
+    {0, NULL},
+};
+
+static PyType_Spec ordered_spec = {
+    .name = "greencore._imap.IMap",
+    .basicsize = sizeof(ImapObject),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
+    .slots = ordered_slots,
+};
+
+static PyTypeObject *
+type_of(PyType_Spec *spec, PyTypeObject *base)
+{
+    PyObject *bases = PyTuple_Pack(1, base);
+    PyObject *type = bases == NULL ? NULL : PyType_FromSpecWithBases(spec, bases);
+    Py_XDECREF(bases);
+    return (PyTypeObject *)type;
+}
+
+int
+green_imap_exec(PyObject *module)
+{
+    ImapUnordered_Type = type_of(&unordered_spec, Task_Type);
+    Imap_Type = ImapUnordered_Type == NULL ? NULL : type_of(&ordered_spec, ImapUnordered_Type);
+    if (Imap_Type == NULL ||
+        PyModule_AddObjectRef(module, "IMapUnordered", (PyObject *)ImapUnordered_Type) < 0) {
+        return -1;
+    }
+    return PyModule_AddObjectRef(module, "IMap", (PyObject *)Imap_Type);
+}
