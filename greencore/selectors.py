@@ -1,7 +1,7 @@
 """The standard `selectors` module, whose DefaultSelector lets other greenlets run."""
 
 import selectors as __selectors__
-from errno import EBADF
+from errno import EBADF, EINVAL
 
 from greencore._core import get_hub
 from greencore._util import copy_globals
@@ -43,7 +43,7 @@ class GeventSelector(__selectors__.EpollSelector):
             self._files[key.fd] = events
             return key
         except OSError as error:
-            if error.errno != EBADF:
+            if error.errno not in (EBADF, EINVAL):  # EINVAL: the number is the epoll object's own by now
                 raise
             raise ValueError(f"Invalid file descriptor: {fileobj!r}") from error
 

@@ -375,6 +375,27 @@ accept_base(PyObject *self)
     return result;
 }
 
+/* -1 with errno where there is no connection. */
+static int
+accept_try(green_socket *s, struct sockaddr_storage *address, socklen_t *length)
+{
+    *length = sizeof(*address);
+    return accept4(s->file.fd, (struct sockaddr *)address, length, SOCK_CLOEXEC | SOCK_NONBLOCK);
+}
+
+/* (socket, address). Steals fd. */
+static PyObject *
+accept_finish(PyObject *self, int fd, struct sockaddr_storage *address, socklen_t length)
+{
+    PyObject *connection = accept_wrap(self, fd);
+    PyObject *from = connection ? green_address_new((struct sockaddr *)address, length) : NULL;
+    if (from == NULL) {
+        Py_XDECREF(connection);
+        return NULL;
+    }
+    return Py_BuildValue("(NN)", connection, from);
+}
+
 PyDoc_STRVAR(accept_doc, "accept($self, /)\n--\n\n"
                          "Wait for a connection; returns (socket, address of the peer).");
 
@@ -389,21 +410,42 @@ socket_accept(PyObject *self, PyObject *Py_UNUSED(unused))
     struct sockaddr_storage address;
     socklen_t length;
     int fd;
-    do {
-        length = sizeof(address);
-        fd =
-            accept4(s->file.fd, (struct sockaddr *)&address, &length, SOCK_CLOEXEC | SOCK_NONBLOCK);
-        if (fd < 0 && green_socket_again(&call, GREEN_READ, 0) < 0) {
+    while ((fd = accept_try(s, &address, &length)) < 0) {
+        if (green_socket_again(&call, GREEN_READ, 0) < 0) {
             return NULL;
         }
-    } while (fd < 0);
-    PyObject *connection = accept_wrap(self, fd);
-    PyObject *from = connection ? green_address_new((struct sockaddr *)&address, length) : NULL;
-    if (from == NULL) {
-        Py_XDECREF(connection);
-        return NULL;
     }
-    return Py_BuildValue("(NN)", connection, from);
+    return accept_finish(self, fd, &address, length);
+}
+
+PyDoc_STRVAR(accept_now_doc, "_accept_now($self, /)\n--\n\n"
+                             "As accept(), but returns None where it would wait.");
+
+static PyObject *
+socket_accept_now(PyObject *self, PyObject *Py_UNUSED(unused))
+{
+    green_socket *s = green_socket_of(self);
+    struct sockaddr_storage address;
+    socklen_t length;
+    if (s->file.fd >= 0 && !green_address_known(s->family)) {
+        double timeout = s->timeout;
+        s->timeout = 0;
+        PyObject *pair = accept_base(self);
+        s->timeout = timeout;
+        if (pair != NULL || !PyErr_ExceptionMatches(PyExc_BlockingIOError)) {
+            return pair;
+        }
+        PyErr_Clear();
+        Py_RETURN_NONE;
+    }
+    int fd = accept_try(s, &address, &length);
+    if (fd >= 0) {
+        return accept_finish(self, fd, &address, length);
+    }
+    if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR || errno == ECONNABORTED) {
+        Py_RETURN_NONE;
+    }
+    return PyErr_SetFromErrno(PyExc_OSError);
 }
 
 #define FASTCALL(f) ((PyCFunction)(void (*)(void))(f))
@@ -417,5 +459,6 @@ PyMethodDef green_socket_recv_methods[] = {
     {"recvmsg", FASTCALL(socket_recvmsg), METH_FASTCALL, recvmsg_doc},
     {"recvmsg_into", FASTCALL(socket_recvmsg_into), METH_FASTCALL, recvmsg_into_doc},
     {"accept", socket_accept, METH_NOARGS, accept_doc},
+    {"_accept_now", socket_accept_now, METH_NOARGS, accept_now_doc},
     {NULL, NULL, 0, NULL},
 };

@@ -10,17 +10,17 @@
 
 /* A call for a worker. A greenlet may wait for it (wait()); else `done` is called on the hub. */
 typedef struct TaskObject {
-    PyObject_HEAD
-    struct TaskObject *next; /* in the queue, which owns a reference; so does the worker later */
-    PyObject *func;          /* owned; NULL once it ran, as args and kwargs */
-    PyObject *args;          /* owned, a tuple */
-    PyObject *kwargs;        /* owned, a dict or NULL */
-    PyObject *done;          /* owned; NULL once called */
-    PyObject *value;         /* owned; the result, or NULL */
-    PyObject *exception;     /* owned; what was raised, or NULL */
-    PyObject *context;       /* owned; for Hub.handle_error: (worker, func), or NULL */
-    LoopObject *loop;        /* owned; who asked */
-    green_waiter *waiter;    /* the greenlet in wait(), or NULL; borrowed from its stack */
+    PyObject_HEAD struct TaskObject
+        *next;            /* in the queue, which owns a reference; so does the worker later */
+    PyObject *func;       /* owned; NULL once it ran, as args and kwargs */
+    PyObject *args;       /* owned, a tuple */
+    PyObject *kwargs;     /* owned, a dict or NULL */
+    PyObject *done;       /* owned; NULL once called */
+    PyObject *value;      /* owned; the result, or NULL */
+    PyObject *exception;  /* owned; what was raised, or NULL */
+    PyObject *context;    /* owned; for Hub.handle_error: (worker, func), or NULL */
+    LoopObject *loop;     /* owned; who asked */
+    green_waiter *waiter; /* the greenlet in wait(), or NULL; borrowed from its stack */
     green_ready ready;
     bool finished;
 } TaskObject;
@@ -28,8 +28,7 @@ typedef struct TaskObject {
 /* Tasks in the order they came. The list is guarded by the interpreter lock, the number of those to
    be taken by the mutex, under which workers sleep. */
 typedef struct {
-    PyObject_HEAD
-    PyObject *weakrefs;
+    PyObject_HEAD PyObject *weakrefs;
     TaskObject *first, *last;
     Py_ssize_t unfinished; /* put, and neither finished nor a stop that was taken */
     size_t unanswered;     /* tasks that hold their loops */
@@ -232,8 +231,8 @@ task_get_exc_info(TaskObject *self, void *Py_UNUSED(closure))
         return PyTuple_New(0);
     }
     PyObject *traceback = PyException_GetTraceback(self->exception);
-    PyObject *result = PyTuple_Pack(3, Py_TYPE(self->exception), self->exception,
-                                    traceback ? traceback : Py_None);
+    PyObject *result =
+        PyTuple_Pack(3, Py_TYPE(self->exception), self->exception, traceback ? traceback : Py_None);
     Py_XDECREF(traceback);
     return result;
 }
@@ -279,7 +278,8 @@ task_dealloc(TaskObject *self)
 
 static PyMethodDef task_methods[] = {
     {"wait", (PyCFunction)task_wait, METH_NOARGS,
-     "wait()\n--\n\nWait until it ran. Returns its result, or raises what it raised; done(task) is\n"
+     "wait()\n--\n\nWait until it ran. Returns its result, or raises what it raised; done(task) "
+     "is\n"
      "called first. When the wait is interrupted, done(task) is called on the hub later."},
     {"set", (PyCFunction)task_set, METH_O, "set(value)\n--\n\nGive it a result."},
     {"handle_error", (PyCFunction)task_handle_error, METH_VARARGS,
@@ -444,7 +444,8 @@ queue_get(QueueObject *self, double seconds)
     return item;
 }
 
-/* Does threading.setprofile or settrace want to see tasks? `hooks`: the dict of `threading`, or None. */
+/* Does threading.setprofile or settrace want to see tasks? `hooks`: the dict of `threading`, or
+ * None. */
 static bool
 queue_hooked(PyObject *hooks)
 {
@@ -572,13 +573,14 @@ queue_dealloc(QueueObject *self)
     Py_DECREF(type);
 }
 
-PyDoc_STRVAR(serve_doc,
-             "serve(worker, timeout, hooks, clean)\n--\n\n"
-             "Run tasks on this thread, until one needs more than this: then it is returned, and the\n"
-             "caller runs it and calls task_done(task). That is so when clean is None, and while\n"
-             "hooks, the dict of threading, has a trace or profile function. clean() is called after\n"
-             "each task run here. Returns False when no task came for timeout seconds (-1: waits for\n"
-             "ever), None when told to stop.");
+PyDoc_STRVAR(
+    serve_doc,
+    "serve(worker, timeout, hooks, clean)\n--\n\n"
+    "Run tasks on this thread, until one needs more than this: then it is returned, and the\n"
+    "caller runs it and calls task_done(task). That is so when clean is None, and while\n"
+    "hooks, the dict of threading, has a trace or profile function. clean() is called after\n"
+    "each task run here. Returns False when no task came for timeout seconds (-1: waits for\n"
+    "ever), None when told to stop.");
 
 static PyMethodDef queue_methods[] = {
     {"put", (PyCFunction)queue_put, METH_O,
