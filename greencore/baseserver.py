@@ -232,12 +232,12 @@ class BaseServer:
         try:
             self.stop_accepting()
         finally:
-            listener = self.__dict__.pop("socket", None)
+            listeners = [self.__dict__.pop(name, None) for name in ("socket", "_listener")]
             for name in ("handle", "_handle", "_spawn", "full"):
                 self.__dict__.pop(name, None)
             if self.pool is not None:
                 self.pool._semaphore.unlink(self._start_accepting_if_started)
-            if listener is not None:
+            for listener in filter(None, listeners):
                 try:
                     listener.close()
                 except OSError:

@@ -1,5 +1,7 @@
 """TCP, TLS and UDP servers."""
 
+import os
+
 from _socket import AF_INET, MSG_DONTWAIT, SO_REUSEADDR, SOCK_DGRAM, SOL_SOCKET
 
 from greencore.baseserver import BaseServer
@@ -57,7 +59,11 @@ class StreamServer(BaseServer):
             self.socket = self.get_listener(self.address, self.backlog, self.family)
             self.address = self.socket.getsockname()
         self._handle = self.wrap_socket_and_handle if self.ssl_args else self.handle
-        self.socket = _cooperative(self.socket)
+        if not isinstance(self.socket, socket):
+            # One of the standard library's: the same listener as a socket that never blocks. close() closes both.
+            self._listener = self.socket
+            fileno = os.dup(self._listener.fileno())
+            self.socket = socket(self._listener.family, self._listener.type, self._listener.proto, fileno=fileno)
 
     @classmethod
     def get_listener(cls, address, backlog=None, family=None):
@@ -109,13 +115,6 @@ class DatagramServer(BaseServer):
         """Send a datagram, as socket.sendto() does, one at a time."""
         with self._writelock:
             return self.socket.sendto(*args)
-
-
-def _cooperative(listener):
-    """The same listener as one of our sockets. A standard one gives its descriptor up: the server closes it."""
-    if isinstance(listener, socket):
-        return listener
-    return socket(listener.family, listener.type, listener.proto, fileno=listener.detach())
 
 
 def _bind(sock, address, reuse_addr):
