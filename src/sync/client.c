@@ -99,6 +99,30 @@ green_client_wait(green_client *client, green_link *list, green_users *users, do
     return status;
 }
 
+Py_ssize_t
+green_clients_count(const green_link *list)
+{
+    Py_ssize_t count = 0;
+    for (const green_link *link = list->next; link != list; link = link->next) {
+        count++;
+    }
+    return count;
+}
+
+PyObject *
+green_clients_list(const green_link *list)
+{
+    PyObject *waiting = PyList_New(0);
+    for (green_link *link = list->next; waiting != NULL && link != list; link = link->next) {
+        const green_waiter *waiter = &green_client_from(link)->waiter;
+        PyObject *who = waiter->loop == NULL ? Py_None : (PyObject *)waiter->greenlet;
+        if (PyList_Append(waiting, who) < 0) {
+            Py_CLEAR(waiting);
+        }
+    }
+    return waiting;
+}
+
 void
 green_clients_forked(green_link *list)
 {

@@ -39,6 +39,14 @@ green_loop_here(void)
     return hub == NULL ? NULL : hub->loop;
 }
 
+/* Is the hub itself running? It must not wait. */
+static inline bool
+green_in_hub(void)
+{
+    green_thread *thread = green_thread_self;
+    return thread != NULL && thread->hub != NULL && (PyObject *)thread->current == thread->hub;
+}
+
 static inline green_client *
 green_client_from(green_link *link)
 {
@@ -67,6 +75,11 @@ green_client_near(const green_client *client, const LoopObject *here)
 {
     return client->waiter.loop == here && here != NULL;
 }
+
+/* How many wait in a list of clients only; a new list of their greenlets (None: a thread without a
+ * hub). */
+Py_ssize_t green_clients_count(const green_link *list);
+PyObject *green_clients_list(const green_link *list);
 
 /* In a forked child: forget those of other threads. */
 void green_clients_forked(green_link *list);

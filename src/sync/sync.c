@@ -1,8 +1,10 @@
 #include "sync/sync.h"
 
 #include "sync/asyncresult.h"
+#include "sync/channel.h"
 #include "sync/event.h"
 #include "sync/mutex.h"
+#include "sync/queue.h"
 #include "sync/rlock.h"
 #include "sync/semaphore.h"
 #include "sync/timeout.h"
@@ -12,7 +14,7 @@
 static int (*const parts[])(PyObject *module) = {
     green_timeout_exec,     green_waiter_exec,    green_event_exec,
     green_asyncresult_exec, green_semaphore_exec, green_mutex_exec,
-    green_rlock_exec,
+    green_rlock_exec,       green_queue_exec,     green_channel_exec,
 };
 
 int

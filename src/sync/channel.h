@@ -1,0 +1,9 @@
+/* Channel: hands an item from one greenlet to another, keeping none. */
+#ifndef GREEN_SYNC_CHANNEL_H
+#define GREEN_SYNC_CHANNEL_H
+
+#include <Python.h>
+
+int green_channel_exec(PyObject *module);
+
+#endif

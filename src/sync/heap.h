@@ -1,0 +1,15 @@
+/* A list kept as a heap, in the very order of the heapq module; a comparison that raises changes
+   nothing. */
+#ifndef GREEN_SYNC_HEAP_H
+#define GREEN_SYNC_HEAP_H
+
+#include <Python.h>
+
+/* 0, or -1 with an exception: what a comparison raised, or RuntimeError when one changed the list.
+ */
+int green_heap_push(PyObject *list, PyObject *item);
+
+/* The least item of a list that is not empty, a new reference; NULL as above. */
+PyObject *green_heap_pop(PyObject *list);
+
+#endif

@@ -1,0 +1,227 @@
+#include "sync/queue.h"
+
+#include "sync/timeout.h"
+
+/* A name of greencore.queue, where the standard library's exceptions are known: a new reference. */
+PyObject *
+green_queue_global(const char *name)
+{
+    PyObject *module = PyImport_ImportModule("greencore.queue");
+    PyObject *value = module == NULL ? NULL : PyObject_GetAttrString(module, name);
+    Py_XDECREF(module);
+    return value;
+}
+
+/* Raise Empty, Full or ShutDown. Returns NULL. */
+PyObject *
+green_queue_raise(const char *name)
+{
+    PyObject *exception = green_queue_global(name);
+    if (exception != NULL) {
+        PyErr_SetNone(exception);
+        Py_DECREF(exception);
+    }
+    return NULL;
+}
+
+/* --- bottlenecks --- */
+
+Py_ssize_t
+green_queue_size(QueueObject *self)
+{
+    if (!(self->overrides & QUEUE_QSIZE)) {
+        return green_store_size(&self->store);
+    }
+    PyObject *result = PyObject_CallMethod((PyObject *)self, "_qsize", NULL);
+    Py_ssize_t size = result == NULL ? -1 : PyLong_AsSsize_t(result);
+    Py_XDECREF(result);
+    if (size < 0 && !PyErr_Occurred()) {
+        PyErr_SetString(PyExc_ValueError, "_qsize() must not be negative");
+    }
+    return size;
+}
+
+int
+green_queue_has_room(QueueObject *self)
+{
+    if (self->maxsize < 0) {
+        return 1;
+    }
+    Py_ssize_t size = green_queue_size(self);
+    return size < 0 ? -1 : size < self->maxsize;
+}
+
+int
+green_queue_tell(QueueObject *self, const char *what)
+{
+    if (self->conditions == NULL) {
+        return 0;
+    }
+    PyObject *done = PyObject_CallMethod(self->conditions, what, NULL);
+    Py_XDECREF(done);
+    return done == NULL ? -1 : 0;
+}
+
+int
+green_queue_put_item(QueueObject *self, PyObject *item)
+{
+    if (self->overrides & QUEUE_PUT) {
+        PyObject *done = PyObject_CallMethod((PyObject *)self, "_put", "(O)", item);
+        if (done == NULL) {
+            return -1;
+        }
+        Py_DECREF(done);
+    } else if (green_store_put(&self->store, item) < 0) {
+        return -1;
+    }
+    self->unfinished += self->counts;
+    return green_queue_tell(self, "put");
+}
+
+PyObject *
+green_queue_get_item(QueueObject *self, bool peek)
+{
+    if (peek) {
+        return self->overrides & QUEUE_PEEK ? PyObject_CallMethod((PyObject *)self, "_peek", NULL)
+                                            : green_store_peek(&self->store);
+    }
+    PyObject *item = self->overrides & QUEUE_GET
+                         ? PyObject_CallMethod((PyObject *)self, "_get", NULL)
+                         : green_store_get(&self->store);
+    if (item != NULL && green_queue_tell(self, "get") < 0) {
+        Py_CLEAR(item);
+    }
+    return item;
+}
+
+/* --- put and get --- */
+
+/* As the standard library: a number below 0 is refused. 0 or -1. */
+static int
+queue_check_timeout(PyObject *timeout)
+{
+    if (timeout == NULL || timeout == Py_None || PyObject_TypeCheck(timeout, Timeout_Type)) {
+        return 0;
+    }
+    double seconds = PyFloat_AsDouble(timeout);
+    if (seconds < 0) {
+        if (!PyErr_Occurred()) {
+            PyErr_SetString(PyExc_ValueError, "'timeout' must be a non-negative number");
+        }
+        return -1;
+    }
+    return 0;
+}
+
+static int
+queue_put_wait(QueueObject *self, PyObject *item, PyObject *timeout)
+{
+    queue_client client = {.item = NULL};
+    green_deadline deadline;
+    if (green_deadline_start(&deadline, timeout) < 0) {
+        return -1;
+    }
+    client.item = Py_NewRef(item);
+    if (!green_list_empty(&self->getters)) {
+        green_queue_notify(self);
+    }
+    int status = green_queue_wait(self, &client, false, deadline.seconds);
+    if (green_deadline_stop(&deadline) < 0 || status < 0) {
+        return -1;
+    }
+    if (status == GREEN_TIMED_OUT) {
+        green_queue_raise("Full");
+        return -1;
+    }
+    return 0;
+}
+
+int
+green_queue_put(QueueObject *self, PyObject *item, bool block, PyObject *timeout)
+{
+    if (self->is_shutdown) {
+        green_queue_raise("ShutDown");
+        return -1;
+    }
+    if (block && queue_check_timeout(timeout) < 0) {
+        return -1;
+    }
+    int room = green_queue_has_room(self);
+    if (room == 0 && green_in_hub()) {
+        int served = 1;
+        while (served > 0 && room == 0) {
+            served = green_queue_serve_getter(self);
+            room = served < 0 ? -1 : green_queue_has_room(self);
+        }
+        block = false;
+    }
+    if (room < 0) {
+        return -1;
+    }
+    if (room == 0) {
+        if (block) {
+            return queue_put_wait(self, item, timeout);
+        }
+        green_queue_raise("Full");
+        return -1;
+    }
+    if (green_queue_put_item(self, item) < 0) {
+        return -1;
+    }
+    if (!green_list_empty(&self->getters)) {
+        green_queue_notify(self);
+    }
+    return 0;
+}
+
+static PyObject *
+queue_get_wait(QueueObject *self, bool peek, PyObject *timeout)
+{
+    queue_client client = {.peek = peek};
+    green_deadline deadline;
+    if (green_deadline_start(&deadline, timeout) < 0) {
+        return NULL;
+    }
+    if (!green_list_empty(&self->putters)) {
+        green_queue_notify(self);
+    }
+    int status = green_queue_wait(self, &client, true, deadline.seconds);
+    if (green_deadline_stop(&deadline) < 0) {
+        Py_CLEAR(client.item);
+        return NULL;
+    }
+    return status < 0 ? NULL : status == GREEN_TIMED_OUT ? green_queue_raise("Empty") : client.item;
+}
+
+PyObject *
+green_queue_get(QueueObject *self, bool peek, bool block, PyObject *timeout)
+{
+    Py_ssize_t size = green_queue_size(self);
+    if (size == 0) {
+        if (self->is_shutdown) {
+            return green_queue_raise("ShutDown");
+        }
+        if (block && queue_check_timeout(timeout) < 0) {
+            return NULL;
+        }
+        if (green_in_hub()) {
+            int served = 1;
+            while (served > 0 && size == 0) {
+                served = green_queue_serve_putter(self);
+                size = served < 0 ? -1 : green_queue_size(self);
+            }
+            block = false;
+        }
+        if (size == 0) {
+            return block ? queue_get_wait(self, peek, timeout) : green_queue_raise("Empty");
+        }
+    }
+    if (size < 0) {
+        return NULL;
+    }
+    PyObject *item = green_queue_get_item(self, peek);
+    if (!peek && !green_list_empty(&self->putters)) {
+        green_queue_notify(self);
+    }
+    return item;
+}

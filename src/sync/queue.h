@@ -1,0 +1,92 @@
+/* Queues: the items, who waits to get and who to put, and the exchange between them. */
+#ifndef GREEN_SYNC_QUEUE_H
+#define GREEN_SYNC_QUEUE_H
+
+#include <Python.h>
+#include "sync/client.h"
+#include "sync/linkable.h"
+#include "sync/store.h"
+
+/* Methods that a subclass may define; those that it did are called. */
+enum {
+    QUEUE_INIT = 1,
+    QUEUE_CREATE = 2,
+    QUEUE_QSIZE = 4,
+    QUEUE_PUT = 8,
+    QUEUE_GET = 16,
+    QUEUE_PEEK = 32,
+    QUEUE_OUTER_GET = 64, /* get() and put(), which others are made of */
+    QUEUE_OUTER_PUT = 128,
+    QUEUE_BOTTLENECKS = QUEUE_QSIZE | QUEUE_PUT | QUEUE_GET | QUEUE_PEEK,
+};
+
+typedef struct QueueObject {
+    PyObject_HEAD PyObject *dict;
+    PyObject *weakrefs;
+    green_store store;
+    Py_ssize_t maxsize;    /* -1: no limit */
+    Py_ssize_t unfinished; /* tasks; of Queue and its subtypes */
+    green_link getters;    /* queue_client */
+    green_link putters;
+    green_users users;
+    green_ready notifier; /* queued when a put or a get may serve somebody; owns a reference then */
+    green_linkable done;  /* who is in join() */
+    PyObject *conditions; /* owned; mutex and the like, once somebody asked for them */
+    uint8_t overrides;
+    uint8_t rounds; /* served in a row */
+    bool counts;    /* unfinished tasks */
+    bool is_shutdown;
+    bool exchanging;  /* notifier queued, or in its turn */
+    bool getter_next; /* whose turn it is in an exchange */
+} QueueObject;
+
+/* One in put() or get(). */
+typedef struct queue_client {
+    green_client client;
+    PyObject *item;             /* owned; to be put, or gotten; NULL once it has changed hands */
+    PyObject *exception;        /* owned; to be raised there instead */
+    struct queue_client **seat; /* who serves it; told when it goes */
+    bool peek;
+} queue_client;
+
+/* The bottleneck methods, a subclass's where it has them. -1 or NULL with an exception. */
+Py_ssize_t green_queue_size(QueueObject *self);
+int green_queue_put_item(QueueObject *self, PyObject *item);
+PyObject *green_queue_get_item(QueueObject *self, bool peek);
+
+/* Tell the conditions, if there are any, of a "put", a "get" or "done". 0 or -1. */
+int green_queue_tell(QueueObject *self, const char *what);
+
+/* Is there room for one more? -1 with an exception. */
+int green_queue_has_room(QueueObject *self);
+
+void green_queue_exchange_init(QueueObject *self);
+
+/* Something changed: let those who can be served be so, in a later turn. */
+void green_queue_notify(QueueObject *self);
+
+/* In the hub, which cannot wait: serve the first of them at once. 1, or 0 when there is none that
+ * can be. -1. */
+int green_queue_serve_getter(QueueObject *self);
+int green_queue_serve_putter(QueueObject *self);
+
+/* Wait to be served. GREEN_WOKEN: client->item was put, or has been gotten. GREEN_TIMED_OUT. -1. */
+int green_queue_wait(QueueObject *self, queue_client *client, bool getter, double seconds);
+
+/* Raise `exception` (borrowed, a class) in all who wait. 0 or -1. */
+int green_queue_refuse(QueueObject *self, PyObject *exception);
+
+/* put() and get(): 0 or the item, new reference; -1 or NULL with Full, Empty, ShutDown or another
+   exception. `timeout` is as in Python, and may be NULL. */
+int green_queue_put(QueueObject *self, PyObject *item, bool block, PyObject *timeout);
+PyObject *green_queue_get(QueueObject *self, bool peek, bool block, PyObject *timeout);
+
+/* A name of greencore.queue, where the standard library's exceptions are known: a new reference. */
+PyObject *green_queue_global(const char *name);
+
+/* Raise one of them. Returns NULL. */
+PyObject *green_queue_raise(const char *name);
+
+int green_queue_exec(PyObject *module);
+
+#endif

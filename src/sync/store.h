@@ -1,0 +1,57 @@
+/* The items of a queue, apart from who waits for them. They are in a ring until Python code asks
+   for the container, a deque or a list: from then on in that. */
+#ifndef GREEN_SYNC_STORE_H
+#define GREEN_SYNC_STORE_H
+
+#include <Python.h>
+#include <stdbool.h>
+
+typedef enum { GREEN_FIFO, GREEN_LIFO, GREEN_PRIORITY } green_discipline;
+
+typedef struct green_store {
+    green_discipline discipline;
+    PyObject *container; /* owned; NULL: the items are in the ring */
+    PyObject **ring;     /* `room` slots, a power of two, or NULL */
+    size_t room;
+    size_t first;
+    size_t count;
+} green_store;
+
+void green_store_init(green_store *store, green_discipline discipline);
+
+/* Do put, get and peek run no Python code? */
+static inline bool
+green_store_plain(const green_store *store)
+{
+    return store->container == NULL && store->discipline != GREEN_PRIORITY;
+}
+
+/* All: -1 or NULL with an exception, and nothing changed then. get and peek: not of an empty one.
+ */
+Py_ssize_t green_store_size(const green_store *store);
+int green_store_put(green_store *store, PyObject *item);
+PyObject *green_store_get(green_store *store);
+PyObject *green_store_peek(const green_store *store);
+
+/* Put back what get returned. */
+int green_store_unget(green_store *store, PyObject *item);
+
+/* Replace what is in it by the items of an iterable (NULL: none). */
+int green_store_fill(green_store *store, PyObject *items);
+
+/* A new deque or list for this discipline, of the items of an iterable (NULL: none). */
+PyObject *green_store_make(const green_store *store, PyObject *items);
+
+/* A new deque or list of the items, as they are kept. */
+PyObject *green_store_copy(const green_store *store);
+
+/* The container itself, a new reference; the items move into it. */
+PyObject *green_store_container(green_store *store);
+
+/* Use another container from now on. */
+void green_store_set_container(green_store *store, PyObject *container);
+
+int green_store_traverse(green_store *store, visitproc visit, void *arg);
+void green_store_clear(green_store *store);
+
+#endif
