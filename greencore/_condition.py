@@ -1,6 +1,7 @@
 """A condition variable over greencore's locks, patched or not."""
 
 from collections import deque
+from time import monotonic
 
 from greencore._core import Semaphore
 
@@ -44,14 +45,16 @@ class Condition:
         return notified
 
     def wait_for(self, predicate, timeout=None):
-        """Wait until predicate() is true, and return what it returned last.
-
-        With a `timeout` in seconds, give up when nothing has notified for as long.
-        """
+        """Wait until predicate() is true, at most `timeout` seconds; return what it returned last."""
+        deadline = None if timeout is None else monotonic() + timeout
         result = predicate()
-        while not result and self.wait(timeout):
+        while not result:
+            left = None if deadline is None else deadline - monotonic()
+            if left is not None and left <= 0:
+                break
+            self.wait(left)
             result = predicate()
-        return result or predicate()
+        return result
 
     def notify(self, n=1):
         """Wake at most `n` of those who wait."""
