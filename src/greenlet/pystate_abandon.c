@@ -2,6 +2,7 @@
 #include "greenlet/pystate_abandon.h"
 
 #if PY_VERSION_HEX < 0x030B0000
+#include <frameobject.h>
 
 /* Frames are objects with a life of their own; an evaluation owns one reference to its frame. */
 bool
