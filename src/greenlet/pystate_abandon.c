@@ -9,7 +9,9 @@ bool
 green_pystate_abandon(green_pystate *state)
 {
     for (PyFrameObject *f = state->frame; f != NULL; f = f->f_back) {
-        if (f->f_gen != NULL) {
+        /* Its evaluation's, and that of the frame it called. */
+        Py_ssize_t refs = f == state->frame ? 1 : 2;
+        if (f->f_gen != NULL || Py_REFCNT(f) > refs) {
             return false;
         }
     }

@@ -115,7 +115,7 @@ green_task_repr(PyObject *op)
     if (info == NULL) {
         return NULL;
     }
-    PyObject *class = PyType_GetName(Py_TYPE(op));
+    PyObject *class = PyObject_GetAttrString((PyObject *)Py_TYPE(op), "__name__");
     if (class == NULL) {
         goto done;
     }
