@@ -63,6 +63,22 @@ def _wait_for(look, pairs, timeout, *args):
     return found
 
 
+def _number(file):
+    if isinstance(file, int):
+        return file
+    if not hasattr(file, "fileno"):
+        raise TypeError("argument must be an int, or have a fileno() method.")
+    return file.fileno()
+
+
+def _is_gone(file, number):
+    """Whether `file`, which had the number, was closed since."""
+    try:
+        return _number(file) != number
+    except ValueError:  # as files of the io module say it
+        return True
+
+
 def select(rlist, wlist, xlist, timeout=None):
     """Wait until one of the descriptors can be read, written to, or has out-of-band data.
 
@@ -74,24 +90,21 @@ def select(rlist, wlist, xlist, timeout=None):
     if timeout is not None and timeout < 0:
         raise ValueError("timeout must be non-negative")
     lists = [list(files) for files in (rlist, wlist, xlist)]
-    found = _original_select(*lists, 0)  # refuses what cannot be waited for
-    ready = any(found)
+    rows = [[(file, _number(file)) for file in files] for files in lists]
+    pairs = [(number, event) for event, row in zip((_READ, _WRITE, _PRIORITY), rows) for _, number in row]
+
+    def look(closed=()):
+        gone = [[file for file, number in row if number in closed or _is_gone(file, number)] for row in rows]
+        return tuple(gone) if any(gone) else _original_select(*lists, 0)
+
     sleep(0)
-    if timeout == 0 and not ready:
-        return found
+    found = look()
     deadline = _deadline(timeout)
-    numbers = [[file if isinstance(file, int) else file.fileno() for file in files] for files in lists]
-    pairs = [
-        (number, event) for event, files in zip((_READ, _WRITE, _PRIORITY), numbers) for number in files
-    ]
-    while not ready:
+    while not any(found) and timeout != 0:
         closed = wait_any(pairs, _remaining(deadline))
-        if closed:
-            return tuple(
-                [file for file, number in zip(files, row) if number in closed] for files, row in zip(lists, numbers)
-            )
-        found = _original_select(*lists, 0)
-        ready = closed is None or any(found)
+        found = look(closed or ())
+        if closed is None:
+            break
     return found
 
 

@@ -8,6 +8,7 @@ for descriptors that others read and write.
 import io
 import os
 import socket as __socket__
+import sys
 import types
 from errno import EAGAIN, EALREADY, EBADF, ECONNREFUSED, EHOSTUNREACH, EINPROGRESS, EINVAL
 from errno import EISCONN, EWOULDBLOCK
@@ -355,7 +356,7 @@ def create_connection(address, timeout=_GLOBAL_DEFAULT_TIMEOUT, source_address=N
                 errors.append(ex)
         if not errors:
             raise error("getaddrinfo returns an empty list")
-        if all_errors and "ExceptionGroup" in dir(__builtins__):
+        if all_errors and sys.version_info >= (3, 11):
             raise ExceptionGroup("create_connection failed", errors)
         raise errors[-1]
     finally:

@@ -58,15 +58,6 @@ connect_try(PyObject *self, PyObject *address)
     return value;
 }
 
-/* What became of a connection that was under way: 0 or an errno value. */
-static int
-connect_outcome(int fd)
-{
-    int code = 0;
-    socklen_t size = sizeof(code);
-    return getsockopt(fd, SOL_SOCKET, SO_ERROR, &code, &size) < 0 ? errno : code;
-}
-
 /* 0 once the peer's queue may have room; -1 with an exception. */
 static int
 connect_pause(green_socket_call *call)
@@ -92,6 +83,7 @@ connect_run(PyObject *self, PyObject *unresolved)
         return -1;
     }
     green_socket_call call = green_socket_call_begin(self, "socket.connect");
+    bool waited = false;
     int code;
     for (;;) {
         code = connect_try(self, address);
@@ -99,16 +91,21 @@ connect_run(PyObject *self, PyObject *unresolved)
             break;
         }
         if (code == EINPROGRESS || code == EALREADY || code == EINTR) {
-            code = green_socket_wait(&call, GREEN_WRITE) < 0
-                       ? -1
-                       : connect_outcome(call.socket->file.fd);
-            break;
-        }
-        if (code != EAGAIN || call.socket->family != AF_UNIX) {
-            break;
-        }
-        if (connect_pause(&call) < 0) {
-            code = -1;
+            /* Asked again, the system tells what became of it. */
+            waited = true;
+            if (green_socket_wait(&call, GREEN_WRITE) < 0) {
+                code = -1;
+                break;
+            }
+        } else if (code == EAGAIN && call.socket->family == AF_UNIX) {
+            if (connect_pause(&call) < 0) {
+                code = -1;
+                break;
+            }
+        } else {
+            if (waited && code == EISCONN) {
+                code = 0;
+            }
             break;
         }
     }

@@ -87,7 +87,7 @@ PyDoc_STRVAR(wait_read_doc,
 static PyObject *
 wait_read(PyObject *Py_UNUSED(module), PyObject *args, PyObject *kwargs)
 {
-    return wait_for(args, kwargs, "O|OO:wait_read", GREEN_READ, "wait_read");
+    return wait_for(args, kwargs, "O|OOO:wait_read", GREEN_READ, "wait_read");
 }
 
 PyDoc_STRVAR(wait_write_doc,
@@ -137,8 +137,12 @@ start_all(PyObject *pairs, selected *all, green_waiter *waiter)
 {
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(pairs); i++) {
         int fd, events;
-        if (!PyArg_ParseTuple(PyList_GET_ITEM(pairs, i),
-                              "ii;pairs of descriptor and events are needed", &fd, &events)) {
+        PyObject *pair = PyList_GET_ITEM(pairs, i);
+        if (!PyTuple_Check(pair)) {
+            PyErr_SetString(PyExc_TypeError, "pairs of descriptor and events are needed");
+            return -1;
+        }
+        if (!PyArg_ParseTuple(pair, "ii;pairs of descriptor and events are needed", &fd, &events)) {
             return -1;
         }
         all[i].waiter = waiter;
