@@ -3,6 +3,7 @@
 #include "greenlet/pystate_abandon.h"
 #include "greenlet/attributes.h"
 #include "greenlet/error.h"
+#include "greenlet/locals.h"
 #include <structmember.h>
 
 PyTypeObject *Greenlet_Type;
@@ -341,6 +342,9 @@ greenlet_dealloc(PyObject *op)
     }
     if (self->weakrefs != NULL) {
         PyObject_ClearWeakRefs(op);
+    }
+    while (self->locals != NULL) {
+        green_locals_end(self);
     }
     bool lost = false;
     if (greenlet_parked(self)) {

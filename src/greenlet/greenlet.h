@@ -38,6 +38,7 @@ typedef struct GreenletObject {
     uint8_t run_found;            /* unstarted: `run` is what the attribute of that name gave */
     green_ready ready;            /* its start, or the wake-up of sleep(0): never both */
     struct green_waiter *waiting; /* the wait it is parked in, borrowed from its stack; or NULL */
+    struct green_local *locals;   /* what objects keep for it; see locals.h */
     green_pystate state;          /* while it doesn't run */
 } GreenletObject;
 

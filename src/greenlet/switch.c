@@ -1,6 +1,7 @@
 /* Switching: how a greenlet starts, leaves, arrives and dies. */
 #include "greenlet/greenlet.h"
 #include "greenlet/error.h"
+#include "greenlet/locals.h"
 #include "greenlet/trace.h"
 #include "switch/swap.h"
 
@@ -343,6 +344,9 @@ switch_die(green_thread *thread, GreenletObject *self, PyObject *result)
         Py_CLEAR(self->run_replaced);
         Py_CLEAR(self->args);
         Py_CLEAR(self->kwargs);
+    }
+    if (UNLIKELY(self->locals != NULL)) {
+        green_locals_end(self);
     }
     GreenletObject *heir = NULL;
     if (exception == NULL && thread->next != NULL && (PyObject *)self->parent == thread->hub) {

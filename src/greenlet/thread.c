@@ -1,5 +1,6 @@
 #include "greenlet/thread.h"
 #include "greenlet/error.h"
+#include "greenlet/locals.h"
 #include "greenlet/greenlet.h"
 
 GREEN_TLS green_thread *green_thread_self;
@@ -51,6 +52,7 @@ thread_end(green_thread *thread)
         while (thread->orphans != NULL && thread->no_switch == 0) {
             green_thread_kill_orphans(thread);
         }
+        green_locals_end(thread->main);
         Py_CLEAR(thread->hub);
         thread_ended_id = thread->tstate_id;
         green_thread_self = NULL;

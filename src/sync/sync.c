@@ -3,6 +3,7 @@
 #include "sync/asyncresult.h"
 #include "sync/channel.h"
 #include "sync/event.h"
+#include "sync/local.h"
 #include "sync/mutex.h"
 #include "sync/queue.h"
 #include "sync/rlock.h"
@@ -15,6 +16,7 @@ static int (*const parts[])(PyObject *module) = {
     green_timeout_exec,     green_waiter_exec,    green_event_exec,
     green_asyncresult_exec, green_semaphore_exec, green_mutex_exec,
     green_rlock_exec,       green_queue_exec,     green_channel_exec,
+    green_local_exec,
 };
 
 int
