@@ -43,6 +43,7 @@ greenlet_alloc(PyTypeObject *type)
     self->run_found = 0;
     self->run_replaced = NULL;
     self->waiting = NULL;
+    self->locals = NULL;
     self->thread = NULL;
     return self;
 }
