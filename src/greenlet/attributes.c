@@ -29,7 +29,8 @@ green_attributes_switch(GreenletObject *self, PyObject *args, PyObject *kwargs)
             return NULL;
         }
         if (real->status == GREEN_UNSTARTED && green_greenlet_prepared(real)) {
-            Py_XSETREF(real->args, Py_NewRef(args));
+            PyObject *some = PyTuple_GET_SIZE(args) > 0 ? Py_NewRef(args) : NULL;
+            Py_XSETREF(real->args, some);
             Py_XSETREF(real->kwargs, Py_XNewRef(kwargs));
         } else if (real->status == GREEN_UNSTARTED) {
             Py_INCREF(real);

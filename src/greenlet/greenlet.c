@@ -92,35 +92,23 @@ green_greenlet_new_main(green_thread *thread)
     return self;
 }
 
+/* What is called stays in the object while it runs, where the collector sees it. */
 PyObject *
 green_greenlet_body(GreenletObject *self)
 {
-    PyObject *run = self->run;
-    PyObject *args = self->args;
-    PyObject *kwargs = self->kwargs;
-    self->run = NULL;
-    self->args = NULL;
-    self->kwargs = NULL;
     Py_CLEAR(self->run_replaced);
-    PyObject *result;
-    if (run == NULL) {
+    if (self->run == NULL) {
         PyErr_SetString(PyExc_AttributeError, "run");
-        result = NULL;
-    } else if (kwargs != NULL) {
-        PyObject *none = args == NULL ? PyTuple_New(0) : NULL;
-        result = args == NULL && none == NULL
-                     ? NULL
-                     : PyObject_Call(run, args == NULL ? none : args, kwargs);
-        Py_XDECREF(none);
-        Py_DECREF(kwargs);
-    } else if (args != NULL) {
-        result = PyObject_Call(run, args, NULL);
-    } else {
-        result = PyObject_CallNoArgs(run);
+        return NULL;
     }
-    Py_XDECREF(args);
-    Py_XDECREF(run);
-    return result;
+    if (self->args != NULL) {
+        return PyObject_Call(self->run, self->args, self->kwargs);
+    }
+    if (self->kwargs == NULL) {
+        return PyObject_CallNoArgs(self->run);
+    }
+    self->args = PyTuple_New(0);
+    return self->args == NULL ? NULL : PyObject_Call(self->run, self->args, self->kwargs);
 }
 
 static PyObject *

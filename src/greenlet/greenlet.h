@@ -24,7 +24,7 @@ typedef struct GreenletObject {
     PyObject_HEAD PyObject *weakrefs; /* these two where greenlet's public header has them */
     PyObject *dict;
     struct GreenletObject *parent; /* owned; NULL for a main greenlet only */
-    PyObject *run;                 /* owned; NULL once started */
+    PyObject *run;                 /* owned; what is called; NULL when dead */
     PyObject *run_replaced;        /* owned; `run` until the attribute gave another; dropped at start */
     PyObject *args;                /* owned; for run; a tuple, or NULL for none */
     PyObject *kwargs;              /* owned; for run; a dict, or NULL for none */
