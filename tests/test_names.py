@@ -1,6 +1,6 @@
 """Every public name of gevent 26.9 and greenlet 3.5 is there, with its attributes.
 
-data/names.txt has a line for each module (`gevent.event: AsyncResult Event`) and for each class
+Not those that speak of libev or Python 2, nor those that an instance alone has. data/names.txt has a line for each module (`gevent.event: AsyncResult Event`) and for each class
 (`gevent.event:Event: clear is_set ...`).
 """
 
