@@ -16,9 +16,11 @@ poll_wake_cb(uv_async_t *Py_UNUSED(handle))
 {
 }
 
+/* Due before uv_run began to poll: without the stop it would sleep, having no timer left. */
 static void
-poll_alarm_cb(uv_timer_t *Py_UNUSED(handle))
+poll_alarm_cb(uv_timer_t *handle)
 {
+    uv_stop(handle->loop);
 }
 
 green_poll *
