@@ -103,6 +103,9 @@ green_wait(green_waiter *w, double seconds)
     greenlet->waiting = w;
     PyObject *got = green_hub_switch(hub);
     greenlet->waiting = outer;
+    if (__builtin_expect(w->loop->keep != NULL, 0)) {
+        Py_CLEAR(w->loop->keep);
+    }
 
     int result = got == NULL ? -1 : w->status;
     if (result == GREEN_PARKED) {

@@ -1,6 +1,6 @@
 #include "sync/linkable.h"
 
-enum { IDLE, QUEUED, FIRST, SECOND }; /* green_linkable.phase */
+enum { IDLE, QUEUED, FIRST, SECOND, LINGERING }; /* green_linkable.phase */
 
 /* How a greenlet or thread is linked. */
 typedef struct linkable_client {
@@ -147,6 +147,10 @@ void
 green_linkable_clear(green_linkable *linkable)
 {
     green_linkable_unlink_all(linkable);
+    if (linkable->phase == LINGERING) {
+        green_ready_cancel(&linkable->notifier);
+        linkable->phase = IDLE;
+    }
 }
 
 /* --- serving --- */
@@ -233,6 +237,10 @@ linkable_next(green_linkable *linkable)
         linkable->phase = FIRST;
         green_list_splice(&linkable->serving, &linkable->links);
     }
+    if (linkable->kind->open) {
+        green_list_splice(&linkable->serving, &linkable->links);
+        return green_list_empty(&linkable->serving) ? NULL : linkable->serving.next;
+    }
     if (green_list_empty(&linkable->serving)) {
         /* Those who came while it was ready, and waited only not to overtake the others. */
         if (linkable->phase != FIRST || !linkable->kind->all ||
@@ -258,12 +266,31 @@ linkable_finish(green_linkable *linkable, LoopObject *loop, bool on_hub)
         linkable_queue(linkable, loop, false);
         return;
     }
-    if (!on_hub && Py_REFCNT(object) == 1) {
-        linkable_queue_on_hub(linkable, loop); /* its end may run Python code */
+    if (!on_hub && Py_REFCNT(object) == 1) { /* its end may run Python code */
+        if (loop->keep != NULL) {
+            linkable_queue_on_hub(linkable, loop);
+            return;
+        }
+        linkable->phase = IDLE;
+        loop->keep = object;
         return;
     }
     linkable->phase = IDLE;
     Py_DECREF(object);
+}
+
+/* The last one has been served, and has a reference to the object. */
+static void
+linkable_finish_last(green_linkable *linkable, LoopObject *loop, bool on_hub)
+{
+    if (linkable->kind->open) {
+        /* What it links before it blocks belongs to this pass; unless it drops the object. */
+        linkable_queue(linkable, loop, true);
+        linkable->phase = LINGERING;
+        Py_DECREF(linkable_object(linkable));
+    } else {
+        linkable_finish(linkable, loop, on_hub);
+    }
 }
 
 /* Serve until a greenlet of this thread is to be switched to, or the end. loop may be NULL: then
@@ -286,7 +313,7 @@ linkable_serve(green_linkable *linkable, LoopObject *loop, bool on_hub)
             }
             green_list_remove(link);
             linkable_callback *callback = link_callback(link);
-            if (callback != NULL) {
+            if (callback != NULL && !linkable->kind->open) {
                 linkable_drop_same(linkable, callback);
             }
             PyObject *object = Py_NewRef(linkable_object(linkable));
@@ -306,7 +333,7 @@ linkable_serve(green_linkable *linkable, LoopObject *loop, bool on_hub)
         GreenletObject *next = green_client_turn(client);
         if (linkable->kind->once && green_list_empty(&linkable->serving) &&
             green_list_empty(&linkable->links)) {
-            linkable_finish(linkable, loop, on_hub); /* the waiter's caller has a reference too */
+            linkable_finish_last(linkable, loop, on_hub);
         } else {
             linkable_queue(linkable, loop, true);
         }
@@ -320,6 +347,14 @@ static GreenletObject *
 linkable_turn(green_ready *ready)
 {
     green_linkable *linkable = GREEN_CONTAINER(ready, green_linkable, notifier);
+    if (linkable->phase == LINGERING) {
+        if (green_list_empty(&linkable->links)) {
+            linkable->phase = IDLE;
+            return NULL;
+        }
+        linkable->phase = FIRST;
+        Py_INCREF(linkable_object(linkable));
+    }
     return linkable_serve(linkable, green_loop_here(), ready->kind->on_hub);
 }
 
@@ -329,8 +364,11 @@ linkable_drop(green_ready *ready)
 {
     green_linkable *linkable = GREEN_CONTAINER(ready, green_linkable, notifier);
     linkable_unserve(linkable);
+    bool owned = linkable->phase != LINGERING;
     linkable->phase = IDLE;
-    Py_DECREF(linkable_object(linkable));
+    if (owned) {
+        Py_DECREF(linkable_object(linkable));
+    }
 }
 
 /* Serve at once those who wait in other threads: this one may not come back to its loop for long.
@@ -529,7 +567,7 @@ green_linkable_count(const green_linkable *linkable)
 void
 green_linkable_forked(green_linkable *linkable)
 {
-    bool owned = linkable->phase != IDLE;
+    bool owned = linkable->phase != IDLE && linkable->phase != LINGERING;
     green_ready_cancel(&linkable->notifier);
     linkable->phase = IDLE;
     linkable_unserve(linkable);

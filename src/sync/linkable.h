@@ -25,6 +25,7 @@ typedef struct green_linkable_kind {
     bool all;    /* a pass serves all, ready or not by then; else as long as it is ready */
     bool once;   /* never unready again: the last one's service ends the pass at once */
     bool python; /* `ready` runs Python code: every turn needs the hub's stack */
+    bool open;   /* who is linked during a pass is served by it, and a callable as often as it is linked */
 } green_linkable_kind;
 
 typedef struct green_linkable {

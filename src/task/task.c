@@ -65,6 +65,7 @@ static const green_linkable_kind task_linkable_kind = {
     .ready = task_linkable_ready,
     .all = true,
     .once = true,
+    .open = true,
 };
 
 static PyObject *task_body(GreenletObject *base);
