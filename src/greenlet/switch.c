@@ -353,6 +353,7 @@ switch_die(green_thread *thread, GreenletObject *self, PyObject *result)
         /* The hub takes no interest in results: go straight where it would send us. */
         Py_DECREF(result);
         green_pystate_finish(thread->tstate);
+        self->status = GREEN_DEAD; /* a throw whose turn is now comes too late */
         heir = (GreenletObject *)Py_NewRef(thread->next(thread));
         if (heir->status == GREEN_UNSTARTED && UNLIKELY(switch_start(thread, heir) < 0)) {
             exception = green_error_take();

@@ -20,7 +20,7 @@ _Static_assert(offsetof(green_client, waiter.link) == offsetof(green_linked, lin
 
 static GreenletObject *linkable_turn(green_ready *ready);
 static void linkable_drop(green_ready *ready);
-static void linkable_call(green_hook *hook, PyObject *object);
+static GreenletObject *linkable_call(green_hook *hook, PyObject *object);
 
 static const green_ready_kind notifier_kind = {linkable_turn, false, linkable_drop};
 static const green_ready_kind notifier_on_hub = {linkable_turn, true, linkable_drop};
@@ -69,7 +69,7 @@ hook_loop(const green_hook *hook)
 }
 
 void
-green_hook_init(green_hook *hook, void (*call)(green_hook *, PyObject *), bool on_hub,
+green_hook_init(green_hook *hook, GreenletObject *(*call)(green_hook *, PyObject *), bool on_hub,
                 LoopObject *loop)
 {
     green_list_init(&hook->link);
@@ -155,7 +155,7 @@ green_linkable_clear(green_linkable *linkable)
 
 /* --- serving --- */
 
-static void
+static GreenletObject *
 linkable_call(green_hook *hook, PyObject *object)
 {
     linkable_callback *callback = (linkable_callback *)hook;
@@ -177,6 +177,7 @@ linkable_call(green_hook *hook, PyObject *object)
         Py_XDECREF(context);
     }
     callback_free(callback);
+    return NULL;
 }
 
 /* One pass calls the same callable once. */
@@ -279,17 +280,22 @@ linkable_finish(green_linkable *linkable, LoopObject *loop, bool on_hub)
     Py_DECREF(object);
 }
 
-/* The last one has been served, and has a reference to the object. */
+/* One has been served that runs now, and has a reference to the object: the pass goes on when it
+ * blocks. */
 static void
-linkable_finish_last(green_linkable *linkable, LoopObject *loop, bool on_hub)
+linkable_stay(green_linkable *linkable, LoopObject *loop, bool on_hub)
 {
-    if (linkable->kind->open) {
+    bool last = linkable->kind->once && green_list_empty(&linkable->serving) &&
+                green_list_empty(&linkable->links);
+    if (last && !linkable->kind->open) {
+        linkable_finish(linkable, loop, on_hub);
+        return;
+    }
+    linkable_queue(linkable, loop, true);
+    if (last) {
         /* What it links before it blocks belongs to this pass; unless it drops the object. */
-        linkable_queue(linkable, loop, true);
         linkable->phase = LINGERING;
         Py_DECREF(linkable_object(linkable));
-    } else {
-        linkable_finish(linkable, loop, on_hub);
     }
 }
 
@@ -317,11 +323,14 @@ linkable_serve(green_linkable *linkable, LoopObject *loop, bool on_hub)
                 linkable_drop_same(linkable, callback);
             }
             PyObject *object = Py_NewRef(linkable_object(linkable));
-            hook->call(hook, object);
+            GreenletObject *next = hook->call(hook, object);
             bool forked = linkable->phase == IDLE; /* the queue's reference has gone then */
+            if (next != NULL && !forked) {
+                linkable_stay(linkable, loop, on_hub);
+            }
             Py_DECREF(object);
-            if (forked) {
-                return NULL;
+            if (next != NULL || forked) {
+                return next;
             }
             continue;
         }
@@ -331,12 +340,7 @@ linkable_serve(green_linkable *linkable, LoopObject *loop, bool on_hub)
             continue;
         }
         GreenletObject *next = green_client_turn(client);
-        if (linkable->kind->once && green_list_empty(&linkable->serving) &&
-            green_list_empty(&linkable->links)) {
-            linkable_finish_last(linkable, loop, on_hub);
-        } else {
-            linkable_queue(linkable, loop, true);
-        }
+        linkable_stay(linkable, loop, on_hub);
         return next;
     }
     linkable_finish(linkable, loop, on_hub);

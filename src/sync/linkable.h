@@ -25,7 +25,8 @@ typedef struct green_linkable_kind {
     bool all;    /* a pass serves all, ready or not by then; else as long as it is ready */
     bool once;   /* never unready again: the last one's service ends the pass at once */
     bool python; /* `ready` runs Python code: every turn needs the hub's stack */
-    bool open;   /* who is linked during a pass is served by it, and a callable as often as it is linked */
+    bool open;   /* who is linked during a pass is served by it, and a callable as often as it is
+                    linked */
 } green_linkable_kind;
 
 typedef struct green_linkable {
@@ -45,16 +46,17 @@ typedef struct green_linked {
 
 /* A member that is no parked greenlet: `call` is called once at its turn, unlinked by then. It must
    leave no exception; `object` is the linkable's. With on_hub it may run Python code; without, it
-   may be called on every stack and may not. */
+   may be called on every stack and may not. Returns who is to run now (borrowed; the thread's value
+   is set for it), or NULL. */
 typedef struct green_hook {
     green_link link;
     green_ready ready; /* never queued: tells hooks from waiters */
-    void (*call)(struct green_hook *hook, PyObject *object);
+    GreenletObject *(*call)(struct green_hook *hook, PyObject *object);
     LoopObject *loop; /* where it is to be called, borrowed from its owner; NULL: anywhere */
 } green_hook;
 
-void green_hook_init(green_hook *hook, void (*call)(green_hook *, PyObject *), bool on_hub,
-                     LoopObject *loop);
+void green_hook_init(green_hook *hook, GreenletObject *(*call)(green_hook *, PyObject *),
+                     bool on_hub, LoopObject *loop);
 
 /* The hook that a member of a list is, NULL for a parked greenlet. */
 green_hook *green_link_hook(green_link *link);

@@ -186,7 +186,7 @@ member_free(group_place *member)
     PyMem_Free(member);
 }
 
-static void
+static GreenletObject *
 member_ended(green_hook *hook, PyObject *task)
 {
     group_place *member = (group_place *)hook;
@@ -205,6 +205,7 @@ member_ended(green_hook *hook, PyObject *task)
         PyErr_WriteUnraisable((PyObject *)self);
     }
     Py_DECREF(self);
+    return NULL;
 }
 
 /* Whether the end of `task` can be noted without running Python code. */

@@ -189,7 +189,7 @@ hook_free(imap_hook *hook)
     PyMem_Free(hook);
 }
 
-static void
+static GreenletObject *
 imap_task_ended(green_hook *base, PyObject *op)
 {
     imap_hook *hook = (imap_hook *)base;
@@ -204,6 +204,7 @@ imap_task_ended(green_hook *base, PyObject *op)
     }
     hook_free(hook);
     imap_note(self, result);
+    return NULL;
 }
 
 /* The link to what is no task: called with it; `pair` is (imap, index). */

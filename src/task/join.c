@@ -28,36 +28,49 @@ typedef struct IwaitObject {
 
 static PyTypeObject *Iwait_Type;
 
-static void
+/* Note that an object is ready. True: the waiter has what it wants, and is parked. */
+static bool
 iwait_take(IwaitObject *self, PyObject *object)
 {
     if (self->objects == NULL || PyList_Append(self->results, object) < 0) {
         PyErr_Clear(); /* over, or no memory: as if it never became ready */
-        return;
+        return false;
     }
     green_waiter *waiter = self->waiter;
-    if (waiter == NULL || waiter->status != GREEN_PARKED ||
-        PyList_GET_SIZE(self->results) < self->wanted) {
-        return;
-    }
-    green_wake(waiter);
-    if (green_loop_here() == waiter->loop) {
-        /* Real order is that it goes on at once. */
-        green_ready_cancel(&waiter->ready);
-        green_ready_push_front(waiter->loop, &waiter->ready);
-    }
+    return waiter != NULL && waiter->status == GREEN_PARKED &&
+           PyList_GET_SIZE(self->results) >= self->wanted;
 }
 
-static void
+/* From a task: the waiter runs at once, as it would where a link switches to it. */
+static GreenletObject *
 iwait_hook(green_hook *hook, PyObject *object)
 {
-    iwait_take(((join_hook *)hook)->owner, object);
+    IwaitObject *self = ((join_hook *)hook)->owner;
+    if (!iwait_take(self, object)) {
+        return NULL;
+    }
+    green_ready *ready = &self->waiter->ready;
+    green_wake(self->waiter);
+    if (green_loop_here() != self->waiter->loop) {
+        return NULL;
+    }
+    green_ready_cancel(ready);
+    return ready->kind->turn(ready);
 }
 
+/* From anything else. */
 static PyObject *
-iwait_callback(PyObject *self, PyObject *object)
+iwait_callback(PyObject *op, PyObject *object)
 {
-    iwait_take((IwaitObject *)self, object);
+    IwaitObject *self = (IwaitObject *)op;
+    if (iwait_take(self, object)) {
+        green_waiter *waiter = self->waiter;
+        green_wake(waiter);
+        if (green_loop_here() == waiter->loop) {
+            green_ready_cancel(&waiter->ready);
+            green_ready_push_front(waiter->loop, &waiter->ready);
+        }
+    }
     Py_RETURN_NONE;
 }
 

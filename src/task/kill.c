@@ -222,6 +222,12 @@ kill_running(TaskObject *task, PyObject *exception, bool block, PyObject *timeou
     if (here == NULL || (here->loop == loop && throw_wait(throw, "Greenlet.kill") < 0)) {
         return -1;
     }
+    if (green_task_traits(Py_TYPE(task))->overrides & TASK_HAS_JOIN) {
+        PyObject *joined =
+            PyObject_CallMethod((PyObject *)task, "join", "O", timeout == NULL ? Py_None : timeout);
+        Py_XDECREF(joined);
+        return joined == NULL ? -1 : 0;
+    }
     green_deadline deadline;
     if (green_deadline_start(&deadline, timeout) < 0) {
         return -1;

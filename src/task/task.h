@@ -49,7 +49,8 @@ enum {
     TASK_HAS_REPORT_ERROR = 8,  /* _report_error */
     TASK_HAS_START = 16,        /* start */
     TASK_HAS_RAWLINK = 32,      /* rawlink or unlink */
-    TASK_HAS_GET = 64,          /* get, ready or successful */
+    TASK_HAS_GET = 64,          /* get or ready */
+    TASK_HAS_JOIN = 128,        /* join */
 };
 
 typedef struct {

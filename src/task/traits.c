@@ -1,14 +1,21 @@
 #include "task/task.h"
 
-/* What is looked up, in the order of the flags. */
-static const char *const hook_names[] = {
-    "_run", "run", "_report_result", "_report_error", "start", "rawlink", "get", "unlink", "ready"};
-static const int hook_flags[] = {
-    TASK_HAS_RUN_METHOD,   TASK_HAS_RUN,     TASK_HAS_REPORT_RESULT,
-    TASK_HAS_REPORT_ERROR, TASK_HAS_START,   TASK_HAS_RAWLINK,
-    TASK_HAS_GET,          TASK_HAS_RAWLINK, TASK_HAS_GET,
+static const struct {
+    const char *name;
+    int flag;
+} hooks[] = {
+    {"_run", TASK_HAS_RUN_METHOD},
+    {"run", TASK_HAS_RUN},
+    {"_report_result", TASK_HAS_REPORT_RESULT},
+    {"_report_error", TASK_HAS_REPORT_ERROR},
+    {"start", TASK_HAS_START},
+    {"rawlink", TASK_HAS_RAWLINK},
+    {"unlink", TASK_HAS_RAWLINK},
+    {"get", TASK_HAS_GET},
+    {"ready", TASK_HAS_GET},
+    {"join", TASK_HAS_JOIN},
 };
-#define HOOKS Py_ARRAY_LENGTH(hook_names)
+#define HOOKS Py_ARRAY_LENGTH(hooks)
 
 static PyObject *plain[HOOKS]; /* owned; Task_Type's own */
 
@@ -33,11 +40,11 @@ traits_find(PyTypeObject *type)
 {
     task_traits found = {.type = type};
     for (size_t i = 0; i < HOOKS; i++) {
-        PyObject *hook = PyObject_GetAttrString((PyObject *)type, hook_names[i]);
+        PyObject *hook = PyObject_GetAttrString((PyObject *)type, hooks[i].name);
         if (hook == NULL) {
             PyErr_Clear();
         }
-        found.overrides |= hook == plain[i] ? 0 : hook_flags[i];
+        found.overrides |= hook == plain[i] ? 0 : hooks[i].flag;
         Py_XDECREF(hook);
     }
     found.stack_limit = traits_limit(type);
@@ -62,7 +69,7 @@ int
 green_task_traits_exec(void)
 {
     for (size_t i = 0; i < HOOKS; i++) {
-        plain[i] = PyObject_GetAttrString((PyObject *)Task_Type, hook_names[i]);
+        plain[i] = PyObject_GetAttrString((PyObject *)Task_Type, hooks[i].name);
         if (plain[i] == NULL) {
             return -1;
         }
