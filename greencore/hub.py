@@ -8,6 +8,7 @@ from greencore._core import GreenletExit, Waiter, getcurrent, kill, sleep, spawn
 from greencore._core import greenlet as RawGreenlet
 from greencore._core import iwait, wait
 from greencore._config import config as GEVENT_CONFIG
+from greencore._ident import IdentRegistry
 from greencore._hub_local import get_hub, get_hub_if_exists, get_loop, set_default_hub_class, set_hub, set_loop
 from greencore._util import Lazy, readproperty
 from greencore.exceptions import HubDestroyed, InvalidSwitchError, LoopExit
@@ -112,6 +113,9 @@ def reinit(hub=None):
             on_fork()
 
 
+_hub_idents = IdentRegistry()
+
+
 class Hub(_core.Hub):
     """The greenlet that runs the loop, and the parent of all others.
 
@@ -145,7 +149,7 @@ class Hub(_core.Hub):
                 default = False
             self.loop = self.loop_class(flags=loop, default=default)
         self.loop._install_interrupt()
-        self.minimal_ident = self.ident_registry.get_ident(self)
+        self.minimal_ident = _hub_idents.get_ident(self)
 
     @Lazy
     def format_context(self):
@@ -155,14 +159,16 @@ class Hub(_core.Hub):
     @Lazy
     def ident_registry(self):
         """Small numbers for greenlets, unique in this hub."""
-        from greencore._ident import IdentRegistry
-
         return IdentRegistry()
 
     @property
     def main_hub(self):
         """Whether it is the main thread's."""
         return self.thread_ident == MAIN_THREAD_IDENT
+
+    def __bool__(self):
+        """Whether it can run: also before it has, since greenlets may do without it for long."""
+        return not self.dead
 
     def __repr__(self):
         loop = "destroyed" if self.loop is None else self.loop._format()
