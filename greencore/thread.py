@@ -10,6 +10,7 @@ import sys
 from greencore._core import Lock as LockType
 from greencore._core import write_unraisable
 from greencore._util import copy_globals
+from greencore._hub_local import get_hub_if_exists
 from greencore.event import Event
 from greencore.exceptions import LoopExit
 from greencore.greenlet import Greenlet
@@ -24,6 +25,7 @@ __implements__ = [
     "allocate_lock",
     "exit",
     "get_ident",
+    "interrupt_main",
     "stack_size",
     "start_new_thread",
 ]
@@ -85,6 +87,18 @@ def start_new_thread(function, args, kwargs=None, /):
 def exit():
     """End the running thread: raises SystemExit there, and GreenletExit in a greenlet that is no thread."""
     raise SystemExit if getcurrent() in _running else GreenletExit
+
+
+_native_interrupt_main = _thread.interrupt_main
+
+
+def interrupt_main(*signum):
+    """Act as if the signal (by default SIGINT) had come while the main thread, the main greenlet, runs."""
+    hub = get_hub_if_exists()
+    if hub is None or hub.loop is None or not hub.main_hub or getcurrent().parent is None:
+        _native_interrupt_main(*signum)
+    else:
+        hub.loop.run_callback(_native_interrupt_main, *signum)
 
 
 def _count():

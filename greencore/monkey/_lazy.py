@@ -1,0 +1,56 @@
+"""Patching modules at the time when they are imported."""
+
+import sys
+from importlib.util import find_spec
+
+from greencore.monkey import _state
+
+
+class _Loader:
+    """A module's own loader, and patching after it."""
+
+    def __init__(self, real):
+        self._real = real
+
+    def create_module(self, spec):
+        return self._real.create_module(spec)
+
+    def exec_module(self, module):
+        module.__spec__.loader = module.__loader__ = self._real
+        self._real.exec_module(module)
+        patch = _state.pending.pop(module.__name__, None)
+        if patch is not None:
+            patch(module)
+
+    def __getattr__(self, name):
+        return getattr(self._real, name)
+
+
+class _Finder:
+    """In `sys.meta_path`: finds what is pending, by asking the others."""
+
+    _asking = set()
+
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        if name not in _state.pending or name in cls._asking:
+            return None
+        cls._asking.add(name)
+        try:
+            spec = find_spec(name)
+        finally:
+            cls._asking.discard(name)
+        if spec is not None and spec.loader is not None:
+            spec.loader = _Loader(spec.loader)
+        return spec
+
+
+def when_imported(name, patch):
+    """Call `patch(module)` for the module `name`: now if it has been imported, else when it is."""
+    module = sys.modules.get(name)
+    if module is not None:
+        patch(module)
+        return
+    _state.pending[name] = patch
+    if _Finder not in sys.meta_path:
+        sys.meta_path.insert(0, _Finder)

@@ -1,0 +1,143 @@
+"""Make the pipes and semaphores of `multiprocessing` cooperative. It is patched when it is imported.
+
+Its pipes are blocking descriptors that other processes share, so they cannot be made non-blocking: wait until they are
+ready, and write no more than then fits. Its semaphores are the system's, which nothing can watch: look again and again.
+"""
+
+import os
+import select
+import time
+
+from greencore.monkey._lazy import when_imported
+from greencore.monkey.api import get_original, patch_item
+
+RECURSIVE_MUTEX = 0
+LONGEST_NAP = 0.01  # seconds between two looks at a semaphore
+
+
+def patch_when_imported():
+    when_imported("multiprocessing.connection", patch_connection)
+    when_imported("_multiprocessing", patch_semaphores)
+
+
+def _hub():
+    """Return the hub if others may have to run while this greenlet waits, else None: then it may as well block."""
+    from greencore._hub_local import get_hub_if_exists
+    from greencore.hub import getcurrent
+
+    hub = get_hub_if_exists()
+    return None if hub is None or hub.loop is None or getcurrent() is hub else hub
+
+
+def _wait_until_ready(fd, event):
+    hub = _hub()
+    if hub is None:
+        return
+    poll = get_original("select", "poll")()
+    poll.register(fd, select.POLLIN if event == 1 else select.POLLOUT)
+    if poll.poll(0):
+        return
+    watcher = hub.loop.io(fd, event)
+    try:
+        hub.wait(watcher)
+    finally:
+        watcher.close()
+
+
+def _read(fd, size, read=os.read):
+    while True:
+        _wait_until_ready(fd, 1)
+        try:
+            return read(fd, size)
+        except BlockingIOError:
+            if _hub() is None:
+                raise
+
+
+def _write(fd, data, write=os.write):
+    if _hub() is None:
+        return write(fd, data)
+    with memoryview(data) as view:
+        while True:
+            _wait_until_ready(fd, 2)
+            try:
+                return write(fd, view[: select.PIPE_BUF])
+            except BlockingIOError:
+                pass
+
+
+def patch_connection(module):
+    from greencore.os import close
+    from greencore.selectors import DefaultSelector
+
+    connection = module.Connection
+    connection._recv.__defaults__ = (_read,)
+    connection._send.__defaults__ = (_write,)
+    connection._close.__defaults__ = (close,)
+    patch_item(module, "_WaitSelector", DefaultSelector)
+
+
+def patch_semaphores(module):
+    native = module.SemLock
+
+    class SemLock(native):
+        """A semaphore or lock between processes. A recursive lock belongs to the greenlet that took it."""
+
+        _owner = None
+
+        def _try(self):
+            from greencore.thread import get_ident
+
+            if self.kind == RECURSIVE_MUTEX:
+                if native._count(self) and self._owner != get_ident():
+                    return False
+                if native.acquire(self, False):
+                    self._owner = get_ident()
+                    return True
+                return False
+            return native.acquire(self, False)
+
+        def acquire(self, block=True, timeout=None):
+            """Take it, waiting at most `timeout` seconds (None: for ever) if `block`. Return whether it was taken."""
+            if self._try():
+                return True
+            if not block:
+                return False
+            deadline = None if timeout is None else time.monotonic() + timeout
+            nap = 0.0001
+            while deadline is None or time.monotonic() < deadline:
+                hub = _hub()
+                if hub is None:
+                    from greencore.thread import get_ident
+
+                    taken = native.acquire(self, True, timeout)
+                    if taken:
+                        self._owner = get_ident()
+                    return taken
+                from greencore.hub import sleep
+
+                sleep(nap if deadline is None else max(0, min(nap, deadline - time.monotonic())))
+                nap = min(nap * 2, LONGEST_NAP)
+                if self._try():
+                    return True
+            return False
+
+        def release(self):
+            if self.kind == RECURSIVE_MUTEX and not self._is_mine():
+                raise AssertionError("attempt to release recursive lock not owned by thread")
+            native.release(self)
+
+        def _is_mine(self):
+            from greencore.thread import get_ident
+
+            if self.kind == RECURSIVE_MUTEX and self._owner != get_ident():
+                return False
+            return native._is_mine(self)
+
+        def __enter__(self):
+            return self.acquire()
+
+        def __exit__(self, *exc_info):
+            self.release()
+
+    patch_item(module, "SemLock", SemLock)
