@@ -6,6 +6,7 @@ A thread that this module starts is a greenlet of the native thread that started
 
 import _thread
 import sys
+from _signal import SIGINT, getsignal
 
 from greencore._core import Lock as LockType
 from greencore._core import write_unraisable
@@ -92,13 +93,19 @@ def exit():
 _native_interrupt_main = _thread.interrupt_main
 
 
-def interrupt_main(*signum):
-    """Act as if the signal (by default SIGINT) had come while the main thread, the main greenlet, runs."""
+def interrupt_main(signum=SIGINT, /):
+    """Act as if a signal had come to the main thread: its handler is called, and what that raises is raised in the main
+    greenlet. Raises ValueError for a number that is no signal."""
     hub = get_hub_if_exists()
-    if hub is None or hub.loop is None or not hub.main_hub or getcurrent().parent is None:
-        _native_interrupt_main(*signum)
-    else:
-        hub.loop.run_callback(_native_interrupt_main, *signum)
+    if hub is None or hub.loop is None or not hub.main_hub or getcurrent() is hub or getcurrent().parent is None:
+        _native_interrupt_main(signum)
+        return
+    handler = getsignal(signum)
+    if callable(handler):
+        try:
+            handler(signum, None)
+        except BaseException as error:
+            hub.handle_system_error(type(error), error, error.__traceback__)
 
 
 def _count():
