@@ -205,7 +205,10 @@ class Hub(_core.Hub):
             self.handle_system_error(type, value, tb)
 
     def handle_system_error(self, type, value, tb=None):
-        """Raise the exception in the main greenlet."""
+        """Raise the exception in the main greenlet; soon, when another thread calls."""
+        if get_ident() != self.thread_ident and self.loop is not None:
+            self.loop.run_callback_threadsafe(self.parent.throw, type, value, tb)
+            return
         current = getcurrent()
         if current is self or current is self.parent or self.loop is None:
             self.parent.throw(type, value, tb)
@@ -367,11 +370,15 @@ class Hub(_core.Hub):
             if get_loop() is loop:
                 set_loop(None)
             loop.destroy()
-        else:
+        elif self.loop is not None:
             set_loop(loop)
         self.loop = None
         if get_hub_if_exists() is self:
             set_hub(None)
+
+    def _leave_loop(self):
+        set_loop(self.loop)
+        self.loop = None
 
     # What it lends
 

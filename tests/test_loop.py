@@ -9,6 +9,7 @@ import time
 
 import pytest
 from greencore import core
+from greencore.exceptions import HubDestroyed
 
 
 @pytest.fixture
@@ -86,13 +87,28 @@ def test_errors_in_callbacks_reach_the_handler_and_stop_nobody(loop):
     assert [e[1] for e in handler.errors] == [Raised]
 
 
-def test_what_the_handler_raises_ends_the_run(loop):
+def test_an_error_of_the_handler_is_printed_and_stops_nobody(loop, capsys):
     def handle(context, type, value, tb):
-        raise Raised from value
+        raise Raised
+
+    seen = []
+    loop.error_handler = handle
+    loop.run_callback(lambda: 1 / 0)
+    loop.run_callback(seen.append, 1)
+    loop.run()
+    assert seen == [1]
+    printed = capsys.readouterr().err
+    assert "ZeroDivisionError" in printed and "Raised" in printed
+
+
+@pytest.mark.parametrize("ending", [SystemExit, KeyboardInterrupt, HubDestroyed])
+def test_what_is_no_exception_ends_the_run_from_the_handler(loop, ending):
+    def handle(context, type, value, tb):
+        raise ending from value
 
     loop.error_handler = handle
     loop.run_callback(lambda: 1 / 0)
-    with pytest.raises(Raised):
+    with pytest.raises(ending):
         loop.run()
 
 
@@ -360,6 +376,7 @@ def test_signal_and_the_handler_before_it(loop):
 CHILD = """
 import os, sys
 from greencore import core
+from greencore.exceptions import HubDestroyed
 loop = core.loop()
 assert loop.default
 seen = []

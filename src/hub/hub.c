@@ -2,6 +2,7 @@
 
 #include <structmember.h>
 
+#include "greenlet/error.h"
 #include "hub/interrupt.h"
 #include "hub/poll.h"
 #include "hub/wait.h"
@@ -409,6 +410,26 @@ hub_loop_exit(HubObject *self)
     return exc;
 }
 
+/* Raise `exc` (stolen) in the main greenlet, and what is thrown into the hub there meanwhile, too: it goes on
+   when somebody waits again. -1 with an exception that is for the hub itself: GreenletExit, so HubDestroyed. */
+static int
+hub_raise_in_main(HubObject *self, PyObject *exc)
+{
+    while (!PyErr_GivenExceptionMatches(exc, green_exc_GreenletExit)) {
+        PyObject *got = green_greenlet_throw(self->base.parent, exc);
+        if (got != NULL) {
+            Py_DECREF(got);
+            return 0;
+        }
+        exc = green_error_take();
+        if (PyErr_GivenExceptionMatches(exc, green_exc_error)) {
+            break; /* the main greenlet cannot be reached */
+        }
+    }
+    green_error_raise(exc);
+    return -1;
+}
+
 static PyObject *
 hub_run(HubObject *self, PyObject *Py_UNUSED(ignored))
 {
@@ -424,29 +445,32 @@ hub_run(HubObject *self, PyObject *Py_UNUSED(ignored))
         int more = green_loop_run(loop, false, false);
         Py_CLEAR(loop->error_handler);
         Py_DECREF(loop);
-        if (more < 0) {
-            return NULL;
-        }
-        if (self->loop == NULL) {
+        if (more >= 0 && self->loop == NULL) {
             break;
         }
-        PyObject *exc = hub_loop_exit(self);
-        if (exc == NULL) {
+        PyObject *exc = more < 0 ? NULL : hub_loop_exit(self);
+        if (hub_raise_in_main(self, exc == NULL ? green_error_take() : exc) < 0) {
             return NULL;
         }
-        PyObject *got = green_greenlet_throw(self->base.parent, exc);
-        if (got == NULL) {
-            return NULL;
-        }
-        Py_DECREF(got);
     }
     Py_RETURN_NONE;
 }
 
+/* A hub that ends without destroy() leaves its loop to the next one. */
 static PyObject *
 hub_body(GreenletObject *self)
 {
-    return PyObject_CallMethod((PyObject *)self, "run", NULL);
+    PyObject *result = PyObject_CallMethod((PyObject *)self, "run", NULL);
+    if (((HubObject *)self)->loop != NULL) {
+        PyObject *error = green_error_take();
+        PyObject *done = PyObject_CallMethod((PyObject *)self, "_leave_loop", NULL);
+        if (done == NULL) {
+            PyErr_WriteUnraisable((PyObject *)self);
+        }
+        Py_XDECREF(done);
+        green_error_raise(error);
+    }
+    return result;
 }
 
 static PyObject *

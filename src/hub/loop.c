@@ -1,5 +1,6 @@
 #include "hub/loop.h"
 
+#include "greenlet/error.h"
 #include "hub/hub.h"
 #include "hub/interrupt.h"
 #include "hub/poll.h"
@@ -62,45 +63,38 @@ green_loop_next(LoopObject *loop)
     return NULL;
 }
 
-/* The handler itself raised: that ends the run of the loop. */
+/* The handler raised instead of handling `value`: an error of its own is printed; what is no Exception
+   (HubDestroyed, SystemExit) ends the run of the loop. */
 static void
-loop_fail(LoopObject *loop)
+loop_fail(LoopObject *loop, PyObject *value)
 {
-    PyObject *type, *value, *tb;
-    PyErr_Fetch(&type, &value, &tb);
-    PyErr_NormalizeException(&type, &value, &tb);
-    if (tb != NULL) {
-        PyException_SetTraceback(value, tb);
-        Py_DECREF(tb);
+    PyObject *own = green_error_take();
+    if (!PyErr_GivenExceptionMatches(own, PyExc_Exception)) {
+        Py_XSETREF(loop->failure, own);
+        loop->stopping = true;
+        return;
     }
-    Py_DECREF(type);
-    Py_XSETREF(loop->failure, value);
-    loop->stopping = true;
+    if (own != value) {
+        PyException_SetContext(own, Py_NewRef(value));
+    }
+    green_error_raise(own);
+    PyErr_PrintEx(0);
 }
 
 void
 green_loop_handle_error(LoopObject *loop, PyObject *context)
 {
-    PyObject *type, *value, *tb;
-    PyErr_Fetch(&type, &value, &tb);
-    PyErr_NormalizeException(&type, &value, &tb);
-    if (tb != NULL) {
-        PyException_SetTraceback(value, tb);
-    }
+    PyObject *value = green_error_take();
+    PyObject *tb = PyException_GetTraceback(value);
     PyObject *done = PyObject_CallMethod((PyObject *)loop, "handle_error", "OOOO",
-                                         context ? context : Py_None, type, value,
-                                         tb ? tb : Py_None);
+                                         context ? context : Py_None, (PyObject *)Py_TYPE(value),
+                                         value, tb ? tb : Py_None);
     if (done == NULL) {
-        if (loop->runner == green_thread_self->current) {
-            loop_fail(loop);
-        } else {
-            PyErr_WriteUnraisable((PyObject *)loop);
-        }
+        loop_fail(loop, value);
     }
     Py_XDECREF(done);
-    Py_XDECREF(type);
-    Py_XDECREF(value);
     Py_XDECREF(tb);
+    Py_DECREF(value);
 }
 
 /* Take the turns of the queue until it is empty or it is time to poll. */
@@ -229,8 +223,7 @@ green_loop_run(LoopObject *loop, bool nowait, bool once)
     if (loop->failure != NULL) {
         PyObject *failure = loop->failure;
         loop->failure = NULL;
-        PyErr_SetObject((PyObject *)Py_TYPE(failure), failure);
-        Py_DECREF(failure);
+        green_error_raise(failure);
         more = -1;
     }
     Py_DECREF(loop);
@@ -277,5 +270,6 @@ green_loop_destroy(LoopObject *loop)
     green_timers_free(&loop->timers);
     green_poll_free(loop->poll);
     loop->poll = NULL;
+    Py_CLEAR(loop->keep);
     Py_CLEAR(loop->error_handler);
 }

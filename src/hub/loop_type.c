@@ -45,6 +45,8 @@ loop_traverse(LoopObject *self, visitproc visit, void *arg)
 {
     Py_VISIT(Py_TYPE(self));
     Py_VISIT(self->dict);
+    Py_VISIT(self->keep);
+    Py_VISIT(self->failure);
     Py_VISIT(self->error_handler);
     return 0;
 }
@@ -53,6 +55,8 @@ static int
 loop_clear(LoopObject *self)
 {
     Py_CLEAR(self->dict);
+    Py_CLEAR(self->keep);
+    Py_CLEAR(self->failure);
     Py_CLEAR(self->error_handler);
     return 0;
 }
