@@ -87,6 +87,7 @@ green_greenlet_new_main(green_thread *thread)
     self->status = GREEN_ACTIVE;
     self->is_main = 1;
     green_ready_init(&self->ready, NULL);
+    green_pystate_init_main(&self->state, PyThreadState_Get());
     PyObject_GC_Track(self);
     mains++;
     return self;

@@ -157,7 +157,6 @@ green_thread_make(void)
     thread->current = (GreenletObject *)Py_NewRef(main);
     thread->tstate = ts;
     thread->tstate_id = id;
-    green_pystate_init_main(&main->state, ts);
     if (thread_ended_id == id) {
         thread_late = thread;
         thread_late_id = id;
