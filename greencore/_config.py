@@ -211,7 +211,7 @@ class ByteCountSettingMixin(FloatSettingMixin):
 
 class Resolver(ImportableSetting, Setting):
     desc = "What makes `Hub.resolver`, which answers DNS queries."
-    default = ["thread", "dnspython", "ares", "block"]
+    default = ["ares", "thread", "dnspython", "block"]
     shortname_map = {
         "ares": "greencore.resolver.ares.Resolver",
         "thread": "greencore.resolver.thread.Resolver",

@@ -14,6 +14,7 @@
 #include "hub/watcher.h"
 #include "net/process.h"
 #include "net/readiness.h"
+#include "net/resolver.h"
 #include "net/select.h"
 #include "net/socket.h"
 #include "net/threadpool.h"
@@ -29,6 +30,7 @@ static int (*const parts[])(PyObject *module) = {
     green_sync_exec,
     green_task_exec,
     green_socket_exec, green_select_exec, green_readiness_exec, green_threadpool_exec, green_process_exec,
+    green_resolver_exec,
 };
 
 static PyObject *first; /* the module, kept for good: the types in it are for the whole process */
