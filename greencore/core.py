@@ -3,8 +3,6 @@
 `loop` is what a hub runs. All that is hot is in greencore._core; here are the names that describe it.
 """
 
-import sys as _sys
-
 from greencore import _core
 from greencore._core import async_, callback, check, child, fork, idle, io, prepare, signal, stat, timer, watcher
 
@@ -21,9 +19,6 @@ __all__ = [
 READ = 1
 WRITE = 2
 
-_BACKENDS = {"linux": ("epoll", 4)}
-_BACKEND_NAME, _BACKEND_NUMBER = _BACKENDS.get(_sys.platform, ("kqueue", 8))
-
 
 def get_version():
     """The version of libuv in use, as 'libuv-1.44.2'."""
@@ -36,8 +31,8 @@ def get_header_version():
 
 
 def supported_backends():
-    """What the loop can poll with: one, libuv's choice for the platform."""
-    return [_BACKEND_NAME]
+    """What the loop can poll with: libuv's choice for the platform, epoll on Linux."""
+    return ["default"]
 
 
 def recommended_backends():
@@ -60,8 +55,8 @@ def time():
 class loop(_core.loop):
     """An event loop.
 
-    flags is accepted, and ignored: it chose among another loop's back ends. default: whether to be the default loop;
-    the first one made is, unless it says no. Only the default loop watches children.
+    flags is accepted, and ignored: it chose among another loop's back ends. default: whether to be a default loop (it
+    is unless it says no), which outlives its hub and watches children.
     """
 
     MINPRI = -2
@@ -69,13 +64,13 @@ class loop(_core.loop):
     CALLBACK_CHECK_COUNT = 128
     WatcherType = watcher
     approx_timer_resolution = 0.001  # seconds: what libuv sleeps in
-    backend = _BACKEND_NAME
-    backend_int = _BACKEND_NUMBER
+    backend = "default"
+    backend_int = 0
     starting_timer_may_update_loop_time = False
 
     @property
     def ptr(self):
-        """The address of the uv_loop_t; `uv_loop` is the same in a capsule."""
+        """The address of the uv_loop_t, 0 once destroyed; `uv_loop` is the same in a capsule."""
         return self._uv_loop_address
 
     def closing_fd(self, fd):
@@ -98,8 +93,8 @@ class loop(_core.loop):
     def _format(self):
         if self.destroyed:
             return "destroyed"
-        kind = " default" if self.default else ""
-        return f"backend={self.backend}{kind} pending={self.pendingcnt} ref={self.activecnt}"
+        kind = "default " if self.default else ""
+        return f"{kind}pending={self.pendingcnt} ref={self.activecnt}"
 
     def __repr__(self):
         return f"<{type(self).__name__} at {id(self):#x} {self._format()}>"

@@ -358,10 +358,10 @@ class Hub(_core.Hub):
             self.periodic_monitoring_thread = None
         if self._resolver is not None:
             self._resolver.close()
-            del self._resolver
+            self._resolver = None
         if self._threadpool is not None:
             self._threadpool.kill()
-            del self._threadpool
+            self._threadpool = None
         try:
             self.throw(HubDestroyed(destroy_loop))
         except (LoopExit, GreenletError):

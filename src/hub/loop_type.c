@@ -8,8 +8,6 @@
 #include "hub/poll.h"
 #include "hub/watcher.h"
 
-static LoopObject *loop_default; /* borrowed: dealloc clears it */
-
 static int
 loop_usable(LoopObject *self)
 {
@@ -33,11 +31,7 @@ loop_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     if (is_default < 0) {
         return NULL;
     }
-    LoopObject *self = green_loop_new(type, is_default && loop_default == NULL);
-    if (self != NULL && self->is_default) {
-        loop_default = self;
-    }
-    return (PyObject *)self;
+    return (PyObject *)green_loop_new(type, is_default);
 }
 
 static int
@@ -68,9 +62,6 @@ loop_dealloc(LoopObject *self)
     PyObject_GC_UnTrack(self);
     if (self->weakrefs != NULL) {
         PyObject_ClearWeakRefs((PyObject *)self);
-    }
-    if (loop_default == self) {
-        loop_default = NULL;
     }
     green_loop_destroy(self);
     loop_clear(self);
@@ -160,9 +151,6 @@ loop_destroy(LoopObject *self, PyObject *Py_UNUSED(ignored))
         return NULL;
     }
     green_loop_destroy(self);
-    if (loop_default == self) {
-        loop_default = NULL;
-    }
     Py_RETURN_TRUE;
 }
 
@@ -340,7 +328,7 @@ loop_get_uv_loop(LoopObject *self, void *Py_UNUSED(closure))
 static PyObject *
 loop_get_uv_loop_address(LoopObject *self, void *Py_UNUSED(closure))
 {
-    return loop_usable(self) < 0 ? NULL : PyLong_FromVoidPtr(&self->poll->uv);
+    return PyLong_FromVoidPtr(self->destroyed ? NULL : &self->poll->uv);
 }
 
 static PyObject *
@@ -408,12 +396,12 @@ static PyMethodDef loop_methods[] = {
 static PyGetSetDef loop_getset[] = {
     {"activecnt", (getter)loop_get_activecnt, NULL, "How many references keep it running.", NULL},
     {"pendingcnt", (getter)loop_get_pendingcnt, NULL, "How many turns are queued.", NULL},
-    {"default", (getter)loop_get_default, NULL, "Whether it is the main thread's first.", NULL},
+    {"default", (getter)loop_get_default, NULL, "Whether it is a default loop: one that a hub leaves when it is destroyed.", NULL},
     {"destroyed", (getter)loop_get_destroyed, NULL, "Whether destroy() was called.", NULL},
     {"depth", (getter)loop_get_depth, NULL, "1 while it runs, else 0.", NULL},
     {"uv_loop", (getter)loop_get_uv_loop, NULL,
      "A capsule named \"uv_loop_t\" with the uv_loop_t *, for libraries that share the loop.", NULL},
-    {"_uv_loop_address", (getter)loop_get_uv_loop_address, NULL, "Where it is.", NULL},
+    {"_uv_loop_address", (getter)loop_get_uv_loop_address, NULL, "Where it is; 0 once destroyed.", NULL},
     {"error_handler", (getter)loop_get_error_handler, (setter)loop_set_error_handler,
      "What exceptions in callbacks are reported to.", NULL},
     {NULL, NULL, NULL, NULL, NULL},

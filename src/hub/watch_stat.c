@@ -11,9 +11,10 @@ typedef struct {
     WatcherObject base;
     green_timer timer; /* counted by the watcher */
     PyObject *path;    /* owned, as given */
+    PyObject *encoded; /* owned; bytes */
     PyObject *attr;    /* owned; os.stat_result, or None where there is no file */
     PyObject *prev;    /* owned; the one before */
-    double interval;   /* seconds, as given */
+    double interval;   /* seconds, as given; what it comes to once started */
 } StatWatcherObject;
 
 /* New reference; None where the file cannot be looked at. */
@@ -21,7 +22,7 @@ static PyObject *
 statwatcher_look(StatWatcherObject *self)
 {
     PyObject *module = PyImport_ImportModule("posix"); /* never patched */
-    PyObject *found = module ? PyObject_CallMethod(module, "stat", "O", self->path) : NULL;
+    PyObject *found = module ? PyObject_CallMethod(module, "stat", "O", self->encoded) : NULL;
     Py_XDECREF(module);
     if (found == NULL && PyErr_ExceptionMatches(PyExc_OSError)) {
         PyErr_Clear();
@@ -39,8 +40,7 @@ statwatcher_expired(green_timer *timer)
 static void
 statwatcher_arm(StatWatcherObject *self)
 {
-    double seconds = self->interval > 0 ? fmax(self->interval, STAT_LEAST) : STAT_INTERVAL;
-    green_timer_start(&self->base.loop->timers, &self->timer, green_time_after(seconds));
+    green_timer_start(&self->base.loop->timers, &self->timer, green_time_after(self->interval));
 }
 
 static int
@@ -52,6 +52,7 @@ statwatcher_start(WatcherObject *watcher)
         return -1;
     }
     Py_XSETREF(self->attr, now);
+    self->interval = self->interval == 0 ? STAT_INTERVAL : fmax(self->interval, STAT_LEAST);
     statwatcher_arm(self);
     return 0;
 }
@@ -119,21 +120,23 @@ statwatcher_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
                                      &ref, &priority)) {
         return NULL;
     }
-    PyObject *converted;
-    if (!PyUnicode_FSConverter(path, &converted)) {
-        return NULL;
-    }
-    Py_DECREF(converted); /* only to see that it is a path */
     if (isnan(interval)) {
         PyErr_SetString(PyExc_ValueError, "interval must not be NaN");
         return NULL;
     }
+    PyObject *encoded;
+    if (!PyUnicode_FSConverter(path, &encoded)) {
+        return NULL;
+    }
     StatWatcherObject *self =
         (StatWatcherObject *)green_watcher_new(type, &statwatcher_kind, loop, ref, priority);
-    if (self != NULL) {
+    if (self == NULL) {
+        Py_DECREF(encoded);
+    } else {
         green_timer_init(&self->timer, statwatcher_expired, false);
         self->timer.ref = false;
         self->path = Py_NewRef(path);
+        self->encoded = encoded;
         self->interval = interval;
     }
     return (PyObject *)self;
@@ -148,22 +151,24 @@ statwatcher_dealloc(StatWatcherObject *self)
     Py_CLEAR(self->attr);
     Py_CLEAR(self->prev);
     Py_CLEAR(self->path);
+    Py_CLEAR(self->encoded);
     Watcher_Type->tp_dealloc((PyObject *)self);
 }
 
 static PyMemberDef statwatcher_members[] = {
     {"path", T_OBJECT, offsetof(StatWatcherObject, path), READONLY, "The path, as given."},
+    {"_paths", T_OBJECT, offsetof(StatWatcherObject, encoded), READONLY, "The path as bytes."},
     {"attr", T_OBJECT, offsetof(StatWatcherObject, attr), READONLY,
      "os.stat_result of the last look; None: no such file, or not started."},
     {"prev", T_OBJECT, offsetof(StatWatcherObject, prev), READONLY, "The one before the change."},
     {"interval", T_DOUBLE, offsetof(StatWatcherObject, interval), READONLY,
-     "Seconds between looks, as given."},
+     "Seconds between looks: as given, and once it has started what that comes to."},
     {NULL, 0, 0, 0, NULL},
 };
 
 static PyType_Slot statwatcher_slots[] = {
     {Py_tp_doc, "stat(loop, path, interval=0.0, ref=True, priority=None)\n--\n\nFires when what os.stat says "
-                "of the path has changed. interval: seconds between looks, 0 for\nthe default of 5."},
+                "of the path has changed. interval: seconds between looks, 0 for\nthe default of 5, at least 0.1."},
     {Py_tp_new, statwatcher_new},
     {Py_tp_dealloc, statwatcher_dealloc},
     {Py_tp_members, statwatcher_members},
