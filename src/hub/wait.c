@@ -29,6 +29,15 @@ waiter_expired(green_timer *timer)
     }
 }
 
+static void
+waiter_refuse(const green_thread *thread)
+{
+    PyErr_SetString(green_exc_BlockingSwitchOutError,
+                    thread->no_switch
+                        ? "Impossible to block here: switching is forbidden in this section"
+                        : "Impossible to call blocking function in the event loop callback");
+}
+
 int
 green_waiter_init(green_waiter *w, const char *verb, PyObject *object)
 {
@@ -38,10 +47,7 @@ green_waiter_init(green_waiter *w, const char *verb, PyObject *object)
     }
     green_thread *thread = green_thread_self;
     if (__builtin_expect((GreenletObject *)hub == thread->current || thread->no_switch, 0)) {
-        PyErr_SetString(green_exc_BlockingSwitchOutError,
-                        thread->no_switch
-                            ? "Impossible to block here: switching is forbidden in this section"
-                            : "Impossible to call blocking function in the event loop callback");
+        waiter_refuse(thread);
         return -1;
     }
     green_list_init(&w->link);
@@ -137,14 +143,50 @@ green_wait_seconds(PyObject *timeout, double *seconds)
     return 0;
 }
 
+static GreenletObject *
+yield_turn(green_ready *ready)
+{
+    GreenletObject *greenlet = GREEN_CONTAINER(ready, GreenletObject, ready);
+    green_thread_self->value = Py_NewRef(Py_None);
+    return greenlet;
+}
+
+static const green_ready_kind yield_kind = {yield_turn, false, NULL};
+
+int
+green_wait_yield(void)
+{
+    HubObject *hub = green_hub_get();
+    if (hub == NULL) {
+        return -1;
+    }
+    green_thread *thread = green_thread_self;
+    GreenletObject *greenlet = thread->current;
+    if (__builtin_expect((GreenletObject *)hub == greenlet || thread->no_switch, 0)) {
+        waiter_refuse(thread);
+        return -1;
+    }
+    Py_INCREF(greenlet); /* the queue borrows it */
+    green_ready_init(&greenlet->ready, &yield_kind);
+    green_ready_push(hub->loop, &greenlet->ready);
+    PyObject *got = green_hub_switch(hub);
+    green_ready_cancel(&greenlet->ready);
+    Py_DECREF(greenlet);
+    Py_XDECREF(got);
+    return got == NULL ? -1 : 0;
+}
+
 int
 green_wait_sleep(double seconds, bool ref)
 {
+    if (seconds <= 0) {
+        return green_wait_yield();
+    }
     green_waiter w;
     if (green_waiter_init(&w, "sleep", NULL) < 0) {
         return -1;
     }
     w.timer.late = false;
     w.timer.ref = ref;
-    return green_wait(&w, seconds > 0 ? seconds : 0) < 0 ? -1 : 0;
+    return green_wait(&w, seconds) < 0 ? -1 : 0;
 }

@@ -47,6 +47,9 @@ void green_wake(green_waiter *w);
    counting as 0. NaN: ValueError; no number: TypeError. 0 or -1. */
 int green_wait_seconds(PyObject *timeout, double *seconds);
 
+/* Let all others that are ready run once. 0, or -1 with what was thrown in. */
+int green_wait_yield(void);
+
 /* sleep(seconds): 0 or less lets all others that are ready run once. 0, or -1. ref: keeps the loop alive. */
 int green_wait_sleep(double seconds, bool ref);
 
