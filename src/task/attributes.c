@@ -102,7 +102,7 @@ green_task_formatinfo(PyObject *op, PyObject *Py_UNUSED(none))
     Py_XDECREF(arguments);
     Py_XINCREF(label);
     Py_XSETREF(self->info, label);
-    return Py_XNewRef(label);
+    return label;
 }
 
 PyObject *

@@ -1,0 +1,448 @@
+"""Group, Pool, and their variants of apply, map and imap."""
+
+import gc
+import sys
+
+import pytest
+
+import gevent
+from gevent import Greenlet, GreenletExit, Timeout, getcurrent, pool, sleep
+from gevent.event import Event
+from gevent.pool import Group, Pool, PoolFull
+
+
+class Failure(Exception):
+    pass
+
+
+def fail(*args):
+    raise Failure("on purpose")
+
+
+def double(x):
+    return x * 2
+
+
+def double_slowly(x):
+    sleep(0.0005 * (5 - x))
+    return x * 2
+
+
+@pytest.fixture
+def quiet(monkeypatch):
+    monkeypatch.setattr(gevent.get_hub(), "handle_error", lambda *args: None, raising=False)
+
+
+@pytest.fixture(params=[Group, Pool, lambda: Pool(1), lambda: Pool(3)], ids=["Group", "Pool", "Pool(1)", "Pool(3)"])
+def group(request):
+    return request.param()
+
+
+# Members
+
+
+def test_members_come_and_go():
+    group = Group()
+    assert not group and len(group) == 0
+    g = group.spawn(sleep, 0)
+    assert group and len(group) == 1 and g in group and list(group) == [g] and group.greenlets == {g}
+    group.join()
+    assert not group and g not in group
+    assert repr(group).startswith("<Group at 0x")
+
+
+def test_add_and_discard():
+    group = Group()
+    g = gevent.spawn(sleep, 10)
+    group.add(g)
+    group.add(getcurrent())
+    assert len(group) == 2 and g.has_links() == 1
+    group.discard(g)
+    group.discard(getcurrent())
+    assert len(group) == 0 and g.has_links() == 0
+    g.kill()
+
+
+def test_a_group_of_given_greenlets():
+    greenlets = [gevent.spawn(sleep, 0) for _ in range(3)]
+    group = Group(greenlets)
+    assert len(group) == 3
+    assert group.join() and len(group) == 0
+
+
+def test_one_that_has_ended_leaves_soon():
+    g = gevent.spawn(lambda: 1)
+    g.join()
+    group = Group()
+    group.add(g)
+    sleep(0)
+    assert len(group) == 0
+
+
+def test_join():
+    group = Group()
+    assert group.join()
+    group.spawn(sleep, 10)
+    assert not group.join(timeout=0.001)
+    group.kill()
+    assert group.join(timeout=0)
+
+
+def test_join_raises(quiet):
+    group = Group()
+    group.spawn(sleep, 0)
+    group.spawn(fail)
+    with pytest.raises(Failure):
+        group.join(raise_error=True)
+
+
+def test_kill():
+    group = Group()
+    greenlets = [group.spawn(sleep, 10) for _ in range(3)]
+    sleep(0)
+    group.kill(timeout=10)
+    assert not group
+    assert all(isinstance(g.value, GreenletExit) for g in greenlets)
+
+
+def test_killone():
+    group = Group()
+    one, other = group.spawn(sleep, 10), group.spawn(sleep, 10)
+    sleep(0)
+    group.killone(one)
+    assert one.dead and not other.dead and one not in group
+    group.killone(one)
+    group.kill()
+
+
+def test_a_dropped_group_leaves_its_members_alone():
+    group = Group()
+    g = group.spawn(sleep, 0)
+    del group
+    gc.collect()
+    assert g.has_links() == 0
+    g.join()
+
+
+# Limits
+
+
+def test_pool_limits():
+    pool = Pool(2)
+    running = []
+
+    def run():
+        running.append(1)
+        assert len(running) <= 2
+        sleep(0)
+        running.pop()
+
+    for _ in range(6):
+        pool.spawn(run)
+    pool.join()
+    assert pool.free_count() == 2 and not pool.full() and pool._semaphore.counter == 2
+
+
+def test_spawn_waits_for_a_place():
+    pool = Pool(1)
+    first = pool.spawn(sleep, 10)
+    assert pool.full() and pool.free_count() == 0
+    assert not pool.wait_available(timeout=0.0001)
+    gevent.spawn(first.kill)
+    pool.spawn(sleep, 0)
+    assert first.ready()
+    pool.join()
+
+
+def test_add_without_a_place():
+    pool = Pool(1)
+    first = pool.spawn(sleep, 10)
+    second = Greenlet(sleep, 0)
+    for arguments in ({"blocking": False}, {"timeout": 0.001}, {"timeout": Timeout(0.001)}):
+        with pytest.raises(PoolFull):
+            pool.add(second, **arguments)
+        with pytest.raises(PoolFull):
+            pool.start(second, **arguments)
+    with pytest.raises(Timeout):
+        with Timeout(0.001):
+            pool.add(second)
+    assert len(pool) == 1 and pool._semaphore.counter == 0
+    first.kill()
+    pool.start(second)
+    pool.join()
+
+
+def test_a_pool_can_grow():
+    pool = Pool(1)
+    pool.size += 1
+    pool._semaphore.counter += 1
+    greenlets = [pool.spawn(sleep, 10) for _ in range(2)]
+    assert pool.full()
+    gevent.killall(greenlets)
+    sleep(0)
+    assert pool.free_count() == 2
+
+
+def test_a_pool_of_none_and_of_zero():
+    assert Pool().free_count() == 1 and not Pool().full()
+    assert Pool(0).full()
+    with pytest.raises(ValueError):
+        Pool(-1)
+
+
+def test_discard_gives_the_place_back():
+    pool = Pool(1)
+    g = pool.spawn(sleep, 10)
+    pool.discard(g)
+    pool.discard(g)
+    assert pool._semaphore.counter == 1
+    g.kill()
+    sleep(0)
+    assert pool._semaphore.counter == 1
+
+
+# What is replaced
+
+
+def test_greenlet_class():
+    class Mine(Greenlet):
+        pass
+
+    class Tracing(Group):
+        greenlet_class = Mine
+
+    assert type(Tracing().spawn(sleep, 0)) is Mine
+    assert type(Pool(1, greenlet_class=Mine).spawn(sleep, 0)) is Mine
+    group = Group()
+    group.greenlet_class = Mine
+    assert type(group.spawn(sleep, 0)) is Mine
+    sleep(0)
+
+
+def test_greenlet_class_replaced_on_group(monkeypatch):
+    class Mine(Greenlet):
+        pass
+
+    monkeypatch.setattr(Group, "greenlet_class", Mine)
+    assert type(Pool(2).spawn(len, "")) is Mine
+
+
+def test_module_names_replaced(monkeypatch):
+    class Mine(Greenlet):
+        pass
+
+    class MyMap(pool.IMap):
+        pass
+
+    monkeypatch.setattr(pool, "Greenlet", Mine)
+    monkeypatch.setattr(pool, "IMap", MyMap)
+    assert type(Group().map_async(double, [1])) is Mine
+    assert type(Group().imap(double, [1])) is MyMap
+    sleep(0)
+
+
+def test_overridden_methods():
+    log = []
+
+    class Logging(Pool):
+        def start(self, greenlet, *args):
+            log.append("start")
+            super().start(greenlet, *args)
+
+        def add(self, greenlet, *args):
+            log.append("add")
+            super().add(greenlet, *args)
+
+        def _discard(self, greenlet):
+            log.append("discard")
+            super()._discard(greenlet)
+
+    pool = Logging(1)
+    pool.spawn(sleep, 0)
+    pool.join()
+    assert log == ["start", "add", "discard"] and pool.free_count() == 1
+
+
+def test_greenlets_with_a_hash_of_their_own():
+    class Odd(Greenlet):
+        def __hash__(self):
+            return 1
+
+    group = Group()
+    group.greenlet_class = Odd
+    for _ in range(3):
+        group.spawn(sleep, 0)
+    group.join()
+    assert not group
+
+
+# apply, map
+
+
+def test_apply(group, quiet):
+    assert group.apply(double, (2,)) == 4
+    assert group.apply(double, kwds={"x": 3}) == 6
+    with pytest.raises(Failure):
+        group.apply(fail)
+
+
+def test_apply_from_a_member_runs_at_once():
+    pool = Pool(1)
+    assert pool.apply(pool.apply, (double, (5,))) == 10
+
+
+def test_apply_with_callback(group):
+    seen = []
+    assert group.apply_cb(double, (1,), callback=seen.append) == 2
+    sleep(0)
+    assert seen == [2]
+    assert group.apply_async(double, (2,), callback=seen.append).get() == 4
+    sleep(0)
+    assert seen == [2, 4]
+
+
+def test_apply_async_never_blocks(quiet):
+    pool = Pool(1)
+    seen = []
+    waiting = [pool.apply_async(double_slowly, (n,), callback=seen.append) for n in range(4)]
+    gevent.joinall(waiting)
+    sleep(0)
+    assert [g.get() for g in waiting] == [0, 2, 4, 6]
+    assert sorted(seen) == [0, 2, 4, 6]
+    pool.apply_async(fail, callback=seen.append).join()
+    assert len(seen) == 4
+
+
+def test_map(group, quiet):
+    assert group.map(double_slowly, range(5)) == [0, 2, 4, 6, 8]
+    assert group.map(double, []) == []
+    with pytest.raises(Failure):
+        group.map(fail, [1, 2])
+    seen = []
+    assert group.map_cb(double, [1], seen.append) == [2]
+    assert group.map_async(double, [2], seen.append).get() == [4]
+    assert seen == [[2], [4]]
+
+
+# imap
+
+
+def test_imap(group):
+    results = group.imap(double_slowly, range(5))
+    assert iter(results) is results
+    assert list(results) == [0, 2, 4, 6, 8]
+    assert list(results) == []
+    assert list(group.imap(double, [])) == []
+    assert list(group.imap(lambda x, y: x + y, [1, 2, 3], [10, 20])) == [11, 22]
+    with pytest.raises(StopIteration):
+        next(group.imap(double, []))
+    with pytest.raises(StopIteration):
+        group.imap(double, []).next()
+
+
+def test_imap_unordered(group):
+    assert sorted(group.imap_unordered(double_slowly, range(5))) == [0, 2, 4, 6, 8]
+    assert list(group.imap_unordered(double, [])) == []
+
+
+def test_imap_unordered_gives_what_is_ready():
+    assert list(Pool(5).imap_unordered(double_slowly, range(5))) == [8, 6, 4, 2, 0]
+
+
+def test_imap_of_many(group):
+    assert list(group.imap(double, range(1000))) == list(range(0, 2000, 2))
+    assert sorted(group.imap_unordered(double, range(1000))) == list(range(0, 2000, 2))
+
+
+@pytest.mark.parametrize("kind", ["imap", "imap_unordered"])
+def test_imap_errors(group, kind, quiet):
+    results = getattr(group, kind)(lambda x: 1 // x, [1, 0, 1])
+    got = []
+    while True:
+        try:
+            got.append(next(results))
+        except ZeroDivisionError:
+            got.append("error")
+        except StopIteration:
+            break
+    assert sorted(map(str, got)) == ["1", "1", "error"]
+
+
+@pytest.mark.parametrize("kind", ["imap", "imap_unordered"])
+def test_imap_of_an_iterable_that_fails(group, kind, quiet):
+    def items():
+        yield 1
+        fail()
+
+    results = getattr(group, kind)(double, items())
+    with pytest.raises(Failure):
+        list(results)
+
+
+@pytest.mark.parametrize("kind", ["imap", "imap_unordered"])
+def test_imap_with_maxsize(kind):
+    spawned = []
+    results = getattr(Pool(10), kind)(lambda x: spawned.append(x) or x, range(10), maxsize=2)
+    for _ in range(5):
+        sleep(0)
+    assert spawned == [0, 1]
+    assert sorted(results) == list(range(10))
+    with pytest.raises(TypeError):
+        getattr(Pool(1), kind)(double, [1], maximum=1)
+
+
+def test_imap_by_something_else_than_a_group():
+    from gevent.event import AsyncResult
+    from gevent.pool import GroupMappingMixin
+
+    class Other(GroupMappingMixin):
+        def spawn(self, func, *args):
+            result = AsyncResult()
+            try:
+                result.set(func(*args))
+            except Failure as error:
+                result.set_exception(error)
+            return result
+
+    assert list(Other().imap(double, [1, 2, 3])) == [2, 4, 6]
+    assert sorted(Other().imap_unordered(double, [1, 2, 3])) == [2, 4, 6]
+    with pytest.raises(Failure):
+        list(Other().imap(fail, [1]))
+    assert Other().map(double, [1]) == [2]
+
+
+def test_a_dropped_imap():
+    event = Event()
+    results = Pool(2).imap(lambda x: event.wait(), range(5))
+    sleep(0)
+    del results
+    event.set()
+    sleep(0)
+
+
+@pytest.mark.parametrize(
+    "once",
+    [
+        lambda: Group().spawn(sleep, 0).join(),
+        lambda: Pool(2).map(double, range(4)),
+        lambda: list(Pool(2).imap(double, range(4))),
+        lambda: list(Pool(2).imap_unordered(double, range(4), maxsize=1)),
+        lambda: [Pool(1).add(gevent.spawn(sleep, 0)), sleep(0), sleep(0)],
+        lambda: next(Pool(2).imap(double, range(4))),
+        lambda: Pool().apply(double, (1,)),
+    ],
+)
+def test_nothing_leaks(once):
+    def growth():
+        before = blocks()
+        for _ in range(200):
+            once()
+        return blocks() - before
+
+    def blocks():
+        sleep(0)
+        gc.collect()
+        return sys.getallocatedblocks()
+
+    # Caches grow now and then; a leak grows each time.
+    assert min(growth() for _ in range(4)) < 100
