@@ -1,7 +1,7 @@
 """Settings. Each has a name, a default and an environment variable; `greencore.config` holds them all.
 
 A value is worked out when it is first read: what the program assigned, else the environment's, else
-the default. Assign before the part that needs the setting is used. `python -m gevent._config` prints them all.
+the default. Assign before the part that needs the setting is used. `python -m greencore._config` prints them all.
 """
 
 import importlib

@@ -1,0 +1,240 @@
+"""Tools for looking at programs: trees of greenlets, assert_switches, tracebacks as data, small numbers."""
+
+import gc
+import io
+import pickle
+import sys
+import threading
+import time
+import traceback
+
+import pytest
+
+import gevent
+from gevent import _util, getcurrent, sleep, util
+from gevent._ident import IdentRegistry
+from gevent._tblib import dump_traceback, load_traceback
+
+
+class Failure(Exception):
+    pass
+
+
+# run info
+
+
+def test_run_info_of_raw_greenlets():
+    text = "\n".join(util.format_run_info())
+    assert "* Threads" in text and "* Greenlets" in text and ") (CURRENT" in text
+    assert "Spawn Tree Locals" not in text
+
+
+def test_run_info_of_greenlets():
+    def root():
+        getcurrent().spawn_tree_locals["a value"] = 42
+        out = io.StringIO()
+        child = gevent.spawn(util.print_run_info, file=out)
+        child.join()
+        return out.getvalue()
+
+    g = gevent.spawn(root)
+    g.name = "Printer"
+    text = g.get()
+    for part in ("Spawned at", "Parent:", "Spawn Tree Locals", "{'a value': 42}", "Printer"):
+        assert part in text
+
+
+def test_run_info_without_stacks():
+    text = "\n".join(util.format_run_info(thread_stacks=False, greenlet_stacks=False))
+    assert "...stack elided..." in text and "Running:" not in text
+
+
+def test_tree():
+    def parent():
+        child = gevent.spawn(lambda: 1)
+        child.name = "child"
+        child.join()
+        kept.append(child)
+        return util.GreenletTree.current_tree()
+
+    kept = []
+    g = gevent.spawn(parent)
+    g.name = "parent"
+    tree = g.get()
+    assert tree.root and tree.is_current_tree
+    lines = str(tree).splitlines()
+    heads = {name: next(line for line in lines if '"%s"' % name in line) for name in ("parent", "child")}
+    assert heads["parent"].startswith(" +--- <Greenlet") and "; finished with value <" in heads["parent"]
+    assert heads["child"][:6].strip(" |") == "" and heads["child"].endswith("; finished with value 1")
+    assert "Parent" not in str(tree) and "Parent: " in tree.format()
+    details = tree.format(details={"spawning_stacks": False, "running_stacks": False})
+    assert "Spawned at:" not in details and "Running:" not in details
+    assert tree in util.GreenletTree.forest() or tree.greenlet in [t.greenlet for t in util.GreenletTree.forest()]
+
+
+def test_tree_with_a_root_of_its_own():
+    def run():
+        inner = gevent.hub.RawGreenlet(util.GreenletTree.current_tree)
+        inner.parent.greenlet_tree_is_ignored = True
+        inner.greenlet_tree_is_root = True
+        return inner.switch()
+
+    tree = gevent.hub.RawGreenlet(run).switch()
+    assert "; not running" in str(tree)
+
+
+# assert_switches
+
+
+def test_assert_switches():
+    with util.assert_switches():
+        sleep(0)
+    with pytest.raises(AssertionError, match="To any greenlet in"):
+        with util.assert_switches():
+            pass
+    with pytest.raises(Failure):
+        with util.assert_switches():
+            raise Failure
+
+
+def test_assert_switches_within_a_time():
+    with util.assert_switches(10):
+        pass
+    with pytest.raises(AssertionError, match=r"max allowed 0\.0010 seconds"):
+        with util.assert_switches(0.001):
+            time.sleep(0.002)
+    with pytest.raises(AssertionError, match="To the hub in"):
+        with util.assert_switches(0.001, hub_only=True):
+            time.sleep(0.002)
+
+
+def test_tracers_nest():
+    from greenlet import gettrace
+
+    with util.assert_switches() as outer:
+        with util.assert_switches() as inner:
+            assert gettrace() is inner.tracer
+            assert inner.tracer.previous_trace_function is outer.tracer
+            sleep(0)
+        assert gettrace() is outer.tracer
+        assert outer.tracer.greenlet_switch_counter
+    assert gettrace() is None
+
+
+# wrap_errors
+
+
+def test_wrap_errors():
+    def func(x):
+        """Its doc."""
+        return 1 // x
+
+    wrapped = util.wrap_errors((ZeroDivisionError, TypeError), func)
+    assert wrapped(1) == 1
+    assert isinstance(wrapped(0), ZeroDivisionError) and isinstance(wrapped(None), TypeError)
+    assert str(wrapped) == str(func) and repr(wrapped) == repr(func)
+    assert wrapped.__doc__ == "Its doc." and wrapped.__name__ == "func" and wrapped.__code__ is func.__code__
+    with pytest.raises(ZeroDivisionError):
+        util.wrap_errors(TypeError, func)(0)
+
+
+def test_clear_stack_frames():
+    done = []
+
+    def run():
+        util.clear_stack_frames(sys._getframe())
+        done.append(1)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join(10)
+    assert done == [1]
+
+
+# tracebacks as data
+
+
+def raise_deeply(n):
+    if n == 0:
+        raise Failure("deep")
+    raise_deeply(n - 1)
+
+
+def test_a_traceback_survives_pickling():
+    try:
+        raise_deeply(3)
+    except Failure as error:
+        original = error.__traceback__
+    dumped = pickle.loads(pickle.dumps(dump_traceback(original)))
+    loaded = load_traceback(dumped)
+
+    def summary(tb):
+        return [(f.filename, f.name, f.lineno, f.line) for f in traceback.extract_tb(tb)]
+
+    assert summary(loaded) == summary(original)
+    assert loaded.tb_frame.f_globals["__name__"] == __name__
+    with pytest.raises(Failure) as caught:
+        raise Failure().with_traceback(loaded)
+    assert caught.traceback[-1].name == "raise_deeply"
+    assert dump_traceback(None) is None and load_traceback(None) is None
+
+
+# small tools
+
+
+def test_idents():
+    class Target:
+        pass
+
+    registry = IdentRegistry()
+    one, two = Target(), Target()
+    assert [registry.get_ident(t) for t in (one, two, one)] == [0, 1, 0]
+    assert len(registry) == 2
+    del one
+    gc.collect()
+    assert len(registry) == 1
+    three = Target()
+    assert registry.get_ident(three) == 0
+    assert registry.get_ident(two) == 1
+
+
+def test_lazy_properties():
+    calls = []
+
+    class Thing:
+        @_util.Lazy
+        def lazy(self):
+            """Doc."""
+            calls.append("lazy")
+            return 1
+
+        @_util.readproperty
+        def read(self):
+            calls.append("read")
+            return 2
+
+        @_util.LazyOnClass
+        def shared(self):
+            calls.append("shared")
+            return 3
+
+    thing = Thing()
+    assert (thing.lazy, thing.lazy, thing.read, thing.read) == (1, 1, 2, 2)
+    assert (thing.shared, Thing().shared, Thing.shared) == (3, 3, 3)
+    assert calls == ["lazy", "read", "read", "shared"]
+    thing.read = 5
+    assert thing.read == 5
+    assert Thing.lazy.__doc__ == "Doc."
+
+
+def test_copy_globals():
+    import types
+
+    source = types.ModuleType("source")
+    source.__dict__.update(a=1, b=2, __private=3, __all__=["a"])
+    globs = {"copy_globals": None}
+    assert set(_util.copy_globals(source, globs, names_to_ignore=["b"])) == {"a", "__all__"}
+    assert globs["a"] == 1 and "copy_globals" not in globs
+    with pytest.raises(AttributeError):
+        _util.copy_globals(source, {}, only_names=["missing"])
+    assert _util.copy_globals(source, {}, only_names=["a", "missing"], ignore_missing_names=True) == ["a"]
