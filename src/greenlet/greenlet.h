@@ -25,9 +25,9 @@ typedef struct GreenletObject {
     PyObject *dict;
     struct GreenletObject *parent; /* owned; NULL for a main greenlet only */
     PyObject *run;                 /* owned; what is called; NULL when dead */
-    PyObject *run_replaced;        /* owned; `run` until the attribute gave another; dropped at start */
-    PyObject *args;                /* owned; for run; a tuple, or NULL for none */
-    PyObject *kwargs;              /* owned; for run; a dict, or NULL for none */
+    PyObject *run_replaced; /* owned; `run` until the attribute gave another; dropped at start */
+    PyObject *args;         /* owned; for run; a tuple, or NULL for none */
+    PyObject *kwargs;       /* owned; for run; a dict, or NULL for none */
     green_body body;
     green_thread *thread; /* where it was started, kept by a reference; NULL: unstarted */
     void *sp;             /* of a parked greenlet */
@@ -81,12 +81,12 @@ PyObject *green_greenlet_transfer(green_thread *thread, GreenletObject *target);
    dropped it; leaves no exception. False: it could not be done, and `g` stays as it is. */
 bool green_greenlet_kill(GreenletObject *g);
 
-/* For a subtype's dealloc, untracked, before it gives up its own fields: kill it if it is parked. True: it
-   lives on, and is tracked again. */
+/* For a subtype's dealloc, untracked, before it gives up its own fields: kill it if it is parked.
+   True: it lives on, and is tracked again. */
 bool green_greenlet_survives(GreenletObject *g);
 
-/* For a subtype's tp_alloc that hands a freed object out again: zero all of it, `size` bytes, but the header
-   and the state, which the start lays out. */
+/* For a subtype's tp_alloc that hands a freed object out again: zero all of it, `size` bytes, but
+   the header and the state, which the start lays out. */
 static inline void
 green_greenlet_blank(GreenletObject *g, size_t size)
 {

@@ -86,6 +86,9 @@ green_client_wait(green_client *client, green_link *list, green_users *users, do
     if (green_waiter_init(&client->waiter, verb, object) < 0) {
         return -1;
     }
+    if (seconds == 0) {
+        seconds = 1e-9; /* not before the next poll: all that is ready goes first, as in gevent */
+    }
     green_list_append(list, &client->waiter.link);
     LoopObject *loop = client->waiter.loop;
     if (!users->shared && loop->is_default) {

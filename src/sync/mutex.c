@@ -8,8 +8,7 @@
 #define MUTEX_SPINS 32
 
 typedef struct {
-    PyObject_HEAD
-    PyObject *weakrefs;
+    PyObject_HEAD PyObject *weakrefs;
     green_linkable linkable;
     bool locked;
     uint8_t spins;
@@ -121,7 +120,8 @@ static PyObject *
 mutex_acquire(MutexObject *self, PyObject *args, PyObject *kwargs)
 {
     double seconds = -1;
-    if ((PyTuple_GET_SIZE(args) != 0 || kwargs != NULL) && mutex_parse(args, kwargs, &seconds) < 0) {
+    if ((PyTuple_GET_SIZE(args) != 0 || kwargs != NULL) &&
+        mutex_parse(args, kwargs, &seconds) < 0) {
         return NULL;
     }
     int taken = mutex_lock(self, seconds);
@@ -261,11 +261,12 @@ PyDoc_STRVAR(mutex_doc, "Lock()\n--\n\nA lock that is either free or taken, by a
                         "As `_thread.lock`: who waits lets other greenlets run, and is served in "
                         "the order of coming. Native threads may share it.");
 
-PyDoc_STRVAR(acquire_doc,
-             "acquire(blocking=True, timeout=-1)\n--\n\nTake the lock, waiting until it is free.\n\n"
-             "timeout: at most so many seconds, -1 for ever. Returns whether it was taken. Raises\n"
-             "ValueError for a negative timeout, or one without blocking; OverflowError for one that\n"
-             "is too large; LoopExit where nothing is left that could release it.");
+PyDoc_STRVAR(
+    acquire_doc,
+    "acquire(blocking=True, timeout=-1)\n--\n\nTake the lock, waiting until it is free.\n\n"
+    "timeout: at most so many seconds, -1 for ever. Returns whether it was taken. Raises\n"
+    "ValueError for a negative timeout, or one without blocking; OverflowError for one that\n"
+    "is too large; LoopExit where nothing is left that could release it.");
 
 PyDoc_STRVAR(release_doc, "release()\n--\n\nFree the lock. RuntimeError: it is free already.");
 
@@ -291,8 +292,7 @@ static PyMethodDef mutex_methods[] = {
      "unlink(callback)\n--\n\nTake back rawlink(callback)."},
     {"linkcount", (PyCFunction)mutex_linkcount, METH_NOARGS,
      "linkcount()\n--\n\nHow many wait and are linked."},
-    {"ready", (PyCFunction)mutex_ready_method, METH_NOARGS,
-     "ready()\n--\n\nWhether it is free."},
+    {"ready", (PyCFunction)mutex_ready_method, METH_NOARGS, "ready()\n--\n\nWhether it is free."},
     {NULL, NULL, 0, NULL},
 };
 
@@ -307,16 +307,11 @@ static PyMemberDef mutex_members[] = {
 };
 
 static PyType_Slot mutex_slots[] = {
-    {Py_tp_doc, (void *)mutex_doc},
-    {Py_tp_new, mutex_new},
-    {Py_tp_dealloc, mutex_dealloc},
-    {Py_tp_traverse, mutex_traverse},
-    {Py_tp_clear, mutex_clear},
-    {Py_tp_repr, mutex_repr},
-    {Py_tp_methods, mutex_methods},
-    {Py_tp_getset, mutex_getset},
-    {Py_tp_members, mutex_members},
-    {0, NULL},
+    {Py_tp_doc, (void *)mutex_doc}, {Py_tp_new, mutex_new},
+    {Py_tp_dealloc, mutex_dealloc}, {Py_tp_traverse, mutex_traverse},
+    {Py_tp_clear, mutex_clear},     {Py_tp_repr, mutex_repr},
+    {Py_tp_methods, mutex_methods}, {Py_tp_getset, mutex_getset},
+    {Py_tp_members, mutex_members}, {0, NULL},
 };
 
 static PyType_Spec mutex_spec = {
