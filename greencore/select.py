@@ -47,18 +47,15 @@ def _remaining(deadline):
 
 
 def _wait_for(look, pairs, timeout, *args):
-    """Return look(*args) once that is true, or when `timeout` seconds have passed.
-
-    `pairs`: the (descriptor, events) to wait for, or a function that returns them.
-    """
+    """Return look(*args) once that is true, or when `timeout` seconds have passed; `pairs`: the (descriptor, events) to
+    wait for."""
     sleep(0)
     found = look(*args)
-    if timeout == 0:
-        return found
     deadline = _deadline(timeout)
-    while not found:
-        if wait_any(pairs, _remaining(deadline)) is None:
-            return look(*args)
+    rest = timeout
+    while not found and rest != 0:
+        rest = _remaining(deadline)
+        wait_any(pairs, rest)
         found = look(*args)
     return found
 
@@ -100,11 +97,10 @@ def select(rlist, wlist, xlist, timeout=None):
     sleep(0)
     found = look()
     deadline = _deadline(timeout)
-    while not any(found) and timeout != 0:
-        closed = wait_any(pairs, _remaining(deadline))
-        found = look(closed or ())
-        if closed is None:
-            break
+    rest = timeout
+    while not any(found) and rest != 0:
+        rest = _remaining(deadline)
+        found = look(wait_any(pairs, rest) or ())
     return found
 
 
