@@ -21,6 +21,7 @@ _original_epoll = __select__.epoll
 error = __select__.error
 __imports__ = copy_globals(__select__, globals(), names_to_ignore=[*__all__, *__extra__], dunder_names_to_keep=())
 
+_MOST_MILLISECONDS = 2**31 - 1  # of poll(2)
 _READ, _WRITE, _PRIORITY = 1, 2, 4  # wait_any's
 
 
@@ -68,39 +69,55 @@ def _number(file):
     return file.fileno()
 
 
-def _is_gone(file, number):
-    """Whether `file`, which had the number, was closed since."""
-    try:
-        return _number(file) != number
-    except ValueError:  # as files of the io module say it
-        return True
+def _gone(rows):
+    """Those of the files that have another number by now, or none: they were closed."""
+
+    def is_gone(file, number):
+        try:
+            return _number(file) != number
+        except ValueError:  # as files of the io module say it
+            return True
+
+    return tuple([file for file, number in row if is_gone(file, number)] for row in rows)
 
 
 def select(rlist, wlist, xlist, timeout=None):
     """Wait until one of the descriptors can be read, written to, or has out-of-band data.
 
     rlist, wlist, xlist: iterables of numbers or objects with fileno(). timeout: in seconds, or None.
-    Returns three lists: those that are ready, empty after the time-out. A descriptor that another greenlet closes
+    Returns three lists: those that are ready; empty ones after the time-out. A descriptor that another greenlet closes
     meanwhile counts as ready. Raises as the standard function does: TypeError for what is no file, ValueError for a
     negative number or time-out, OSError (EBADF) for a number that is not open.
     """
     if timeout is not None and timeout < 0:
         raise ValueError("timeout must be non-negative")
-    lists = [list(files) for files in (rlist, wlist, xlist)]
-    rows = [[(file, _number(file)) for file in files] for files in lists]
-    pairs = [(number, event) for event, row in zip((_READ, _WRITE, _PRIORITY), rows) for _, number in row]
+    # A list may change while its files are asked for their numbers.
+    rows = [[(file, _number(file)) for file in files] for files in (rlist, wlist, xlist)]
+    numbers = [[number for _, number in row] for row in rows]
+    pairs = [(number, event) for event, row in zip((_READ, _WRITE, _PRIORITY), numbers) for number in row]
 
-    def look(closed=()):
-        gone = [[file for file, number in row if number in closed or _is_gone(file, number)] for row in rows]
-        return tuple(gone) if any(gone) else _original_select(*lists, 0)
+    def look():
+        try:
+            ready = _original_select(*numbers, 0)
+        except OSError:
+            gone = _gone(rows)
+            if any(gone):
+                return gone
+            raise
+        return tuple([file for file, number in row if number in found] for row, found in zip(rows, ready))
 
-    sleep(0)
     found = look()
+    if timeout == 0 or any(found):
+        sleep(0)
+        found = look()
     deadline = _deadline(timeout)
     rest = timeout
     while not any(found) and rest != 0:
         rest = _remaining(deadline)
-        found = look(wait_any(pairs, rest) or ())
+        closed = wait_any(pairs, rest)
+        if closed:
+            return tuple([file for file, number in row if number in closed] for row in rows)
+        found = look()
     return found
 
 
@@ -115,11 +132,10 @@ class poll:
     def register(self, fd, eventmask=_NONE):
         """Watch `fd`, a number or an object with fileno(), for the events of `eventmask` (by default POLLIN, POLLPRI
         and POLLOUT)."""
-        number = get_fileno(fd)
         if eventmask is _NONE:
             eventmask = POLLIN | POLLPRI | POLLOUT
-        self._poll.register(number, eventmask)
-        self._note(number, eventmask)
+        self._poll.register(fd, eventmask)
+        self._note(_number(fd), eventmask)
 
     def _note(self, number, eventmask):
         self.fds[number] = (
@@ -130,20 +146,20 @@ class poll:
 
     def modify(self, fd, eventmask):
         """Change what a registered `fd` is watched for. OSError (ENOENT): it isn't registered."""
-        number = get_fileno(fd)
-        self._poll.modify(number, eventmask)
-        self._note(number, eventmask)
+        self._poll.modify(fd, eventmask)
+        self._note(_number(fd), eventmask)
 
     def unregister(self, fd):
         """Watch `fd` no longer. KeyError: it isn't registered."""
-        number = get_fileno(fd)
-        self._poll.unregister(number)
-        del self.fds[number]
+        self._poll.unregister(fd)
+        del self.fds[_number(fd)]
 
     def poll(self, timeout=None):
         """Return the [(descriptor, events)] that are ready, waiting `timeout` milliseconds at most (None or negative:
         for ever). A descriptor that isn't open has POLLNVAL."""
         seconds = None if timeout is None or timeout < 0 else timeout / 1000
+        if seconds is not None and timeout > _MOST_MILLISECONDS:
+            raise OverflowError("timeout is too large")
         return _wait_for(self._poll.poll, list(self.fds.items()), seconds, 0)
 
 

@@ -5,12 +5,13 @@ from errno import EBADF, EINVAL
 
 from greencore._core import get_hub
 from greencore._util import copy_globals
-from greencore.select import epoll, poll, select
 
 __implements__ = ["DefaultSelector"]
 __extra__ = ["GeventSelector"]
 __all__ = [*__implements__, *__extra__]
 __imports__ = copy_globals(__selectors__, globals(), names_to_ignore=__all__, dunder_names_to_keep=())
+
+from greencore.select import epoll, poll, select  # noqa: E402 - the standard module has a name `select` of its own
 
 
 class GeventSelector(__selectors__.EpollSelector):

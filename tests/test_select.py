@@ -187,6 +187,17 @@ def test_socket_closed_meanwhile_counts_as_ready(pair):
     assert select.select([a, b], [], []) == ([a], [], [])
 
 
+def test_list_that_changes_while_it_is_read(pair):
+    class File:
+        def fileno(self):
+            files.pop()
+            return pair[0].fileno()
+
+    files = [File() for _ in range(10)]
+    expected = files[:5]
+    assert select.select([], files, [], 0) == ([], expected, [])
+
+
 def test_number_closed_meanwhile():
     r, w = os.pipe()
     gevent.spawn(os.close, r)
@@ -223,9 +234,11 @@ def test_poll_registration(pair):
         poller.unregister(a)
     with pytest.raises(OSError):
         poller.modify(a, select.POLLIN)
-    for fd in (-1, "x", None):
-        with pytest.raises(ValueError):
+    for fd, error in ((-1, ValueError), ("x", TypeError), (None, TypeError)):
+        with pytest.raises(error):
             poller.register(fd)
+    with pytest.raises(OverflowError):
+        poller.poll(1 << 31)
 
 
 def test_poll_negative_timeout_is_for_ever(pair):

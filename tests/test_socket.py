@@ -511,6 +511,19 @@ def test_timeout_attribute(pair):
     assert not os.get_blocking(sock.fileno())
 
 
+def test_timeout_of_a_closed_socket(pair):
+    pair[0].close()
+    for change in (lambda: pair[0].settimeout(1), lambda: pair[0].setblocking(False)):
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            change()
+
+
+def test_nonblocking_from_the_start():
+    with socket.socket(type=socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as sock:
+        assert sock.gettimeout() == 0
+        assert sock.type == socket.SOCK_STREAM
+
+
 def test_default_timeout():
     socket.setdefaulttimeout(4)
     try:

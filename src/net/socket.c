@@ -1,6 +1,7 @@
 #include "net/socket.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stddef.h>
 #include <sys/socket.h>
@@ -191,8 +192,14 @@ socket_tp_init(PyObject *self, PyObject *args, PyObject *kwargs)
     if (fileno != Py_None) {
         return green_socket_init(self, family, type, proto, fileno, false);
     }
-    return green_socket_init(self, family == -1 ? AF_INET : family, type == -1 ? SOCK_STREAM : type,
-                             proto == -1 ? 0 : proto, Py_None, true);
+    if (green_socket_init(self, family == -1 ? AF_INET : family, type == -1 ? SOCK_STREAM : type,
+                          proto == -1 ? 0 : proto, Py_None, true) < 0) {
+        return -1;
+    }
+    if (type != -1 && type & SOCK_NONBLOCK) {
+        green_socket_of(self)->timeout = 0;
+    }
+    return 0;
 }
 
 static PyObject *
@@ -306,6 +313,19 @@ socket_shutdown(PyObject *self, PyObject *how)
 
 /* ---- time-outs ---- */
 
+/* On a socket that is not open it is an error, as where it makes a system call. */
+static int
+socket_change_timeout(PyObject *self, double timeout)
+{
+    green_socket *s = green_socket_of(self);
+    if (fcntl(s->file.fd, F_GETFD) < 0) {
+        PyErr_SetFromErrno(PyExc_OSError);
+        return -1;
+    }
+    s->timeout = timeout;
+    return 0;
+}
+
 PyDoc_STRVAR(
     settimeout_doc,
     "settimeout($self, timeout, /)\n--\n\n"
@@ -314,7 +334,9 @@ PyDoc_STRVAR(
 static PyObject *
 socket_settimeout(PyObject *self, PyObject *value)
 {
-    if (green_socket_parse_timeout(value, &green_socket_of(self)->timeout) < 0) {
+    double timeout;
+    if (green_socket_parse_timeout(value, &timeout) < 0 ||
+        socket_change_timeout(self, timeout) < 0) {
         return NULL;
     }
     Py_RETURN_NONE;
@@ -340,10 +362,9 @@ static PyObject *
 socket_setblocking(PyObject *self, PyObject *flag)
 {
     int blocking = PyObject_IsTrue(flag);
-    if (blocking < 0) {
+    if (blocking < 0 || socket_change_timeout(self, blocking ? -1 : 0) < 0) {
         return NULL;
     }
-    green_socket_of(self)->timeout = blocking ? -1 : 0;
     Py_RETURN_NONE;
 }
 
