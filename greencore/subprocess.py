@@ -4,24 +4,20 @@ import io as _io
 import os as _os
 import subprocess as _subprocess
 import types as _types
-from subprocess import PIPE, TimeoutExpired
+from subprocess import TimeoutExpired
+from weakref import ref as _ref
 
 from greencore._util import copy_globals
 from greencore.event import AsyncResult
+from greencore._fileobjectposix import GreenOpenDescriptor
 from greencore.fileobject import FileObject
 from greencore.greenlet import Greenlet, joinall
 from greencore.hub import get_hub, getcurrent, linkproxy
 from greencore.os import _note_reaped, _waitpid
 from greencore.timeout import Timeout
 
-__implements__ = [
-    "CompletedProcess",
-    "Popen",
-    "call",
-    "check_call",
-    "check_output",
-    "run",
-]
+# The functions of the standard module use whatever Popen it has.
+__implements__ = ["Popen"]
 __extensions__ = []
 __imports__ = copy_globals(
     _subprocess,
@@ -37,37 +33,58 @@ _CHUNK = 32768
 class Popen(_subprocess.Popen):
     """A child process: `subprocess.Popen` with the same arguments.
 
-    `returncode` is set as soon as the child has ended and the hub has run; any number of greenlets may wait. `stdin`,
-    `stdout` and `stderr` are FileObjects. `result` is an AsyncResult of the return code, and an instance can itself be linked
-    to and waited for. Only for the thread of the default loop (TypeError elsewhere).
+    `returncode` is set as soon as the child has ended and the hub has run; any number of greenlets may wait. `result` is an
+    AsyncResult of it, and an instance can itself be linked to and waited for. Only for the thread of the default loop
+    (TypeError elsewhere).
     """
 
     _watcher = None
     _communicating_greenlets = None
 
-    def __init__(self, *args, threadpool=None, **kwargs):
+    def __init__(self, args, bufsize=-1, *others, threadpool=None, **kwargs):
         hub = get_hub()
         if not hub.loop.default:
             self._child_created = False  # for __del__
             raise TypeError("child watchers are only available on the default loop")
         self._loop = hub.loop
+        self._bufsize = bufsize
         self.result = AsyncResult()
-        super().__init__(*args, **kwargs)
+        super().__init__(args, bufsize, *others, **kwargs)
+
+    def _get_handles(self, stdin, stdout, stderr):
+        handles = super()._get_handles(stdin, stdout, stderr)
+        # A descriptor that we have made non-blocking would surprise the child.
+        p2cread, _, _, c2pwrite, _, errwrite = handles
+        for given, fd in (stdin, p2cread), (stdout, c2pwrite), (stderr, errwrite):
+            if given is not None and (not isinstance(given, int) or given >= 0):
+                _os.set_blocking(fd, True)
+        return handles
 
     def _execute_child(self, *args):
         super()._execute_child(*args)
-        self._watcher = self._loop.child(self.pid)
-        self._watcher.start(self._on_child)
+        self._watcher = watcher = self._loop.child(self.pid)
+        reference = _ref(self)
+
+        def ended():
+            self = reference()
+            if self is not None:
+                self._on_child()
+            else:
+                watcher.stop()
+                watcher.close()
+
+        watcher.start(ended)
         for name in ("stdin", "stdout", "stderr"):
             stream = getattr(self, name)
             if stream is not None:
-                setattr(self, name, _green_stream(stream))
+                setattr(self, name, _green_stream(stream, self._bufsize))
 
     def _on_child(self):
         """The child has ended, and the watcher has its status."""
         watcher = self._watcher
         if watcher is not None:
-            _note_reaped(self.pid, watcher.rstatus)
+            if self not in _subprocess._active:  # else it was dropped while the child ran
+                _note_reaped(self.pid, watcher.rstatus)
             self._ended(watcher.rstatus)
 
     def _ended(self, status):
@@ -190,25 +207,23 @@ def _raw_of(stream):
     return stream
 
 
-def _green_stream(stream):
+def _green_stream(stream, bufsize):
     """Return the file that takes the place of one that `subprocess.Popen` has opened on its end of a pipe."""
     text = stream if isinstance(stream, _io.TextIOWrapper) else None
-    binary = text.detach() if text is not None else stream
-    writing = binary.writable()
-    buffered = not isinstance(binary, _io.FileIO)
-    raw = binary.detach() if buffered else binary
+    if text is not None:
+        settings = {
+            "encoding": text.encoding,
+            "errors": text.errors,
+            "line_buffering": text.line_buffering,
+            "write_through": text.write_through,
+        }
+        stream = text.detach()
+    mode = "wb" if stream.writable() else "rb"
+    raw = stream if isinstance(stream, _io.FileIO) else stream.detach()
     fd = _os.dup(raw.fileno())
     raw.close()
-    green = FileObject(fd, "wb" if writing else "rb", -1 if buffered else 0)
-    if text is None:
-        return green
-    return _io.TextIOWrapper(
-        green,
-        encoding=text.encoding,
-        errors=text.errors,
-        line_buffering=text.line_buffering,
-        write_through=text.write_through,
-    )
+    green = GreenOpenDescriptor(fd, mode, -1 if bufsize in (None, 1) else bufsize).opened()
+    return green if text is None else _io.TextIOWrapper(green, **settings)
 
 
 def _here(function):
