@@ -297,6 +297,18 @@ class TrackGreenletTree(BoolSettingMixin, Setting):
             set_track_greenlet_tree(self.value)
 
 
+class ForkKeepsGreenlets(BoolSettingMixin, Setting):
+    name = "fork_keeps_greenlets"
+    environment_key = "GREENCORE_FORK_KEEPS_GREENLETS"
+    default = False
+    desc = """
+    Whether the greenlets of a process go on in a child that it forks, as in real gevent.
+
+    By default only the greenlet that forks does, as only the thread that forks does: otherwise what
+    the others do would be done twice.
+    """
+
+
 class MonitorThread(BoolSettingMixin, Setting):
     name = "monitor_thread"
     environment_key = "GEVENT_MONITOR_THREAD_ENABLE"

@@ -148,6 +148,7 @@ class Hub(_core.Hub):
             if default is None and self.thread_ident != MAIN_THREAD_IDENT:
                 default = False
             self.loop = self.loop_class(flags=loop, default=default)
+        self._waited = {}  # watchers that greenlets are in wait() for
         self.loop._install_interrupt()
         self.minimal_ident = _hub_idents.get_ident(self)
 
@@ -286,12 +287,19 @@ class Hub(_core.Hub):
         """Park the running greenlet until `watcher` (not started) fires."""
         waiter = Waiter(self)
         watcher.start(waiter.switch, waiter)
+        self._waited[watcher] = None
         try:
             result = waiter.get()
             if result is not waiter:
                 raise InvalidSwitchError(f"Invalid switch into {getcurrent()}: got {result!r} (expected {waiter!r})")
         finally:
+            self._waited.pop(watcher, None)
             watcher.stop()
+
+    def _leave_waits_behind(self):
+        """In a forked child: nobody who called wait() exists here."""
+        while self._waited:
+            self._waited.popitem()[0].stop()
 
     def cancel_wait(self, watcher, error, close_watcher=False):
         """Raise `error`, soon, in the greenlet that waits for `watcher`; close the watcher too, if asked."""

@@ -13,7 +13,7 @@ import sys
 import time as _time
 
 from greencore._config import config
-from greencore._core import forbid_switch
+from greencore._core import forbid_switch, leave_behind
 from greencore._hub_local import get_hub_if_exists
 from greencore._util import copy_globals
 from greencore.hub import get_hub, reinit
@@ -120,7 +120,7 @@ def _busy_lock():
 def _fork(function):
     """Call a fork function. Nothing else runs from now until it returns, fork hooks included.
 
-    Returns (what it returned, is this the child).
+    In the child only this greenlet goes on, unless `config.fork_keeps_greenlets` is set.
     """
     while (lock := _busy_lock()) is not None:
         with lock:
@@ -140,6 +140,11 @@ def _fork(function):
         forbid_switch(-1)
     in_child = not (result[0] if isinstance(result, tuple) else result)
     if in_child:
+        if not config.fork_keeps_greenlets:
+            leave_behind()
+            hub = get_hub_if_exists()
+            if hub is not None:
+                hub._leave_waits_behind()
         reinit()
     return result
 

@@ -3,6 +3,8 @@
 #include "greenlet/locals.h"
 #include "greenlet/greenlet.h"
 
+uint32_t green_epoch;
+
 GREEN_TLS green_thread *green_thread_self;
 
 /* Python code may still ask for its greenlet while the interpreter clears a thread's state, after

@@ -39,6 +39,10 @@ typedef struct green_thread {
     green_link link;    /* all threads alive */
 } green_thread;
 
+/* Counts forks after which a child goes on without its parent's other greenlets: what was begun in an
+   earlier epoch is theirs, and never comes to its turn. */
+extern uint32_t green_epoch;
+
 #if defined(__GLIBC__)
 #define GREEN_TLS _Thread_local __attribute__((tls_model("initial-exec")))
 #else

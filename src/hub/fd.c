@@ -437,7 +437,7 @@ green_file_wait(green_file *file, int events, double seconds, const char *verb, 
     if (events & GREEN_WRITE && file->writing) {
         other = file->writing;
     }
-    if (other != NULL) {
+    if (other != NULL && !green_waiter_stale(&other->waiter)) {
         PyErr_Format(green_exc_ConcurrentObjectUseError,
                      "This socket is already used by another greenlet: %R", other->waiter.greenlet);
         return -1;
@@ -447,6 +447,7 @@ green_file_wait(green_file *file, int events, double seconds, const char *verb, 
     if (green_waiter_init(&wait.waiter, verb, object) < 0) {
         return -1;
     }
+    wait.interest.waiter = &wait.waiter;
     if (events & GREEN_READ) {
         file->reading = &wait;
     }
@@ -545,6 +546,25 @@ green_fds_forked(green_poll *poll)
         } else if (!green_link_linked(&fd->link)) {
             green_list_append(&fds->fresh, &fd->link);
             uv_prepare_start(&fds->checker, checker_cb);
+        }
+    }
+}
+
+void
+green_fds_forget(LoopObject *loop)
+{
+    green_fds *fds = loop->poll->fds;
+    for (size_t number = 0; fds != NULL && number < fds->size; number++) {
+        green_fd *fd = fds->table[number];
+        if (fd == NULL) {
+            continue;
+        }
+        for (green_link *link = fd->interests.next, *next; link != &fd->interests; link = next) {
+            next = link->next;
+            green_fd_interest *interest = GREEN_CONTAINER(link, green_fd_interest, link);
+            if (interest->waiter != NULL && green_waiter_stale(interest->waiter)) {
+                green_fd_stop(loop, interest);
+            }
         }
     }
 }

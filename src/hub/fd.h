@@ -23,6 +23,7 @@ typedef struct green_fd_interest {
        The interest stays started until stopped, and fires again at each poll until then. With
        GREEN_FD_CLOSED the lock is held, the interest has been stopped: pushes a ready node. */
     void (*fire)(struct green_fd_interest *interest, int revents);
+    green_waiter *waiter; /* whose wait it is; NULL: a watcher's */
 } green_fd_interest;
 
 /* Who has a descriptor open, never used twice; 0: unknown. A handle stays registered between waits
@@ -35,6 +36,9 @@ green_fd_owner green_fd_owner_new(void);
 /* Start: registers with the loop's poller; -1 with OSError. What cannot be polled (a regular file)
    is always ready. */
 int green_fd_start(LoopObject *loop, green_fd_interest *interest, int fd, green_fd_owner owner);
+
+/* Stop the interests of greenlets that a fork has left behind. */
+void green_fds_forget(LoopObject *loop);
 
 /* Harmless on a stopped one. */
 void green_fd_stop(LoopObject *loop, green_fd_interest *interest);

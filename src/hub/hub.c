@@ -168,6 +168,31 @@ green_hub_unstart(GreenletObject *g)
     }
 }
 
+/* In a forked child: all greenlets but the running one and the hub belong to the parent. */
+static PyObject *
+hub_module_leave_behind(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
+{
+    HubObject *hub = green_hub_peek();
+    green_epoch++;
+    if (hub == NULL || hub->loop == NULL || hub->loop->destroyed) {
+        Py_RETURN_NONE;
+    }
+    LoopObject *loop = hub->loop;
+    green_link queue;
+    green_list_init(&queue);
+    green_list_splice(&queue, &loop->ready);
+    while (!green_list_empty(&queue)) {
+        green_ready *ready = GREEN_CONTAINER(green_list_pop(&queue), green_ready, link);
+        if (ready->kind == &start_kind) {
+            start_drop(ready);
+        } else {
+            green_list_append(&loop->ready, &ready->link);
+        }
+    }
+    green_fds_forget(loop);
+    Py_RETURN_NONE;
+}
+
 typedef struct {
     green_ready ready;
     LoopObject *loop;          /* owned */
@@ -400,6 +425,11 @@ hub_module_same_thread(PyObject *Py_UNUSED(module), PyObject *args)
 static PyObject *
 hub_loop_exit(HubObject *self)
 {
+    struct green_waiter *parked = self->base.parent->waiting;
+    if (parked != NULL && green_waiter_stale(parked)) {
+        /* The greenlet that forked this process was not the main one, and has ended: so does the process. */
+        return PyObject_CallFunction(PyExc_SystemExit, "i", 0);
+    }
     PyObject *waiting = PyObject_CallMethod((PyObject *)self, "_describe_waiting", NULL);
     if (waiting == NULL) {
         return NULL;
@@ -583,6 +613,10 @@ static PyMethodDef hub_functions[] = {
      "running."},
     {"same_thread", hub_module_same_thread, METH_VARARGS,
      "same_thread(greenlet, other)\n--\n\nWhether both greenlets belong to one thread."},
+    {"leave_behind", hub_module_leave_behind, METH_NOARGS,
+     "leave_behind()\n--\n\n"
+     "In a forked child: from now on no greenlet but the running one and the hub comes to its turn,\n"
+     "except those started later."},
     {"waiting", hub_module_waiting, METH_O,
      "waiting(greenlet)\n--\n\n(what it does, on which object) of the wait that a greenlet is parked in, or "
      "None."},

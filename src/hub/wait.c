@@ -9,6 +9,9 @@ static GreenletObject *
 waiter_turn(green_ready *ready)
 {
     green_waiter *w = GREEN_CONTAINER(ready, green_waiter, ready);
+    if (__builtin_expect(green_waiter_stale(w), 0)) {
+        return NULL;
+    }
     if (w->status == GREEN_PARKED) {
         w->status = GREEN_TIMED_OUT; /* it asked for one round only */
     }
@@ -56,6 +59,7 @@ green_waiter_init(green_waiter *w, const char *verb, PyObject *object)
     w->greenlet = (GreenletObject *)Py_NewRef((PyObject *)thread->current);
     w->loop = (LoopObject *)Py_NewRef((PyObject *)hub->loop);
     w->status = GREEN_PARKED;
+    w->epoch = green_epoch;
     w->verb = verb;
     w->object = object;
     return 0;

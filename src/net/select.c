@@ -147,7 +147,8 @@ start_all(PyObject *pairs, selected *all, green_waiter *waiter)
         }
         all[i].waiter = waiter;
         all[i].fd = fd;
-        all[i].interest = (green_fd_interest){.events = events, .ref = true, .fire = selected_fire};
+        all[i].interest = (green_fd_interest){
+            .events = events, .ref = true, .fire = selected_fire, .waiter = waiter};
         green_list_init(&all[i].interest.link);
         if (fcntl(fd, F_GETFD) < 0) {
             green_wake(waiter);

@@ -40,6 +40,7 @@ native_wait(green_client *client, green_link *list, double seconds)
         return -1;
     }
     client->waiter.loop = NULL;
+    client->waiter.epoch = green_epoch;
     green_list_init(&client->waiter.link);
     green_ready_init(&client->waiter.ready, &native_kind);
     PyThread_acquire_lock(client->lock, WAIT_LOCK);

@@ -334,6 +334,10 @@ linkable_serve(green_linkable *linkable, LoopObject *loop, bool on_hub)
             }
             continue;
         }
+        if (__builtin_expect(green_waiter_stale(&green_client_from(link)->waiter), 0)) {
+            green_list_remove(link);
+            continue;
+        }
         green_client *client = linkable_take(linkable, link);
         if (!green_client_near(client, loop)) {
             green_client_serve(client);

@@ -12,6 +12,7 @@ typedef struct WaiterObject {
     PyObject *value;             /* owned; or NULL */
     PyObject *throw_args;        /* owned; a tuple with WAITER_EXCEPTION, else NULL */
     waiter_state state;
+    uint32_t epoch; /* of the get() */
 } WaiterObject;
 
 /* Many values: those that came while nobody was in get() are kept in order. */
@@ -112,6 +113,9 @@ waiter_switch(WaiterObject *self, PyObject *value)
     if (waiter_check_hub(self, "switch()") < 0) {
         return NULL;
     }
+    if (self->epoch != green_epoch) {
+        Py_RETURN_NONE; /* left behind by a fork */
+    }
     GreenletObject *greenlet = (GreenletObject *)Py_NewRef((PyObject *)self->greenlet);
     PyObject *result = green_greenlet_switch(greenlet, Py_NewRef(value));
     Py_DECREF(greenlet);
@@ -134,6 +138,9 @@ waiter_throw(WaiterObject *self, PyObject *args)
     }
     if (waiter_check_hub(self, "throw()") < 0) {
         return NULL;
+    }
+    if (self->epoch != green_epoch) {
+        Py_RETURN_NONE;
     }
     PyObject *throw = PyObject_GetAttrString((PyObject *)self->greenlet, "throw");
     if (throw == NULL) {
@@ -170,6 +177,7 @@ waiter_get(WaiterObject *self, PyObject *Py_UNUSED(ignored))
         return NULL;
     }
     self->greenlet = (GreenletObject *)Py_NewRef((PyObject *)current);
+    self->epoch = green_epoch;
     PyObject *result = green_hub_switch((HubObject *)self->hub);
     Py_CLEAR(self->greenlet);
     return result;
