@@ -22,6 +22,7 @@ typedef struct {
 
 static PyTypeObject *Stack_Type;
 static PyTypeObject *Frame_Type;
+static PyObject *str_tree_locals;
 static StackObject *stack_last; /* owned; spawns in a loop share one */
 
 static void
@@ -157,6 +158,8 @@ static PyType_Spec frame_spec = {
 
 /* ---- the spawner ---- */
 
+static PyObject *spawner_last; /* owned weak reference; who spawns one spawns more */
+
 static struct {
     PyTypeObject *type;
     size_t offset;
@@ -179,6 +182,9 @@ green_origin_register(PyTypeObject *type, size_t offset)
 static green_origin *
 origin_of(GreenletObject *g)
 {
+    if (Py_IS_TYPE((PyObject *)g, Greenlet_Type)) {
+        return NULL;
+    }
     for (size_t i = 0; i < Py_ARRAY_LENGTH(origin_types); i++) {
         if (origin_types[i].type != NULL &&
             PyObject_TypeCheck((PyObject *)g, origin_types[i].type)) {
@@ -197,20 +203,13 @@ origin_inherit(GreenletObject *spawner)
     if (above != NULL && above->spawner != NULL) {
         return green_origin_get_locals(above);
     }
-    if (spawner->is_main && spawner->dict == NULL) {
-        return NULL;
-    }
-    PyObject *locals = PyObject_GetAttrString((PyObject *)spawner, "spawn_tree_locals");
-    if (locals != NULL || !PyErr_ExceptionMatches(PyExc_AttributeError)) {
-        return locals;
-    }
-    PyErr_Clear();
-    if (spawner->is_main) {
-        return NULL;
+    PyObject *dict = spawner->dict; /* borrowed */
+    PyObject *locals = dict == NULL ? NULL : PyDict_GetItemWithError(dict, str_tree_locals);
+    if (locals != NULL || spawner->is_main || PyErr_Occurred()) {
+        return Py_XNewRef(locals);
     }
     locals = PyDict_New();
-    if (locals != NULL &&
-        PyObject_SetAttrString((PyObject *)spawner, "spawn_tree_locals", locals) < 0) {
+    if (locals != NULL && PyObject_SetAttr((PyObject *)spawner, str_tree_locals, locals) < 0) {
         Py_CLEAR(locals);
     }
     return locals;
@@ -223,10 +222,14 @@ green_origin_note(green_origin *origin, int stack_limit)
     if (spawner == NULL) {
         return -1;
     }
-    origin->spawner = PyWeakref_NewRef((PyObject *)spawner, NULL);
-    if (origin->spawner == NULL) {
-        return -1;
+    if (spawner_last == NULL || PyWeakref_GET_OBJECT(spawner_last) != (PyObject *)spawner) {
+        PyObject *reference = PyWeakref_NewRef((PyObject *)spawner, NULL);
+        if (reference == NULL) {
+            return -1;
+        }
+        Py_XSETREF(spawner_last, reference);
     }
+    origin->spawner = Py_NewRef(spawner_last);
     origin->locals = origin_inherit(spawner);
     if (origin->locals == NULL && PyErr_Occurred()) {
         return -1;
@@ -312,7 +315,8 @@ green_origin_exec(PyObject *module)
 {
     Stack_Type = (PyTypeObject *)PyType_FromSpec(&stack_spec);
     Frame_Type = (PyTypeObject *)PyType_FromSpec(&frame_spec);
-    if (Stack_Type == NULL || Frame_Type == NULL) {
+    str_tree_locals = PyUnicode_InternFromString("spawn_tree_locals");
+    if (Stack_Type == NULL || Frame_Type == NULL || str_tree_locals == NULL) {
         return -1;
     }
     return PyModule_AddFunctions(module, origin_functions);

@@ -268,6 +268,10 @@ HubObject *
 green_task_hub(TaskObject *self)
 {
     PyObject *parent = (PyObject *)self->base.parent;
+    green_thread *thread = green_thread_self;
+    if (__builtin_expect(thread != NULL && parent == thread->hub && parent != NULL, 1)) {
+        return (HubObject *)parent;
+    }
     if (__builtin_expect(parent == NULL || !PyObject_TypeCheck(parent, Hub_Type), 0)) {
         PyErr_Format(PyExc_TypeError, "Cannot convert the parent of a Greenlet to a hub: %R",
                      parent == NULL ? Py_None : parent);

@@ -60,8 +60,21 @@ typedef struct {
     int stack_limit; /* spawning_stack_limit */
 } task_traits;
 
+/* Task_Type's own. */
+extern task_traits green_task_plain;
+
+const task_traits *green_task_traits_find(PyTypeObject *type);
+
 /* Found once for each version of a class. */
-const task_traits *green_task_traits(PyTypeObject *type);
+static inline const task_traits *
+green_task_traits(PyTypeObject *type)
+{
+    unsigned int tag = type->tp_version_tag; /* no two types have the same, but for 0 */
+    if (__builtin_expect(tag != 0 && tag == green_task_plain.tag, 1)) {
+        return &green_task_plain;
+    }
+    return green_task_traits_find(type);
+}
 
 /* A call of `type` (a Task type or any callable of Python) with vectorcall's arguments: its
    construction, for a plain class without its detour. New reference. */

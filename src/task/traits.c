@@ -19,6 +19,8 @@ static const struct {
 
 static PyObject *plain[HOOKS]; /* owned; Task_Type's own */
 
+task_traits green_task_plain;
+
 #define TRAITS 32
 static task_traits known[TRAITS];
 
@@ -35,8 +37,8 @@ traits_limit(PyTypeObject *type)
     return value < 0 ? 0 : value > INT_MAX ? INT_MAX : (int)value;
 }
 
-static const task_traits *
-traits_find(PyTypeObject *type)
+static task_traits
+traits_make(PyTypeObject *type)
 {
     task_traits found = {.type = type};
     for (size_t i = 0; i < HOOKS; i++) {
@@ -49,20 +51,21 @@ traits_find(PyTypeObject *type)
     }
     found.stack_limit = traits_limit(type);
     found.tag = type->tp_version_tag; /* the look-ups gave it one */
-    task_traits *place = &known[found.tag % TRAITS];
-    *place = found;
-    return place;
+    return found;
 }
 
 const task_traits *
-green_task_traits(PyTypeObject *type)
+green_task_traits_find(PyTypeObject *type)
 {
     unsigned int tag = type->tp_version_tag;
-    const task_traits *place = &known[tag % TRAITS];
-    if (__builtin_expect(tag != 0 && place->tag == tag && place->type == type, 1)) {
+    task_traits *place = &known[tag % TRAITS];
+    if (tag != 0 && place->tag == tag && place->type == type) {
         return place;
     }
-    return traits_find(type);
+    task_traits found = traits_make(type);
+    place = type == Task_Type ? &green_task_plain : &known[found.tag % TRAITS];
+    *place = found;
+    return place;
 }
 
 int
