@@ -28,6 +28,8 @@ from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).resolve().parent
 ALIAS_PTH = "greencore-alias.pth"
+# GCC zeroes structs with `rep stos` on x86: for our sizes plain stores take 20 ns less a spawn.
+TUNING = ["-mmemset-strategy=unrolled_loop:256:noalign,libcall:-1:noalign"]
 PACKAGES = {"libuv": ("libuv1-dev", "1.44"), "libcares": ("libc-ares-dev", "1.18")}
 
 
@@ -85,6 +87,12 @@ def build_flags():
     return cflags, ldflags
 
 
+def accepts(compiler, flag):
+    """Whether the compiler knows the flag."""
+    line = [*compiler, "-Werror", flag, "-x", "c", "-S", "-o", os.devnull, os.devnull]
+    return subprocess.run(line, capture_output=True).returncode == 0
+
+
 def sources():
     machine = os.environ.get("GREENCORE_ARCH") or platform.machine()
     arch = {"AMD64": "x86_64", "arm64": "aarch64"}.get(machine, machine)
@@ -113,6 +121,7 @@ class BuildExt(build_ext):
         library_cflags, library_ldflags = library_flags()
         cflags, ldflags = build_flags()
         command = [*self.compiler.compiler_so, *cflags, *library_cflags]
+        command += [flag for flag in TUNING if accepts(self.compiler.compiler_so, flag)]
         command += [f"-I{path}" for path in ext.include_dirs]
         # As a system's headers, the interpreter's are not warned about.
         command += [f"-isystem{path}" for path in self.compiler.include_dirs]
