@@ -1,5 +1,6 @@
 """A DNS server on loopback for tests: it answers from a table, or as a test tells it to, right or wrong."""
 
+import functools
 import socket
 import struct
 import threading
@@ -30,11 +31,12 @@ def pack_data(kind, data):
 
 
 class Query:
-    """One question, and the ways to answer it."""
+    """One question, and the ways to answer it: `send(packet)` does, at any time."""
 
-    def __init__(self, packet, transport):
+    def __init__(self, packet, transport, send):
         self.packet = packet
         self.transport = transport  # "udp" or "tcp"
+        self.send = send
         (self.id, self.flags) = struct.unpack_from("!HH", packet)
         self.name, end = unpack_name(packet, 12)
         (self.kind,) = struct.unpack_from("!H", packet, end)
@@ -125,18 +127,25 @@ class NameServer:
             records += [(name, query.kind, text) for text in entry.get(query.kind, ())]
             return [query.reply(records)]
 
-    def _handle(self, packet, transport):
-        query = Query(packet, transport)
+    def _handle(self, packet, transport, send):
+        query = Query(packet, transport, send)
         self.queries.append(query)
-        return self.answer(query)
+        for reply in self.answer(query):
+            send(reply)
+
+    def _send_udp(self, peer, packet):
+        self.udp.sendto(packet, peer)
+
+    @staticmethod
+    def _send_tcp(peer, packet):
+        peer.sendall(len(packet).to_bytes(2, "big") + packet)
 
     def _serve_udp(self):
         while True:
             packet, peer = self.udp.recvfrom(65535)
             if not peer or not packet:
                 return
-            for reply in self._handle(packet, "udp"):
-                self.udp.sendto(reply, peer)
+            self._handle(packet, "udp", functools.partial(self._send_udp, peer))
 
     def _serve_tcp(self):
         while True:
@@ -145,7 +154,9 @@ class NameServer:
             except OSError:
                 return
             with peer, peer.makefile("rb") as stream:
-                while len(size := stream.read(2)) == 2:
-                    packet = stream.read(int.from_bytes(size, "big"))
-                    for reply in self._handle(packet, "tcp"):
-                        peer.sendall(len(reply).to_bytes(2, "big") + reply)
+                try:
+                    while len(size := stream.read(2)) == 2:
+                        packet = stream.read(int.from_bytes(size, "big"))
+                        self._handle(packet, "tcp", functools.partial(self._send_tcp, peer))
+                except ConnectionError:
+                    pass  # who asked has left

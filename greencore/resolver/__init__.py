@@ -122,6 +122,9 @@ class AbstractResolver:
                     if found:
                         return found
                     continue
+                if name.lower().rpartition(b".")[2] == b"localhost":  # RFC 6761: never a question
+                    pairs = [(kind, address) for kind, address in _LOOPBACK.items() if family in (0, kind)]
+                    return fsdecode(name), [], pairs
                 try:
                     return self._query(name, family)
                 except gaierror as ex:
