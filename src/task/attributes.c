@@ -254,13 +254,13 @@ task_set_kwargs(PyObject *op, PyObject *value, void *Py_UNUSED(closure))
 static PyObject *
 task_get_value(PyObject *op, void *Py_UNUSED(closure))
 {
-    PyObject *value = TASK(op)->value;
-    return Py_NewRef(value != NULL ? value : Py_None);
+    return green_task_value(TASK(op));
 }
 
 static int
 task_set_value(PyObject *op, PyObject *value, void *Py_UNUSED(closure))
 {
+    TASK(op)->exited = false;
     Py_XINCREF(value);
     Py_XSETREF(TASK(op)->value, value);
     return 0;

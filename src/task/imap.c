@@ -200,7 +200,10 @@ imap_task_ended(green_hook *base, PyObject *op)
         result.exception = Py_NewRef(task->exception);
         result.traceback = Py_XNewRef(task->traceback);
     } else {
-        result.value = Py_NewRef(task->value != NULL ? task->value : Py_None);
+        result.value = green_task_value(task);
+        if (result.value == NULL) {
+            result.exception = green_error_take();
+        }
     }
     hook_free(hook);
     imap_note(self, result);

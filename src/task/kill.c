@@ -194,17 +194,23 @@ wait_until_dead(TaskObject *task, const green_deadline *deadline, const char *ve
 
 /* ---- methods ---- */
 
-/* Cancel a task that has not run. 1: it is dead, 0: it runs or is done, -1 with an exception. */
+/* Cancel a task that has not run, with what kill() was given. 1: it is dead, 0: it runs, -1 with an
+   exception. */
 static int
-kill_before_start(TaskObject *task, PyObject *exception)
+kill_before_start(TaskObject *task, PyObject *argument)
 {
-    if (green_task_cancel(task)) {
-        Py_CLEAR(task->func);
-        Py_CLEAR(task->args);
-        Py_CLEAR(task->kwargs);
-        return task_die_unborn(task, Py_NewRef(exception)) < 0 ? -1 : 1;
+    if (!green_task_cancel(task)) {
+        return green_task_ready(task);
     }
-    return green_task_ready(task);
+    Py_CLEAR(task->func);
+    Py_CLEAR(task->args);
+    Py_CLEAR(task->kwargs);
+    if (argument == NULL || argument == green_exc_GreenletExit) {
+        green_task_exit(task);
+        return 1;
+    }
+    PyObject *exception = exception_of(argument);
+    return exception == NULL || task_die_unborn(task, exception) < 0 ? -1 : 1;
 }
 
 static int
@@ -255,15 +261,12 @@ green_task_kill(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject 
     if (task->done && task->base.status != GREEN_ACTIVE) {
         Py_RETURN_NONE;
     }
-    PyObject *exception = exception_of(values[0]);
-    if (exception == NULL) {
-        return NULL;
-    }
-    int status = kill_before_start(task, exception);
+    int status = kill_before_start(task, values[0]);
     if (status == 0) {
-        status = kill_running(task, exception, block, values[2]);
+        PyObject *exception = exception_of(values[0]);
+        status = exception == NULL ? -1 : kill_running(task, exception, block, values[2]);
+        Py_XDECREF(exception);
     }
-    Py_DECREF(exception);
     if (status < 0) {
         return NULL;
     }
@@ -323,16 +326,13 @@ kill_function(PyObject *Py_UNUSED(module), PyObject *args, PyObject *kwargs)
         return NULL;
     }
     GreenletObject *g = (GreenletObject *)target;
-    PyObject *exception = exception_of(argument);
-    int status = exception == NULL ? -1 : 0;
-    if (status == 0 && Task_Check(target)) {
-        status = kill_before_start((TaskObject *)target, exception);
-    }
+    int status = Task_Check(target) ? kill_before_start((TaskObject *)target, argument) : 0;
     if (status == 0 && g->status != GREEN_DEAD) {
         LoopObject *loop = loop_of(g);
-        status = loop == NULL || throw_queue(loop, g, exception) == NULL ? -1 : 0;
+        PyObject *exception = loop == NULL ? NULL : exception_of(argument);
+        status = exception == NULL || throw_queue(loop, g, exception) == NULL ? -1 : 0;
+        Py_XDECREF(exception);
     }
-    Py_XDECREF(exception);
     if (status < 0) {
         return NULL;
     }
@@ -355,9 +355,7 @@ killall_queue(PyObject *greenlets, PyObject *argument, queued_throw **last)
         }
         int dead = ((GreenletObject *)g)->status == GREEN_DEAD;
         if (Task_Check(g)) {
-            PyObject *exception = exception_of(argument);
-            dead = exception == NULL ? -1 : kill_before_start((TaskObject *)g, exception);
-            Py_XDECREF(exception);
+            dead = kill_before_start((TaskObject *)g, argument);
         }
         status = dead < 0 ? -1 : dead ? 0 : PyList_Append(running, g);
     }

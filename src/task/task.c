@@ -543,6 +543,29 @@ green_task_succeed(TaskObject *self, PyObject *value)
     green_linkable_notify(&self->linkable);
 }
 
+void
+green_task_exit(TaskObject *self)
+{
+    if (!self->done) {
+        self->done = self->exited = true;
+        green_linkable_notify(&self->linkable);
+    }
+}
+
+PyObject *
+green_task_value(TaskObject *self)
+{
+    if (self->exited) {
+        PyObject *value = PyObject_CallNoArgs(green_exc_GreenletExit);
+        if (value == NULL) {
+            return NULL;
+        }
+        self->exited = false;
+        Py_XSETREF(self->value, value);
+    }
+    return Py_NewRef(self->value != NULL ? self->value : Py_None);
+}
+
 int
 green_task_fail(TaskObject *self, PyObject *exception)
 {
@@ -586,7 +609,7 @@ PyObject *
 green_task_result(TaskObject *self)
 {
     if (self->done && self->exception == NULL) {
-        return Py_NewRef(self->value != NULL ? self->value : Py_None);
+        return green_task_value(self);
     }
     return green_task_raise(self);
 }

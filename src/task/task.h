@@ -35,6 +35,7 @@ typedef struct TaskObject {
     Py_ssize_t ident;         /* minimal_ident; -1: none yet */
     uint8_t phase;            /* task_phase */
     bool done;                /* value or exception is final */
+    bool exited;              /* the value is a GreenletExit that has not been made yet */
 } TaskObject;
 
 extern PyTypeObject *Task_Type;
@@ -98,6 +99,12 @@ bool green_task_ready(const TaskObject *self);
    handle_error raises. */
 void green_task_succeed(TaskObject *self, PyObject *value);
 int green_task_fail(TaskObject *self, PyObject *exception);
+
+/* It ends by GreenletExit, which is its value: made only when somebody asks. */
+void green_task_exit(TaskObject *self);
+
+/* The attribute `value`: new reference. */
+PyObject *green_task_value(TaskObject *self);
 
 /* Raise what it failed with. Returns NULL. */
 PyObject *green_task_raise(TaskObject *self);
