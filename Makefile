@@ -31,7 +31,7 @@ bench:
 	$(PYTHON) tests/bench/run.py --write docs/benchmarks.rst $(ARGS)
 
 format:
-	clang-format-14 -i $$(git ls-files 'src/*.c' 'src/*.h' 'tests/native/*.c')
+	clang-format-14 -i $$(git ls-files 'src/*.c' 'src/*.h' 'tests/*.c')
 
 clean:
 	rm -rf build dist *.egg-info greencore/*.so

@@ -24,13 +24,11 @@
 
 /* In order of the layers: each may use what those before have made. */
 static int (*const parts[])(PyObject *module) = {
-    green_thread_exec, green_trace_exec, green_greenlet_exec, green_capi_exec,
-    green_errors_exec, green_loop_exec, green_callback_exec, green_watcher_exec, green_fd_exec,
-    green_hub_exec,
-    green_sync_exec,
-    green_task_exec,
-    green_socket_exec, green_select_exec, green_readiness_exec, green_threadpool_exec, green_process_exec,
-    green_resolver_exec,
+    green_thread_exec,  green_trace_exec,    green_greenlet_exec,  green_capi_exec,
+    green_errors_exec,  green_loop_exec,     green_callback_exec,  green_watcher_exec,
+    green_fd_exec,      green_hub_exec,      green_sync_exec,      green_task_exec,
+    green_socket_exec,  green_select_exec,   green_readiness_exec, green_threadpool_exec,
+    green_process_exec, green_resolver_exec,
 };
 
 static PyObject *first; /* the module, kept for good: the types in it are for the whole process */
@@ -59,8 +57,9 @@ core_exec(PyObject *module)
         return PyDict_Update(PyModule_GetDict(module), PyModule_GetDict(first));
     }
     if (green_swap_shadow_stack_active()) {
-        PyErr_SetString(PyExc_ImportError, "greencore can't switch stacks under a shadow stack (CET or "
-                                           "GCS); run without it: GLIBC_TUNABLES=glibc.cpu.x86_shstk=off");
+        PyErr_SetString(PyExc_ImportError,
+                        "greencore can't switch stacks under a shadow stack (CET or "
+                        "GCS); run without it: GLIBC_TUNABLES=glibc.cpu.x86_shstk=off");
         return -1;
     }
     if (green_pystate_probe() < 0) {

@@ -10,13 +10,13 @@ struct green_ready;
 
 typedef struct green_ready_kind {
     /* Its turn has come; the node is already unlinked. Returns the greenlet to switch to (borrowed;
-       the node's owner keeps it alive until it runs) with the thread's `value` or `exception` set for
-       it, or NULL when all is done. An on_hub turn may run Python code and must leave no exception;
-       any other may be called on every greenlet's stack and runs no Python code. */
+       the node's owner keeps it alive until it runs) with the thread's `value` or `exception` set
+       for it, or NULL when all is done. An on_hub turn may run Python code and must leave no
+       exception; any other may be called on every greenlet's stack and runs no Python code. */
     struct GreenletObject *(*turn)(struct green_ready *ready);
     bool on_hub;
-    /* The loop was destroyed with the node queued (it is unlinked already): give up what the queue owned.
-       NULL: nothing. */
+    /* The loop was destroyed with the node queued (it is unlinked already): give up what the queue
+       owned. NULL: nothing. */
     void (*drop)(struct green_ready *ready);
 } green_ready_kind;
 

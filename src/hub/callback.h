@@ -6,8 +6,8 @@
 #include <structmember.h>
 #include "hub/loop.h"
 
-/* func(*args) will be called on the hub's stack; args is a tuple. New reference, to an object with stop();
-   NULL with an exception. */
+/* func(*args) will be called on the hub's stack; args is a tuple. New reference, to an object with
+   stop(); NULL with an exception. */
 PyObject *green_callback_new(LoopObject *loop, PyObject *func, PyObject *args);
 
 int green_callback_exec(PyObject *module);

@@ -50,8 +50,9 @@ static PyGetSetDef loopexit_getset[] = {
 };
 
 static PyType_Slot loopexit_slots[] = {
-    {Py_tp_doc, "Raised in the main greenlet when every greenlet waits for another, and neither a timer "
-                "nor a descriptor nor another thread is left that could wake one."},
+    {Py_tp_doc,
+     "Raised in the main greenlet when every greenlet waits for another, and neither a timer "
+     "nor a descriptor nor another thread is left that could wake one."},
     {Py_tp_str, loopexit_str},
     {Py_tp_getset, loopexit_getset},
     {0, NULL},
@@ -112,14 +113,15 @@ error_add_type(PyObject *module, PyType_Spec *spec, PyObject *base, const char *
 int
 green_errors_exec(PyObject *module)
 {
-    if (error_add_type(module, &loopexit_spec, PyExc_Exception, "LoopExit",
-                       &green_exc_LoopExit) < 0 ||
+    if (error_add_type(module, &loopexit_spec, PyExc_Exception, "LoopExit", &green_exc_LoopExit) <
+            0 ||
         error_add_type(module, &hubdestroyed_spec, green_exc_GreenletExit, "HubDestroyed",
                        &green_exc_HubDestroyed) < 0 ||
-        error_add(module, "BlockingSwitchOutError",
-                  "A blocking call where none can be made: in a callback of the hub, or in a section "
-                  "that forbids switches.",
-                  PyExc_AssertionError, &green_exc_BlockingSwitchOutError) < 0 ||
+        error_add(
+            module, "BlockingSwitchOutError",
+            "A blocking call where none can be made: in a callback of the hub, or in a section "
+            "that forbids switches.",
+            PyExc_AssertionError, &green_exc_BlockingSwitchOutError) < 0 ||
         error_add(module, "InvalidSwitchError",
                   "A waiting greenlet was switched to by somebody it did not wait for.",
                   PyExc_AssertionError, &green_exc_InvalidSwitchError) < 0 ||

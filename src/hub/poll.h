@@ -1,7 +1,7 @@
 /* libuv's side of a loop. Only files in hub/ include this, and with it uv.h. Rules for each handle:
-   stop before close; closed handles are freed in their close callback; libuv is called only by the loop's own
-   thread, but for uv_async_send; after a fork uv_loop_fork comes first; each is unref'd at once, for
-   LoopObject.refs says what keeps the loop running. */
+   stop before close; closed handles are freed in their close callback; libuv is called only by the
+   loop's own thread, but for uv_async_send; after a fork uv_loop_fork comes first; each is unref'd
+   at once, for LoopObject.refs says what keeps the loop running. */
 #ifndef GREEN_HUB_POLL_H
 #define GREEN_HUB_POLL_H
 
@@ -10,10 +10,10 @@
 #include "hub/loop.h"
 
 typedef struct green_poll {
-    uv_loop_t uv;      /* uv.data is the LoopObject, borrowed */
-    uv_async_t wake;   /* unref'd: other threads end a sleep with it */
-    uv_timer_t alarm;  /* unref'd: the next deadline of the loop's own timers */
-    struct green_fds *fds; /* hub/fd.c; NULL until first used */
+    uv_loop_t uv;                      /* uv.data is the LoopObject, borrowed */
+    uv_async_t wake;                   /* unref'd: other threads end a sleep with it */
+    uv_timer_t alarm;                  /* unref'd: the next deadline of the loop's own timers */
+    struct green_fds *fds;             /* hub/fd.c; NULL until first used */
     struct green_interrupt *interrupt; /* the main thread's; NULL elsewhere */
 } green_poll;
 
@@ -23,12 +23,13 @@ green_poll *green_poll_new(LoopObject *loop);
 /* Close every handle, run the closing, free. */
 void green_poll_free(green_poll *poll);
 
-/* One look at the system: waits at most until the timers' next deadline (for ever without one), or not at
-   all. What is seen goes to loop->fired. Releases the interpreter lock while it may sleep. */
+/* One look at the system: waits at most until the timers' next deadline (for ever without one), or
+   not at all. What is seen goes to loop->fired. Releases the interpreter lock while it may sleep.
+ */
 void green_poll_run(LoopObject *loop, bool nowait);
 
-/* Do handles or requests of others (libraries that share the uv_loop_t) keep it running? All of our own
-   are unref'd in libuv; LoopObject.refs counts those that matter. */
+/* Do handles or requests of others (libraries that share the uv_loop_t) keep it running? All of our
+   own are unref'd in libuv; LoopObject.refs counts those that matter. */
 bool green_poll_alive(const green_poll *poll);
 
 /* End a sleep, from any thread. */
@@ -37,8 +38,8 @@ void green_poll_wake(green_poll *poll);
 /* In a forked child, before anything else. 0 or -1 with an exception. */
 int green_poll_forked(LoopObject *loop);
 
-/* hub/fd.c's part of free and of fork: close every handle, its memory goes with the closing; register
-   again what is waited for, after uv_loop_fork. */
+/* hub/fd.c's part of free and of fork: close every handle, its memory goes with the closing;
+   register again what is waited for, after uv_loop_fork. */
 void green_fds_close(green_poll *poll);
 void green_fds_forked(green_poll *poll);
 

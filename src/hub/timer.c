@@ -54,8 +54,7 @@ green_timers_free(green_timers *timers)
 static bool
 timer_before(const green_timer *a, const green_timer *b)
 {
-    return a->deadline < b->deadline ||
-           (a->deadline == b->deadline && a->sequence < b->sequence);
+    return a->deadline < b->deadline || (a->deadline == b->deadline && a->sequence < b->sequence);
 }
 
 static void

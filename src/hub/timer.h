@@ -13,8 +13,8 @@ typedef struct green_timer {
     uint64_t deadline; /* ns */
     uint64_t sequence; /* order among equal deadlines */
     size_t position;   /* in the heap, from 1; 0: not in it */
-    /* Called by the loop with the interpreter lock held, the timer already stopped. Runs no Python code: it
-       pushes a ready node. */
+    /* Called by the loop with the interpreter lock held, the timer already stopped. Runs no Python
+       code: it pushes a ready node. */
     void (*expired)(struct green_timer *timer);
     bool late; /* among what one iteration found, its turn comes after I/O (time-outs) */
     bool ref;  /* keeps the loop running */

@@ -135,7 +135,8 @@ green_wait_seconds(PyObject *timeout, double *seconds)
         return 0;
     }
     /* An int goes without a float object in between. */
-    double value = PyLong_CheckExact(timeout) ? PyLong_AsDouble(timeout) : PyFloat_AsDouble(timeout);
+    double value =
+        PyLong_CheckExact(timeout) ? PyLong_AsDouble(timeout) : PyFloat_AsDouble(timeout);
     if (value == -1 && PyErr_Occurred()) {
         return -1;
     }

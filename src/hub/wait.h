@@ -35,20 +35,21 @@ green_waiter_stale(const green_waiter *w)
 }
 
 /* Prepare a wait of the running greenlet. -1 with an exception where none may block: in the hub
-   (BlockingSwitchOutError), in a section that forbids switches. Makes the thread's hub if need be. */
+   (BlockingSwitchOutError), in a section that forbids switches. Makes the thread's hub if need be.
+ */
 int green_waiter_init(green_waiter *w, const char *verb, PyObject *object);
 
 /* Park until green_wake(w), or `seconds` have passed (negative: for ever; 0: let others run once,
-   then time out unless woken). Returns GREEN_WOKEN or GREEN_TIMED_OUT, or -1 when an exception was thrown into
-   the greenlet (kill, Timeout, LoopExit, a stray switch()). On return w is in no list and owns
-   nothing: it needs no further clean-up, whatever the result. */
+   then time out unless woken). Returns GREEN_WOKEN or GREEN_TIMED_OUT, or -1 when an exception was
+   thrown into the greenlet (kill, Timeout, LoopExit, a stray switch()). On return w is in no list
+   and owns nothing: it needs no further clean-up, whatever the result. */
 int green_wait(green_waiter *w, double seconds);
 
 /* For a waiter that was prepared but will not wait after all. */
 void green_waiter_cancel(green_waiter *w);
 
-/* Let it run, behind what is ready already. No-op when woken or timed out before. Removes w from its list.
-   Any thread may call it, holding the interpreter lock. */
+/* Let it run, behind what is ready already. No-op when woken or timed out before. Removes w from
+   its list. Any thread may call it, holding the interpreter lock. */
 void green_wake(green_waiter *w);
 
 /* Parse a Python time-out: None is for ever (*seconds = -1), else a number of seconds, negative
@@ -58,7 +59,8 @@ int green_wait_seconds(PyObject *timeout, double *seconds);
 /* Let all others that are ready run once. 0, or -1 with what was thrown in. */
 int green_wait_yield(void);
 
-/* sleep(seconds): 0 or less lets all others that are ready run once. 0, or -1. ref: keeps the loop alive. */
+/* sleep(seconds): 0 or less lets all others that are ready run once. 0, or -1. ref: keeps the loop
+ * alive. */
 int green_wait_sleep(double seconds, bool ref);
 
 #endif

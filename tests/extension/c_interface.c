@@ -67,7 +67,8 @@ describe(PyObject *Py_UNUSED(module), PyObject *op)
 {
     PyGreenlet *g = (PyGreenlet *)op;
     int check = PyGreenlet_Check(op);
-    int is_main = PyGreenlet_MAIN(g), started = PyGreenlet_STARTED(g), active = PyGreenlet_ACTIVE(g);
+    int is_main = PyGreenlet_MAIN(g), started = PyGreenlet_STARTED(g),
+        active = PyGreenlet_ACTIVE(g);
     if (is_main < 0 || started < 0 || active < 0) {
         PyErr_Clear();
     }
@@ -106,7 +107,8 @@ PyInit_c_interface(void)
         return NULL;
     }
     PyObject *module = PyModule_Create(&c_interface);
-    if (module == NULL || PyModule_AddObjectRef(module, "greenlet", (PyObject *)&PyGreenlet_Type) < 0 ||
+    if (module == NULL ||
+        PyModule_AddObjectRef(module, "greenlet", (PyObject *)&PyGreenlet_Type) < 0 ||
         PyModule_AddObjectRef(module, "error", PyExc_GreenletError) < 0 ||
         PyModule_AddObjectRef(module, "GreenletExit", PyExc_GreenletExit) < 0) {
         return NULL;

@@ -1,5 +1,5 @@
-/* A library that knows libuv and not greencore: start(capsule, milliseconds, function) calls function() once, from a
-   timer of its own in the loop that the capsule holds. */
+/* A library that knows libuv and not greencore: start(capsule, milliseconds, function) calls
+   function() once, from a timer of its own in the loop that the capsule holds. */
 #include <Python.h>
 #include <stdlib.h>
 #include <uv.h>
