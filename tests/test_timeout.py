@@ -234,7 +234,8 @@ def test_keeps_running_greenlets_alive():
 
     greencore.spawn(run)
     gc.collect()
-    greencore.sleep(0.005)
+    while not caught:
+        greencore.sleep(0.001)
     assert len(caught) == 1
 
 
@@ -257,7 +258,8 @@ def test_on_expiration_that_does_nothing(log):
             log.append(ex)
 
     with Quiet(0.001):
-        greencore.sleep(0.003)
+        while not log:
+            greencore.sleep(0.001)
     assert len(log) == 1
 
 
@@ -267,7 +269,8 @@ def test_on_expiration_replaced_on_the_class(log, monkeypatch):
 
     monkeypatch.setattr(Mine, "_on_expiration", lambda self, g, ex: log.append(ex), raising=False)
     with Mine(0.001):
-        greencore.sleep(0.003)
+        while not log:
+            greencore.sleep(0.001)
     assert len(log) == 1
 
 
