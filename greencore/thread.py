@@ -67,7 +67,7 @@ def _run(function, args, kwargs, at_end=None):
             at_end()
 
 
-def start_new_thread(function, args, kwargs=None, /):
+def start_new_thread(function, args=(), kwargs=None):
     """Start a thread that calls `function(*args, **kwargs)`. Return its identifier.
 
     Raises TypeError as `_thread.start_new_thread` does. What the function raises goes to `sys.unraisablehook`; SystemExit
