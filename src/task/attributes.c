@@ -284,7 +284,7 @@ task_error(TaskObject *self)
 static PyObject *
 task_get_exc_info(PyObject *op, void *Py_UNUSED(closure))
 {
-    return TASK(op)->exception == NULL ? PyTuple_New(0) : task_error(TASK(op));
+    return TASK(op)->exception == NULL ? Py_NewRef(Py_None) : task_error(TASK(op));
 }
 
 static PyObject *
