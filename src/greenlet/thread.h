@@ -39,8 +39,8 @@ typedef struct green_thread {
     green_link link;    /* all threads alive */
 } green_thread;
 
-/* Counts forks after which a child goes on without its parent's other greenlets: what was begun in an
-   earlier epoch is theirs, and never comes to its turn. */
+/* Counts forks after which a child goes on without its parent's other greenlets: what was begun in
+   an earlier epoch is theirs, and never comes to its turn. */
 extern uint32_t green_epoch;
 
 #if defined(__GLIBC__)

@@ -43,8 +43,8 @@ hub_next(green_thread *thread)
     return hub_choose((HubObject *)thread->hub, thread);
 }
 
-/* Tools replace Hub.switch, on the class or in a subclass: then theirs is called. Looked up again only
-   when the type has changed. */
+/* Tools replace Hub.switch, on the class or in a subclass: then theirs is called. Looked up again
+   only when the type has changed. */
 static bool
 hub_switch_is_replaced(HubObject *hub)
 {
@@ -64,7 +64,8 @@ hub_switch_is_replaced(HubObject *hub)
     return hub->switch_replaced;
 }
 
-/* Types known, by version tag, to have no switch_out(), the hook that a greenlet's class may define. */
+/* Types known, by version tag, to have no switch_out(), the hook that a greenlet's class may
+ * define. */
 static unsigned int hub_plain_tags[16];
 
 static int
@@ -195,9 +196,9 @@ hub_module_leave_behind(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored
 
 typedef struct {
     green_ready ready;
-    LoopObject *loop;          /* owned */
-    GreenletObject *greenlet;  /* owned */
-    PyObject *exception;       /* owned */
+    LoopObject *loop;         /* owned */
+    GreenletObject *greenlet; /* owned */
+    PyObject *exception;      /* owned */
 } hub_throw;
 
 static GreenletObject *
@@ -427,7 +428,8 @@ hub_loop_exit(HubObject *self)
 {
     struct green_waiter *parked = self->base.parent->waiting;
     if (parked != NULL && green_waiter_stale(parked)) {
-        /* The greenlet that forked this process was not the main one, and has ended: so does the process. */
+        /* The greenlet that forked this process was not the main one, and has ended: so does the
+         * process. */
         return PyObject_CallFunction(PyExc_SystemExit, "i", 0);
     }
     PyObject *waiting = PyObject_CallMethod((PyObject *)self, "_describe_waiting", NULL);
@@ -440,8 +442,9 @@ hub_loop_exit(HubObject *self)
     return exc;
 }
 
-/* Raise `exc` (stolen) in the main greenlet, and what is thrown into the hub there meanwhile, too: it goes on
-   when somebody waits again. -1 with an exception that is for the hub itself: GreenletExit, so HubDestroyed. */
+/* Raise `exc` (stolen) in the main greenlet, and what is thrown into the hub there meanwhile, too:
+   it goes on when somebody waits again. -1 with an exception that is for the hub itself:
+   GreenletExit, so HubDestroyed. */
 static int
 hub_raise_in_main(HubObject *self, PyObject *exc)
 {
@@ -562,7 +565,8 @@ hub_dealloc(HubObject *self)
 
 static PyMethodDef hub_methods[] = {
     {"switch", (PyCFunction)hub_switch, METH_NOARGS,
-     "switch()\n--\n\nLeave the running greenlet for the next that is ready, the hub itself where none "
+     "switch()\n--\n\nLeave the running greenlet for the next that is ready, the hub itself where "
+     "none "
      "is; returns\nwhat the switch back hands over. Raises BlockingSwitchOutError in the hub."},
     {"switch_out", (PyCFunction)hub_switch_out, METH_NOARGS,
      "switch_out()\n--\n\nRaises BlockingSwitchOutError: the hub itself cannot wait."},
@@ -608,17 +612,20 @@ static PyMethodDef hub_functions[] = {
     {"set_default_hub_class", hub_module_set_default_hub_class, METH_O,
      "set_default_hub_class(hubtype)\n--\n\nMake hubs of this class from now on."},
     {"sleep", (PyCFunction)(void (*)(void))hub_module_sleep, METH_FASTCALL | METH_KEYWORDS,
-     "sleep(seconds=0, ref=True)\n--\n\nPark the running greenlet for at least `seconds`. 0 or less: let "
+     "sleep(seconds=0, ref=True)\n--\n\nPark the running greenlet for at least `seconds`. 0 or "
+     "less: let "
      "all others that are ready run\nonce. With ref=False the sleep alone does not keep the loop "
      "running."},
     {"same_thread", hub_module_same_thread, METH_VARARGS,
      "same_thread(greenlet, other)\n--\n\nWhether both greenlets belong to one thread."},
     {"leave_behind", hub_module_leave_behind, METH_NOARGS,
      "leave_behind()\n--\n\n"
-     "In a forked child: from now on no greenlet but the running one and the hub comes to its turn,\n"
+     "In a forked child: from now on no greenlet but the running one and the hub comes to its "
+     "turn,\n"
      "except those started later."},
     {"waiting", hub_module_waiting, METH_O,
-     "waiting(greenlet)\n--\n\n(what it does, on which object) of the wait that a greenlet is parked in, or "
+     "waiting(greenlet)\n--\n\n(what it does, on which object) of the wait that a greenlet is "
+     "parked in, or "
      "None."},
     {NULL, NULL, 0, NULL},
 };

@@ -9,14 +9,15 @@
 
 typedef struct HubObject {
     GreenletObject base;
-    LoopObject *loop;          /* owned; NULL once destroyed */
-    unsigned int switch_tag;   /* type version for which `switch` was last looked up */
+    LoopObject *loop;        /* owned; NULL once destroyed */
+    unsigned int switch_tag; /* type version for which `switch` was last looked up */
     bool switch_replaced;
 } HubObject;
 
 extern PyTypeObject *Hub_Type;
 
-/* This thread's hub, made on first use by the default hub class. Borrowed; NULL with an exception. */
+/* This thread's hub, made on first use by the default hub class. Borrowed; NULL with an exception.
+ */
 HubObject *green_hub_get(void);
 
 /* This thread's hub or NULL, without an exception. Borrowed. */
@@ -30,15 +31,15 @@ green_hub_peek(void)
 /* Leave the running greenlet for whoever is next; returns what the switch back hands over. */
 PyObject *green_hub_switch(HubObject *hub);
 
-/* Queue the start of an unstarted greenlet (args and kwargs are set in it). The queue owns a reference
-   until it runs. */
+/* Queue the start of an unstarted greenlet (args and kwargs are set in it). The queue owns a
+   reference until it runs. */
 void green_hub_start(HubObject *hub, GreenletObject *g);
 
 /* Take a queued start out again; no-op when its turn has come. */
 void green_hub_unstart(GreenletObject *g);
 
-/* Queue a throw: `exception` (borrowed, an exception object) is raised in g, wherever it is parked, at
-   its turn; no-op when g is dead by then. -1: MemoryError. */
+/* Queue a throw: `exception` (borrowed, an exception object) is raised in g, wherever it is parked,
+   at its turn; no-op when g is dead by then. -1: MemoryError. */
 int green_hub_throw_later(HubObject *hub, GreenletObject *g, PyObject *exception);
 
 int green_hub_exec(PyObject *module);

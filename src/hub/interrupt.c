@@ -83,9 +83,8 @@ green_interrupt_install(LoopObject *loop)
         return -1;
     }
     green_interrupt *interrupt = calloc(1, sizeof(*interrupt));
-    int code = interrupt == NULL
-                   ? UV_ENOMEM
-                   : uv_poll_init(&loop->poll->uv, &interrupt->handle, fds[0]);
+    int code =
+        interrupt == NULL ? UV_ENOMEM : uv_poll_init(&loop->poll->uv, &interrupt->handle, fds[0]);
     if (code < 0) {
         free(interrupt);
         close(fds[0]);

@@ -6,8 +6,8 @@
 #include "hub/poll.h"
 #include "hub/watcher.h"
 
-/* Turns between looks at the clock, and ns between polls, while greenlets are ready all the time: I/O
-   and timers get their chance without a system call on each switch. */
+/* Turns between looks at the clock, and ns between polls, while greenlets are ready all the time:
+   I/O and timers get their chance without a system call on each switch. */
 #define LOOP_BUDGET 128
 #define LOOP_INTERVAL 500000
 
@@ -63,8 +63,8 @@ green_loop_next(LoopObject *loop)
     return NULL;
 }
 
-/* The handler raised instead of handling `value`: an error of its own is printed; what is no Exception
-   (HubDestroyed, SystemExit) ends the run of the loop. */
+/* The handler raised instead of handling `value`: an error of its own is printed; what is no
+   Exception (HubDestroyed, SystemExit) ends the run of the loop. */
 static void
 loop_fail(LoopObject *loop, PyObject *value)
 {
@@ -86,9 +86,9 @@ green_loop_handle_error(LoopObject *loop, PyObject *context)
 {
     PyObject *value = green_error_take();
     PyObject *tb = PyException_GetTraceback(value);
-    PyObject *done = PyObject_CallMethod((PyObject *)loop, "handle_error", "OOOO",
-                                         context ? context : Py_None, (PyObject *)Py_TYPE(value),
-                                         value, tb ? tb : Py_None);
+    PyObject *done =
+        PyObject_CallMethod((PyObject *)loop, "handle_error", "OOOO", context ? context : Py_None,
+                            (PyObject *)Py_TYPE(value), value, tb ? tb : Py_None);
     if (done == NULL) {
         loop_fail(loop, value);
     }

@@ -9,11 +9,10 @@
 #include "hub/timer.h"
 
 typedef struct LoopObject {
-    PyObject_HEAD
-    PyObject *dict;
+    PyObject_HEAD PyObject *dict;
     PyObject *weakrefs;
-    green_link ready;       /* green_ready nodes, FIFO; guarded by the interpreter lock */
-    green_link fired;       /* green_ready nodes seen by the poll in progress; its thread's only */
+    green_link ready; /* green_ready nodes, FIFO; guarded by the interpreter lock */
+    green_link fired; /* green_ready nodes seen by the poll in progress; its thread's only */
     green_timers timers;
     int budget;             /* turns until the clock is looked at */
     uint64_t polled;        /* when the loop last polled, ns */
@@ -25,9 +24,9 @@ typedef struct LoopObject {
     green_link phases[4];   /* started watchers of each green_phase */
     size_t refs;            /* what is started and keeps the loop running, timers apart */
     unsigned long iteration;
-    bool polling;           /* the poll has released the interpreter lock, or may */
-    bool stopping;          /* break_() was called */
-    bool calling;           /* inside an on_hub turn: who blocks in it returns to it first */
+    bool polling;  /* the poll has released the interpreter lock, or may */
+    bool stopping; /* break_() was called */
+    bool calling;  /* inside an on_hub turn: who blocks in it returns to it first */
     bool is_default;
     bool destroyed;
     PyObject *failure;       /* owned; what the handler raised: the run ends with it */
@@ -59,20 +58,21 @@ void green_ready_push(LoopObject *loop, green_ready *ready);
 /* Queue it as the next one. */
 void green_ready_push_front(LoopObject *loop, green_ready *ready);
 
-/* From a uv callback: without the interpreter lock. Runs behind what is ready, in the order fired. */
+/* From a uv callback: without the interpreter lock. Runs behind what is ready, in the order fired.
+ */
 void green_ready_fire(LoopObject *loop, green_ready *ready);
 
-/* Who runs next: takes turns from the queue until one names a greenlet (borrowed; the thread's value or
-   exception is set for it). NULL, nothing set: it is the hub's turn, since the queue is empty, its head
-   needs the hub's stack, or it is time to poll. */
+/* Who runs next: takes turns from the queue until one names a greenlet (borrowed; the thread's
+   value or exception is set for it). NULL, nothing set: it is the hub's turn, since the queue is
+   empty, its head needs the hub's stack, or it is time to poll. */
 GreenletObject *green_loop_next(LoopObject *loop);
 
 /* Run until nothing is left that could make anything ready (0), break_() (1), or for one iteration
    (once, nowait: 1 when there is more to come). -1 with an exception. */
 int green_loop_run(LoopObject *loop, bool nowait, bool once);
 
-/* Report the current exception, raised in `context` (borrowed, may be NULL), to the hub's handle_error
-   and clear it. */
+/* Report the current exception, raised in `context` (borrowed, may be NULL), to the hub's
+   handle_error and clear it. */
 void green_loop_handle_error(LoopObject *loop, PyObject *context);
 
 /* A loop of its own, not yet running. New reference. */
@@ -82,6 +82,5 @@ LoopObject *green_loop_new(PyTypeObject *type, bool is_default);
 void green_loop_destroy(LoopObject *loop);
 
 int green_loop_exec(PyObject *module);
-
 
 #endif

@@ -121,8 +121,7 @@ loop_handle_error(LoopObject *self, PyObject *args)
         return NULL;
     }
     if (self->error_handler == NULL) {
-        PyErr_Restore(Py_NewRef(type), Py_NewRef(value),
-                      tb == Py_None ? NULL : Py_NewRef(tb));
+        PyErr_Restore(Py_NewRef(type), Py_NewRef(value), tb == Py_None ? NULL : Py_NewRef(tb));
         PyErr_PrintEx(0);
         self->stopping = true; /* nobody is there to decide */
         Py_RETURN_NONE;
@@ -346,16 +345,19 @@ loop_set_error_handler(LoopObject *self, PyObject *value, void *Py_UNUSED(closur
 
 static PyMethodDef loop_methods[] = {
     {"run", (PyCFunction)(void (*)(void))loop_run, METH_VARARGS | METH_KEYWORDS,
-     "run(nowait=False, once=False)\n--\n\nRun until nothing is left to wait for or break_() is called; once: "
+     "run(nowait=False, once=False)\n--\n\nRun until nothing is left to wait for or break_() is "
+     "called; once: "
      "one iteration; nowait: one\nthat does not sleep. Returns whether there is more to come."},
     {"break_", (PyCFunction)loop_break, METH_VARARGS, "break_()\n--\n\nMake run() return soon."},
     {"run_callback", (PyCFunction)loop_run_callback, METH_VARARGS,
-     "run_callback(func, *args)\n--\n\nCall func(*args) in the hub, behind what is ready. Returns an object "
+     "run_callback(func, *args)\n--\n\nCall func(*args) in the hub, behind what is ready. Returns "
+     "an object "
      "with stop(). Any thread."},
     {"run_callback_threadsafe", (PyCFunction)loop_run_callback, METH_VARARGS,
      "run_callback_threadsafe(func, *args)\n--\n\nThe same as run_callback()."},
     {"handle_error", (PyCFunction)loop_handle_error, METH_VARARGS,
-     "handle_error(context, type, value, tb)\n--\n\nReport an exception to the error handler (the hub); without "
+     "handle_error(context, type, value, tb)\n--\n\nReport an exception to the error handler (the "
+     "hub); without "
      "one print it and stop."},
     {"destroy", (PyCFunction)loop_destroy, METH_NOARGS,
      "destroy()\n--\n\nClose all that it watches. It can't be used after that."},
@@ -374,21 +376,29 @@ static PyMethodDef loop_methods[] = {
     {"fileno", (PyCFunction)loop_fileno, METH_NOARGS,
      "fileno()\n--\n\nThe descriptor that libuv polls with."},
 #define LOOP_WATCHER_METHOD(name, kind, doc)                                                       \
-    {name, (PyCFunction)(void (*)(void))loop_##kind, METH_VARARGS | METH_KEYWORDS, doc}
-    LOOP_WATCHER_METHOD("io", io, "io(fd, events, ref=True, priority=None)\n--\n\nA new io watcher."),
+    {                                                                                              \
+        name, (PyCFunction)(void (*)(void))loop_##kind, METH_VARARGS | METH_KEYWORDS, doc          \
+    }
+    LOOP_WATCHER_METHOD("io", io,
+                        "io(fd, events, ref=True, priority=None)\n--\n\nA new io watcher."),
     LOOP_WATCHER_METHOD("timer", timer,
                         "timer(after, repeat=0.0, ref=True, priority=None)\n--\n\nA new timer."),
-    LOOP_WATCHER_METHOD("async_", async_, "async_(ref=True, priority=None)\n--\n\nA new async watcher."),
-    LOOP_WATCHER_METHOD("async", async_, "async(ref=True, priority=None)\n--\n\nThe same as async_()."),
+    LOOP_WATCHER_METHOD("async_", async_,
+                        "async_(ref=True, priority=None)\n--\n\nA new async watcher."),
+    LOOP_WATCHER_METHOD("async", async_,
+                        "async(ref=True, priority=None)\n--\n\nThe same as async_()."),
     LOOP_WATCHER_METHOD("signal", signal,
                         "signal(signalnum, ref=True, priority=None)\n--\n\nA new signal watcher."),
-    LOOP_WATCHER_METHOD("child", child, "child(pid, trace=False, ref=True)\n--\n\nA new child watcher."),
-    LOOP_WATCHER_METHOD("stat", stat,
-                        "stat(path, interval=0.0, ref=True, priority=None)\n--\n\nA new stat watcher."),
+    LOOP_WATCHER_METHOD("child", child,
+                        "child(pid, trace=False, ref=True)\n--\n\nA new child watcher."),
+    LOOP_WATCHER_METHOD(
+        "stat", stat,
+        "stat(path, interval=0.0, ref=True, priority=None)\n--\n\nA new stat watcher."),
     LOOP_WATCHER_METHOD("idle", idle, "idle(ref=True, priority=None)\n--\n\nA new idle watcher."),
     LOOP_WATCHER_METHOD("prepare", prepare,
                         "prepare(ref=True, priority=None)\n--\n\nA new prepare watcher."),
-    LOOP_WATCHER_METHOD("check", check, "check(ref=True, priority=None)\n--\n\nA new check watcher."),
+    LOOP_WATCHER_METHOD("check", check,
+                        "check(ref=True, priority=None)\n--\n\nA new check watcher."),
     LOOP_WATCHER_METHOD("fork", fork, "fork(ref=True, priority=None)\n--\n\nA new fork watcher."),
     {NULL, NULL, 0, NULL},
 };
@@ -396,12 +406,15 @@ static PyMethodDef loop_methods[] = {
 static PyGetSetDef loop_getset[] = {
     {"activecnt", (getter)loop_get_activecnt, NULL, "How many references keep it running.", NULL},
     {"pendingcnt", (getter)loop_get_pendingcnt, NULL, "How many turns are queued.", NULL},
-    {"default", (getter)loop_get_default, NULL, "Whether it is a default loop: one that a hub leaves when it is destroyed.", NULL},
+    {"default", (getter)loop_get_default, NULL,
+     "Whether it is a default loop: one that a hub leaves when it is destroyed.", NULL},
     {"destroyed", (getter)loop_get_destroyed, NULL, "Whether destroy() was called.", NULL},
     {"depth", (getter)loop_get_depth, NULL, "1 while it runs, else 0.", NULL},
     {"uv_loop", (getter)loop_get_uv_loop, NULL,
-     "A capsule named \"uv_loop_t\" with the uv_loop_t *, for libraries that share the loop.", NULL},
-    {"_uv_loop_address", (getter)loop_get_uv_loop_address, NULL, "Where it is; 0 once destroyed.", NULL},
+     "A capsule named \"uv_loop_t\" with the uv_loop_t *, for libraries that share the loop.",
+     NULL},
+    {"_uv_loop_address", (getter)loop_get_uv_loop_address, NULL, "Where it is; 0 once destroyed.",
+     NULL},
     {"error_handler", (getter)loop_get_error_handler, (setter)loop_set_error_handler,
      "What exceptions in callbacks are reported to.", NULL},
     {NULL, NULL, NULL, NULL, NULL},
@@ -458,7 +471,8 @@ static PyMethodDef loop_functions[] = {
     {"libuv_version", loop_module_libuv_version, METH_NOARGS,
      "libuv_version()\n--\n\nThe version of libuv in use."},
     {"closing_fd", loop_module_closing_fd, METH_VARARGS,
-     "closing_fd(loop, fd)\n--\n\nThe descriptor is about to be closed: wake who waits for it. Whether "
+     "closing_fd(loop, fd)\n--\n\nThe descriptor is about to be closed: wake who waits for it. "
+     "Whether "
      "anybody did."},
     {NULL, NULL, 0, NULL},
 };

@@ -1,5 +1,5 @@
-/* async watchers: fired by send() from any thread. The queue is guarded by the interpreter lock, and
-   a push ends the loop's sleep; no handle is needed. */
+/* async watchers: fired by send() from any thread. The queue is guarded by the interpreter lock,
+   and a push ends the loop's sleep; no handle is needed. */
 #include "hub/watcher.h"
 
 static int
@@ -38,7 +38,8 @@ asyncwatcher_send(WatcherObject *self, PyObject *Py_UNUSED(ignored))
 
 static PyMethodDef asyncwatcher_methods[] = {
     {"send", (PyCFunction)asyncwatcher_send, METH_NOARGS,
-     "send()\n--\n\nMake it fire, from any thread. Several before its turn count as one; without effect "
+     "send()\n--\n\nMake it fire, from any thread. Several before its turn count as one; without "
+     "effect "
      "on a\nstopped one."},
     {"send_ignoring_arg", (PyCFunction)asyncwatcher_send, METH_O,
      "send_ignoring_arg(ignored)\n--\n\nsend(), as a callback that is given an argument."},
@@ -46,7 +47,8 @@ static PyMethodDef asyncwatcher_methods[] = {
 };
 
 static PyType_Slot asyncwatcher_slots[] = {
-    {Py_tp_doc, "async_(loop, ref=True, priority=None)\n--\n\nFires when send() is called, in any thread."},
+    {Py_tp_doc,
+     "async_(loop, ref=True, priority=None)\n--\n\nFires when send() is called, in any thread."},
     {Py_tp_new, asyncwatcher_new},
     {Py_tp_methods, asyncwatcher_methods},
     {0, NULL},

@@ -1,6 +1,6 @@
 /* child watchers. A child's end is seen on its pidfd, which leaves SIGCHLD and its handler to the
-   program. Where the kernel has none, and for stopped or continued children (trace) and for any child (pid
-   0), a SIGCHLD watcher asks waitpid. */
+   program. Where the kernel has none, and for stopped or continued children (trace) and for any
+   child (pid 0), a SIGCHLD watcher asks waitpid. */
 #include <errno.h>
 #include <signal.h>
 #include <sys/syscall.h>
@@ -27,7 +27,7 @@ typedef struct ChildWatcherObject {
     child_signal *signal; /* owned; NULL: the pidfd serves */
     int pidfd;            /* -1: none */
     int pid;
-    int rpid;    /* what waitpid said: whose status */
+    int rpid; /* what waitpid said: whose status */
     int rstatus;
     bool trace;
 } ChildWatcherObject;
@@ -192,8 +192,9 @@ static PyMemberDef childwatcher_members[] = {
 };
 
 static PyType_Slot childwatcher_slots[] = {
-    {Py_tp_doc, "child(loop, pid, trace=False, ref=True)\n--\n\nFires when the child has ended (with trace, "
-                "also when it stops or goes on), having waited\nfor it."},
+    {Py_tp_doc,
+     "child(loop, pid, trace=False, ref=True)\n--\n\nFires when the child has ended (with trace, "
+     "also when it stops or goes on), having waited\nfor it."},
     {Py_tp_new, childwatcher_new},
     {Py_tp_members, childwatcher_members},
     {0, NULL},

@@ -133,8 +133,9 @@ static PyGetSetDef iowatcher_getset[] = {
 };
 
 static PyType_Slot iowatcher_slots[] = {
-    {Py_tp_doc, "io(loop, fd, events, ref=True, priority=None)\n--\n\nFires, again and again, while the "
-                "descriptor can be read (events 1) or written (2)."},
+    {Py_tp_doc,
+     "io(loop, fd, events, ref=True, priority=None)\n--\n\nFires, again and again, while the "
+     "descriptor can be read (events 1) or written (2)."},
     {Py_tp_new, iowatcher_new},
     {Py_tp_getset, iowatcher_getset},
     {0, NULL},

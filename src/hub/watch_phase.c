@@ -1,5 +1,5 @@
-/* idle, prepare, check and fork watchers: fired by the loop itself at a point of each iteration (when
-   nothing is ready, before the poll, after it), and in a forked child. */
+/* idle, prepare, check and fork watchers: fired by the loop itself at a point of each iteration
+   (when nothing is ready, before the poll, after it), and in a forked child. */
 #include "hub/watcher.h"
 
 static PyTypeObject *phase_types[4];

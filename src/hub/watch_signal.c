@@ -1,12 +1,12 @@
-/* signal watchers, on uv_signal. libuv installs a handler of its own and, with the last watcher of a signal
-   gone, the default action; what was installed before is put back here. */
+/* signal watchers, on uv_signal. libuv installs a handler of its own and, with the last watcher of
+   a signal gone, the default action; what was installed before is put back here. */
 #include <signal.h>
 
 #include "hub/poll.h"
 #include "hub/watcher.h"
 
 typedef struct {
-    uv_signal_t handle; /* outlives the watcher until libuv has closed it */
+    uv_signal_t handle;            /* outlives the watcher until libuv has closed it */
     struct WatcherObject *watcher; /* borrowed; NULL once it is gone */
 } signal_handle;
 
@@ -120,8 +120,9 @@ static PyMemberDef signalwatcher_members[] = {
 };
 
 static PyType_Slot signalwatcher_slots[] = {
-    {Py_tp_doc, "signal(loop, signalnum, ref=True, priority=None)\n--\n\nFires when the process gets the "
-                "signal."},
+    {Py_tp_doc,
+     "signal(loop, signalnum, ref=True, priority=None)\n--\n\nFires when the process gets the "
+     "signal."},
     {Py_tp_new, signalwatcher_new},
     {Py_tp_members, signalwatcher_members},
     {0, NULL},

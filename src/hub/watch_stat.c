@@ -1,5 +1,5 @@
-/* stat watchers: os.stat at an interval. One call a tick in the hub is cheaper than the threads that
-   libuv would start for it. */
+/* stat watchers: os.stat at an interval. One call a tick in the hub is cheaper than the threads
+   that libuv would start for it. */
 #include <math.h>
 
 #include "hub/watcher.h"
@@ -67,8 +67,9 @@ statwatcher_stop(WatcherObject *watcher)
 static int
 statwatcher_same(PyObject *a, PyObject *b)
 {
-    static const char *const fields[] = {"st_mode", "st_ino",  "st_dev",      "st_nlink", "st_uid",
-                                         "st_gid",  "st_size", "st_mtime_ns", "st_ctime_ns"};
+    static const char *const fields[] = {"st_mode",  "st_ino",      "st_dev",
+                                         "st_nlink", "st_uid",      "st_gid",
+                                         "st_size",  "st_mtime_ns", "st_ctime_ns"};
     if (a == Py_None || b == Py_None) {
         return a == b;
     }
@@ -167,8 +168,10 @@ static PyMemberDef statwatcher_members[] = {
 };
 
 static PyType_Slot statwatcher_slots[] = {
-    {Py_tp_doc, "stat(loop, path, interval=0.0, ref=True, priority=None)\n--\n\nFires when what os.stat says "
-                "of the path has changed. interval: seconds between looks, 0 for\nthe default of 5, at least 0.1."},
+    {Py_tp_doc,
+     "stat(loop, path, interval=0.0, ref=True, priority=None)\n--\n\nFires when what os.stat says "
+     "of the path has changed. interval: seconds between looks, 0 for\nthe default of 5, at least "
+     "0.1."},
     {Py_tp_new, statwatcher_new},
     {Py_tp_dealloc, statwatcher_dealloc},
     {Py_tp_members, statwatcher_members},

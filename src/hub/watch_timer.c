@@ -63,8 +63,8 @@ timerwatcher_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     PyObject *loop, *priority = NULL;
     double after = 0, repeat = 0;
     int ref = 1;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|ddpO", keywords, &loop, &after, &repeat,
-                                     &ref, &priority)) {
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|ddpO", keywords, &loop, &after, &repeat, &ref,
+                                     &priority)) {
         return NULL;
     }
     if (!(repeat >= 0)) {
@@ -77,8 +77,8 @@ timerwatcher_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
         PyErr_SetString(PyExc_ValueError, "after must not be NaN");
         return NULL;
     }
-    TimerWatcherObject *self = (TimerWatcherObject *)green_watcher_new(type, &timerwatcher_kind,
-                                                                       loop, ref, priority);
+    TimerWatcherObject *self =
+        (TimerWatcherObject *)green_watcher_new(type, &timerwatcher_kind, loop, ref, priority);
     if (self != NULL) {
         bool late = self->base.priority < 0;
         green_timer_init(&self->timer, timerwatcher_expired, late);
@@ -98,8 +98,8 @@ timerwatcher_dealloc(TimerWatcherObject *self)
     Watcher_Type->tp_dealloc((PyObject *)self);
 }
 
-/* Starting takes `update` too, where peers ask whether to refresh the loop's idea of now: here it is
-   always fresh. */
+/* Starting takes `update` too, where peers ask whether to refresh the loop's idea of now: here it
+   is always fresh. */
 static PyObject *
 timerwatcher_again(TimerWatcherObject *self, PyObject *args, PyObject *Py_UNUSED(kwargs))
 {
@@ -140,7 +140,8 @@ timerwatcher_get_at(TimerWatcherObject *self, void *Py_UNUSED(closure))
 
 static PyMethodDef timerwatcher_methods[] = {
     {"again", (PyCFunction)(void (*)(void))timerwatcher_again, METH_VARARGS | METH_KEYWORDS,
-     "again(callback, *args, update=True)\n--\n\nStart over with `repeat` seconds to go; stop if that is "
+     "again(callback, *args, update=True)\n--\n\nStart over with `repeat` seconds to go; stop if "
+     "that is "
      "0."},
     {NULL, NULL, 0, NULL},
 };
@@ -158,8 +159,9 @@ static PyMemberDef timerwatcher_members[] = {
 };
 
 static PyType_Slot timerwatcher_slots[] = {
-    {Py_tp_doc, "timer(loop, after=0.0, repeat=0.0, ref=True, priority=None)\n--\n\nFires `after` seconds "
-                "from its start, never earlier, then every `repeat` seconds."},
+    {Py_tp_doc,
+     "timer(loop, after=0.0, repeat=0.0, ref=True, priority=None)\n--\n\nFires `after` seconds "
+     "from its start, never earlier, then every `repeat` seconds."},
     {Py_tp_new, timerwatcher_new},
     {Py_tp_dealloc, timerwatcher_dealloc},
     {Py_tp_methods, timerwatcher_methods},

@@ -313,8 +313,8 @@ watcher_repr(WatcherObject *self)
     }
     return PyUnicode_FromFormat("<%s at %p%s%s callback=%R args=%R>", name, self,
                                 self->active ? " active" : "",
-                                green_ready_queued(&self->ready) ? " pending" : "",
-                                self->callback, self->args ? self->args : Py_None);
+                                green_ready_queued(&self->ready) ? " pending" : "", self->callback,
+                                self->args ? self->args : Py_None);
 }
 
 static PyObject *
@@ -426,7 +426,8 @@ static PyMethodDef watcher_methods[] = {
      "stop()\n--\n\nStop watching, and forget the callback. Harmless on a stopped one."},
     {"close", (PyCFunction)watcher_stop, METH_NOARGS, "close()\n--\n\nThe same as stop()."},
     {"feed", (PyCFunction)watcher_feed, METH_VARARGS,
-     "feed(revents, callback, *args)\n--\n\nQueue one call of callback(*args), as though it had fired."},
+     "feed(revents, callback, *args)\n--\n\nQueue one call of callback(*args), as though it had "
+     "fired."},
     {"__enter__", (PyCFunction)watcher_enter, METH_NOARGS, NULL},
     {"__exit__", (PyCFunction)watcher_exit, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},

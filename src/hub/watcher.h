@@ -12,41 +12,40 @@ struct WatcherObject;
 
 /* What a kind adds. */
 typedef struct green_watcher_kind {
-    int (*start)(struct WatcherObject *self);   /* arm it; -1 with an exception */
-    void (*stop)(struct WatcherObject *self);   /* disarm it; harmless when it is not armed */
+    int (*start)(struct WatcherObject *self); /* arm it; -1 with an exception */
+    void (*stop)(struct WatcherObject *self); /* disarm it; harmless when it is not armed */
     /* Its turn has come: is there something to call back for? Keeps itself armed, or stops being
        active by setting self->done. NULL: always. */
     bool (*due)(struct WatcherObject *self);
 } green_watcher_kind;
 
 typedef struct WatcherObject {
-    PyObject_HEAD
-    PyObject *weakrefs;
+    PyObject_HEAD PyObject *weakrefs;
     const green_watcher_kind *kind;
-    LoopObject *loop;     /* owned */
-    PyObject *callback;   /* owned; NULL: none */
-    PyObject *args;       /* owned; a tuple, or NULL */
-    green_ready ready;    /* queued: pending. The queue borrows: active or fed, it owns itself */
-    green_link link;      /* among the loop's of its phase, where it has one */
-    int priority;         /* kept, and without effect */
-    int revents;          /* what pass_events hands to the callback */
-    bool active;          /* started: owns a reference to itself */
-    bool ref;             /* while active it keeps the loop running */
-    bool counted;         /* in loop->refs */
-    bool pass_events;     /* the callback gets revents before args */
-    bool done;            /* stop before the callback is called */
-    bool fed;             /* queued by feed(): owns a reference to itself until its turn */
+    LoopObject *loop;   /* owned */
+    PyObject *callback; /* owned; NULL: none */
+    PyObject *args;     /* owned; a tuple, or NULL */
+    green_ready ready;  /* queued: pending. The queue borrows: active or fed, it owns itself */
+    green_link link;    /* among the loop's of its phase, where it has one */
+    int priority;       /* kept, and without effect */
+    int revents;        /* what pass_events hands to the callback */
+    bool active;        /* started: owns a reference to itself */
+    bool ref;           /* while active it keeps the loop running */
+    bool counted;       /* in loop->refs */
+    bool pass_events;   /* the callback gets revents before args */
+    bool done;          /* stop before the callback is called */
+    bool fed;           /* queued by feed(): owns a reference to itself until its turn */
 } WatcherObject;
 
 extern PyTypeObject *Watcher_Type;
 
-/* tp_new of every kind: the fields above, for `loop` (a loop not destroyed), with ref and priority as given. NULL
-   with an exception. */
-WatcherObject *green_watcher_new(PyTypeObject *type, const green_watcher_kind *kind,
-                                 PyObject *loop, int ref, PyObject *priority);
+/* tp_new of every kind: the fields above, for `loop` (a loop not destroyed), with ref and priority
+   as given. NULL with an exception. */
+WatcherObject *green_watcher_new(PyTypeObject *type, const green_watcher_kind *kind, PyObject *loop,
+                                 int ref, PyObject *priority);
 
-/* Something happened: queue its turn. `fire` without the interpreter lock, from a uv callback; `push` with
-   it. No-op when it is queued. */
+/* Something happened: queue its turn. `fire` without the interpreter lock, from a uv callback;
+   `push` with it. No-op when it is queued. */
 void green_watcher_fire(WatcherObject *self);
 void green_watcher_push(WatcherObject *self);
 
