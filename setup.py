@@ -125,6 +125,9 @@ class BuildExt(build_ext):
         command += [f"-I{path}" for path in ext.include_dirs]
         # As a system's headers, the interpreter's are not warned about.
         command += [f"-isystem{path}" for path in self.compiler.include_dirs]
+        if hasattr(sys, "gettotalrefcount"):
+            # Debian's debug headers are links to the plain ones, whose pyconfig.h must not be taken.
+            command.append("-fno-canonical-system-headers")
         # Each set of flags has its own objects, so switching between builds recompiles nothing.
         flags = hashlib.sha256(shlex.join(command).encode()).hexdigest()[:10]
         folder = Path(self.build_temp, flags)

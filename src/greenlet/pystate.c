@@ -27,6 +27,12 @@ green_pystate_finish(PyThreadState *ts)
     for (int i = 0; i < GREEN_OWNED_COUNT; i++) {
         Py_CLEAR(rare.owned[i]);
     }
+    /* None, where an exception was ever handled. */
+#if PY_VERSION_HEX < 0x030B0000
+    Py_CLEAR(ts->exc_info->exc_type);
+    Py_CLEAR(ts->exc_info->exc_traceback);
+#endif
+    Py_CLEAR(ts->exc_info->exc_value);
     /* The context stays: a dead greenlet still tells its gr_context. Objects whose deallocation was
        put off stay in the thread's one list: the next deallocation of another greenlet takes them.
        The last Python frame freed all chunks but the root one. */
