@@ -410,3 +410,50 @@ def test_dummy_semaphore():
     sem.release()
     with sem:
         pass
+
+
+def test_thread_that_ended_while_one_of_its_greenlets_waited():
+    """Nobody is there to use what it would get."""
+    sem, greenlets = Semaphore(0), []
+
+    def run():
+        greenlets.append(greencore.spawn(sem.acquire))
+        greencore.sleep(0)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    waiter = greencore.spawn(sem.acquire)
+    greencore.sleep(0)
+    sem.release()
+    waiter.join(10)
+    assert waiter.ready() and sem.counter == 0
+
+
+def test_thread_that_was_not_forked_along():
+    script = """
+        import os, threading
+        import greencore
+        from greencore.lock import Semaphore
+        from greencore.queue import Queue
+        sem, q = Semaphore(1), Queue()
+        q.put(1)
+        q.get()
+        sem.acquire()
+        threads = [threading.Thread(target=sem.acquire, daemon=True), threading.Thread(target=q.get, daemon=True)]
+        for thread in threads:
+            thread.start()
+        while not (sem.linkcount() and q.getters):
+            pass
+        pid = os.fork()
+        if pid == 0:
+            sem.release()
+            q.put(2)
+            os._exit(0 if sem.acquire(timeout=0) and q.get(timeout=0) == 2 else 1)
+        assert os.waitpid(pid, 0)[1] == 0
+        sem.release()
+        q.put(3)
+        for thread in threads:
+            thread.join(30)
+    """
+    subprocess.run([sys.executable, "-c", textwrap.dedent(script)], check=True, timeout=60)

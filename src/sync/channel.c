@@ -37,8 +37,10 @@ channel_pop(green_link *list)
 }
 
 static inline bool
-channel_can_meet(const ChannelObject *self)
+channel_can_meet(ChannelObject *self)
 {
+    green_clients_sweep(&self->getters);
+    green_clients_sweep(&self->putters);
     return !green_list_empty(&self->getters) && !green_list_empty(&self->putters);
 }
 
@@ -115,7 +117,9 @@ static int
 channel_wait(ChannelObject *self, channel_client *client, bool getter, double seconds)
 {
     green_link *list = getter ? &self->getters : &self->putters;
-    if (!green_list_empty(getter ? &self->putters : &self->getters)) {
+    green_link *others = getter ? &self->putters : &self->getters;
+    green_clients_sweep(others);
+    if (!green_list_empty(others)) {
         LoopObject *here = green_loop_here();
         if (here == NULL) {
             channel_meet(self, client, getter);
@@ -140,6 +144,7 @@ channel_put_core(ChannelObject *self, PyObject *item, bool block, PyObject *time
 {
     channel_client client = {.item = NULL};
     if (green_in_hub()) {
+        green_clients_sweep(&self->getters);
         if (green_list_empty(&self->getters)) {
             green_queue_raise("Full");
             return -1;
@@ -168,6 +173,7 @@ static PyObject *
 channel_get_core(ChannelObject *self, bool block, PyObject *timeout)
 {
     channel_client client = {.item = NULL};
+    green_clients_sweep(&self->putters);
     if (green_in_hub() && !green_list_empty(&self->putters)) {
         channel_meet(self, &client, true);
         return client.item;

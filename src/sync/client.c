@@ -1,11 +1,26 @@
 #include "sync/client.h"
 
+#include <pthread.h>
+
 static const green_ready_kind native_kind = {NULL, false, NULL}; /* a tag: never queued */
+
+static unsigned forks; /* counted in the children */
 
 bool
 green_client_native(const green_ready *ready)
 {
     return ready->kind == &native_kind;
+}
+
+bool
+green_client_gone(const green_client *client)
+{
+    const green_waiter *waiter = &client->waiter;
+    if (waiter->loop == NULL) {
+        return client->forks != forks;
+    }
+    const green_thread *thread = waiter->greenlet->thread;
+    return waiter->loop->destroyed || thread == NULL || thread->tstate == NULL;
 }
 
 void
@@ -80,6 +95,7 @@ green_client_wait(green_client *client, green_link *list, green_users *users, do
                   const char *verb, PyObject *object)
 {
     client->served = false;
+    client->forks = forks;
     green_users_note(users);
     if (users->shared && green_hub_peek() == NULL) {
         return native_wait(client, list, seconds);
@@ -127,14 +143,18 @@ green_clients_list(const green_link *list)
     return waiting;
 }
 
-void
-green_clients_forked(green_link *list)
+static void
+client_forked(void)
 {
-    LoopObject *here = green_loop_here();
-    for (green_link *link = list->next, *next; link != list; link = next) {
-        next = link->next;
-        if (!green_client_near(green_client_from(link), here)) {
-            green_list_remove(link);
-        }
+    forks++;
+}
+
+int
+green_client_exec(PyObject *Py_UNUSED(module))
+{
+    if (pthread_atfork(NULL, NULL, client_forked) != 0) {
+        PyErr_NoMemory();
+        return -1;
     }
+    return 0;
 }

@@ -12,6 +12,7 @@
 typedef struct green_client {
     green_waiter waiter;     /* its link is the client's; waiter.loop is NULL for a native thread */
     PyThread_type_lock lock; /* the native thread's */
+    unsigned forks;          /* of the process, when it began to wait */
     bool served;
 } green_client;
 
@@ -66,6 +67,10 @@ int green_client_wait(green_client *client, green_link *list, green_users *users
 /* Serve it: unlinks it and lets it run, behind what is ready on its loop. Any thread. */
 void green_client_serve(green_client *client);
 
+/* Is it another thread's that has ended, or was not forked along? It must not be served then, only
+   unlinked. */
+bool green_client_gone(const green_client *client);
+
 /* Serve it in a turn of its own loop: what this returns is the turn's result. */
 GreenletObject *green_client_turn(green_client *client);
 
@@ -81,7 +86,15 @@ green_client_near(const green_client *client, const LoopObject *here)
 Py_ssize_t green_clients_count(const green_link *list);
 PyObject *green_clients_list(const green_link *list);
 
-/* In a forked child: forget those of other threads. */
-void green_clients_forked(green_link *list);
+/* Unlink those at the head of a list who are gone. */
+static inline void
+green_clients_sweep(green_link *list)
+{
+    while (!green_list_empty(list) && green_client_gone(green_client_from(list->next))) {
+        green_list_remove(list->next);
+    }
+}
+
+int green_client_exec(PyObject *module);
 
 #endif

@@ -101,6 +101,7 @@ exchange_get(QueueObject *self)
 static bool
 exchange_can_put(QueueObject *self)
 {
+    green_clients_sweep(&self->putters);
     if (green_list_empty(&self->putters)) {
         return false;
     }
@@ -114,6 +115,7 @@ exchange_can_put(QueueObject *self)
 static bool
 exchange_can_get(QueueObject *self)
 {
+    green_clients_sweep(&self->getters);
     if (green_list_empty(&self->getters)) {
         return false;
     }
@@ -249,6 +251,7 @@ green_queue_serve_getter(QueueObject *self)
 int
 green_queue_serve_putter(QueueObject *self)
 {
+    green_clients_sweep(&self->putters);
     if (green_list_empty(&self->putters)) {
         return 0;
     }

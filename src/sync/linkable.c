@@ -205,6 +205,17 @@ linkable_take(green_linkable *linkable, green_link *link)
     return &client->client;
 }
 
+/* Another thread's. */
+static void
+linkable_serve_far(green_linkable *linkable, green_link *link)
+{
+    if (green_client_gone(green_client_from(link))) {
+        green_list_remove(link);
+    } else {
+        green_client_serve(linkable_take(linkable, link));
+    }
+}
+
 static void
 linkable_queue(green_linkable *linkable, LoopObject *loop, bool first)
 {
@@ -338,11 +349,11 @@ linkable_serve(green_linkable *linkable, LoopObject *loop, bool on_hub)
             green_list_remove(link);
             continue;
         }
-        green_client *client = linkable_take(linkable, link);
-        if (!green_client_near(client, loop)) {
-            green_client_serve(client);
+        if (!green_client_near(green_client_from(link), loop)) {
+            linkable_serve_far(linkable, link);
             continue;
         }
+        green_client *client = linkable_take(linkable, link);
         GreenletObject *next = green_client_turn(client);
         linkable_stay(linkable, loop, on_hub);
         return next;
@@ -390,7 +401,7 @@ linkable_serve_threads(green_linkable *linkable, LoopObject *here)
             return;
         }
         if (link_hook(link) == NULL && !green_client_near(green_client_from(link), here)) {
-            green_client_serve(linkable_take(linkable, link));
+            linkable_serve_far(linkable, link);
         } else if (!linkable->kind->all) {
             return; /* each in its turn */
         }
