@@ -27,8 +27,7 @@ exchange_first(green_link *list)
 static inline bool
 exchange_plain(const QueueObject *self)
 {
-    return (self->overrides & QUEUE_BOTTLENECKS) == 0 && self->conditions == NULL &&
-           green_store_plain(&self->store);
+    return green_queue_plain(self) && green_store_plain(&self->store);
 }
 
 /* The exception that serving raised becomes the client's. */

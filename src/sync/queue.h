@@ -84,6 +84,13 @@ PyObject *green_queue_get(QueueObject *self, bool peek, bool block, PyObject *ti
 /* A name of greencore.queue, where the standard library's exceptions are known: a new reference. */
 PyObject *green_queue_global(const char *name);
 
+/* No subclass's method, condition or end to care about: puts and gets are the store's alone. */
+static inline bool
+green_queue_plain(const QueueObject *self)
+{
+    return (self->overrides & QUEUE_BOTTLENECKS) == 0 && self->conditions == NULL;
+}
+
 /* Raise one of them. Returns NULL. */
 PyObject *green_queue_raise(const char *name);
 

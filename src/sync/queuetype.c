@@ -248,6 +248,14 @@ queue_put(QueueObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *
 {
     static const char *const names[] = {"item", "block", "timeout"};
     PyObject *given[3];
+    if (nargs == 1 && kwnames == NULL && self->maxsize < 0 && !self->is_shutdown &&
+        green_queue_plain(self) && green_store_push(&self->store, args[0])) {
+        self->unfinished += self->counts;
+        if (!green_list_empty(&self->getters)) {
+            green_queue_notify(self);
+        }
+        Py_RETURN_NONE;
+    }
     if (green_arguments("put", args, nargs, kwnames, names, 3, given) < 0) {
         return NULL;
     }
@@ -289,6 +297,13 @@ queue_take(QueueObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject 
 static PyObject *
 queue_get(QueueObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
+    if (kwnames == NULL && green_queue_plain(self) && green_list_empty(&self->putters) &&
+        nargs == 0) {
+        PyObject *item = green_store_shift(&self->store);
+        if (item != NULL) {
+            return item;
+        }
+    }
     return queue_take(self, args, nargs, kwnames, false);
 }
 

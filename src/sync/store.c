@@ -2,7 +2,7 @@
 
 #include "sync/heap.h"
 
-enum { STORE_FIRST_ROOM = 8, STORE_KEPT_ROOM = 1024 };
+enum { STORE_FIRST_ROOM = 8 };
 
 void
 green_store_init(green_store *store, green_discipline discipline)
@@ -40,7 +40,7 @@ store_grow(green_store *store)
 static inline void
 store_emptied(green_store *store)
 {
-    if (store->room > STORE_KEPT_ROOM) {
+    if (store->room > GREEN_STORE_KEPT_ROOM) {
         PyMem_Free(store->ring);
         store->ring = NULL;
         store->room = store->first = 0;

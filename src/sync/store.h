@@ -8,6 +8,8 @@
 
 typedef enum { GREEN_FIFO, GREEN_LIFO, GREEN_PRIORITY } green_discipline;
 
+enum { GREEN_STORE_KEPT_ROOM = 1024 }; /* slots of an empty ring that are kept */
+
 typedef struct green_store {
     green_discipline discipline;
     PyObject *container; /* owned; NULL: the items are in the ring */
@@ -32,6 +34,32 @@ Py_ssize_t green_store_size(const green_store *store);
 int green_store_put(green_store *store, PyObject *item);
 PyObject *green_store_get(green_store *store);
 PyObject *green_store_peek(const green_store *store);
+
+/* put and get of a ring that neither grows nor shrinks by it, inline; otherwise they do nothing and
+   return false or NULL. */
+static inline bool
+green_store_push(green_store *store, PyObject *item)
+{
+    if (!green_store_plain(store) || store->count == store->room) {
+        return false;
+    }
+    Py_INCREF(item);
+    store->ring[(store->first + store->count++) & (store->room - 1)] = item;
+    return true;
+}
+
+static inline PyObject *
+green_store_shift(green_store *store)
+{
+    if (store->discipline != GREEN_FIFO || store->container != NULL || store->count == 0 ||
+        store->room > GREEN_STORE_KEPT_ROOM) {
+        return NULL;
+    }
+    PyObject *item = store->ring[store->first];
+    store->first = (store->first + 1) & (store->room - 1);
+    store->count--;
+    return item;
+}
 
 /* Put back what get returned. */
 int green_store_unget(green_store *store, PyObject *item);
