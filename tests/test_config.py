@@ -19,6 +19,7 @@ DEFAULTS = {
     "ares_udp_port": ("GEVENTARES_UDP_PORT", None),
     "disable_watch_children": ("GEVENT_NOWAITPID", False),
     "fileobject": ("GEVENT_FILE", ["posix", "thread"]),
+    "fork_keeps_greenlets": ("GREENCORE_FORK_KEEPS_GREENLETS", False),
     "format_context": ("GEVENT_FORMAT_CONTEXT", "pprint.saferepr"),
     "libev_backend": ("GEVENT_BACKEND", None),
     "loop": ("GEVENT_LOOP", ["libev-cext", "libev-cffi", "libuv-cffi"]),
