@@ -4,7 +4,8 @@ A subscriber is a function of one argument in the list `subscribers`. With zope.
 `notify` are zope.event's. The interfaces are zope.interface's, and plain classes without it.
 """
 
-from importlib import metadata
+from greencore.monkey._errors import DoNotPatch
+from greencore.monkey._plugins import have_plugins
 
 try:
     from zope.event import notify, subscribers
@@ -67,8 +68,11 @@ def notify_and_call_entry_points(event):
     """Notify the subscribers, then call what installed packages register as entry points of the group
     `event.ENTRY_POINT_NAME`."""
     notify(event)
-    for plugin in metadata.entry_points(group=event.ENTRY_POINT_NAME):
-        plugin.load()(event)
+    if have_plugins():
+        from importlib import metadata
+
+        for plugin in metadata.entry_points(group=event.ENTRY_POINT_NAME):
+            plugin.load()(event)
 
 
 class IPeriodicMonitorThread(Interface):
@@ -184,10 +188,6 @@ class GeventPatchEvent:
 
 class IGeventWillPatchEvent(IGeventPatchEvent):
     """Something is about to be patched, unless a subscriber raises `DoNotPatch`."""
-
-
-class DoNotPatch(BaseException):
-    """Raised by a subscriber to leave alone what was about to be patched."""
 
 
 @implementer(IGeventWillPatchEvent)

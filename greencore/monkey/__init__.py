@@ -16,7 +16,7 @@ GeventWillPatchModuleEvent and GeventDidPatchModuleEvent; GeventDidPatchBuiltinM
 
 import sys
 
-from greencore.monkey._errors import MonkeyPatchWarning, _BadImplements
+from greencore.monkey._errors import DoNotPatch, MonkeyPatchWarning, _BadImplements
 from greencore.monkey._state import is_anything_patched, is_module_patched, is_object_patched, saved
 from greencore.monkey._util import (
     _ignores_DoNotPatch,
@@ -245,13 +245,11 @@ def patch_all(
         _process_warnings(warnings)
         return None
 
-    from greencore import events
-
     try:
-        _notify_patch(events.GeventWillPatchAllEvent(new, kwargs), warnings)
-    except events.DoNotPatch:
+        _notify_patch("GeventWillPatchAllEvent", new, kwargs, warnings=warnings)
+    except DoNotPatch:
         return False
-    if signal and not os:
+    if new.get("signal") and not saved[_SETTINGS]["os"]:
         _queue_warning(
             "Patching signal but not os will result in SIGCHLD handlers installed after this not being called and "
             "os.waitpid may not function correctly if gevent.subprocess is used.",
@@ -286,8 +284,8 @@ def patch_all(
         from greencore.monkey._patch_multiprocessing import patch_when_imported
 
         patch_when_imported()
-    _notify_patch(events.GeventDidPatchBuiltinModulesEvent(new, kwargs), warnings)
-    _notify_patch(events.GeventDidPatchAllEvent(new, kwargs), warnings)
+    _notify_patch("GeventDidPatchBuiltinModulesEvent", new, kwargs, warnings=warnings)
+    _notify_patch("GeventDidPatchAllEvent", new, kwargs, warnings=warnings)
     _process_warnings(warnings)
     return True
 

@@ -5,6 +5,10 @@ class MonkeyPatchWarning(RuntimeWarning):
     """Something was patched too late, or in a combination that does not work."""
 
 
+class DoNotPatch(BaseException):
+    """Raised by a subscriber to a "will patch" event: leave it as it is."""
+
+
 class _BadImplements(AttributeError):
     """A source module does not say what it implements."""
 

@@ -46,11 +46,9 @@ def patch(threading, threading_local, event, logging, existing_locks, warnings):
 
         patch_item(__import__("_threading_local"), "local", local)
 
-    from greencore.events import GeventDidPatchModuleEvent
-
-    _notify_patch(GeventDidPatchModuleEvent("_thread", green_thread, _thread))
+    _notify_patch("GeventDidPatchModuleEvent", "_thread", green_thread, _thread)
     if green_threading is not None:
-        _notify_patch(GeventDidPatchModuleEvent("threading", green_threading, threading_module))
+        _notify_patch("GeventDidPatchModuleEvent", "threading", green_threading, threading_module)
 
 
 def _is_patched(threading):

@@ -4,16 +4,20 @@ import functools
 import importlib
 
 from greencore.monkey import _state
-from greencore.monkey._errors import MonkeyPatchWarning
+from greencore.monkey._errors import DoNotPatch, MonkeyPatchWarning
+from greencore.monkey._plugins import anybody_listens
 from greencore.monkey.api import patch_module
 
 
-def _notify_patch(event, warnings=None):
-    """Tell subscribers and plug-ins of `event`. Raises DoNotPatch if one of them does."""
-    from greencore.events import notify_and_call_entry_points
+def _notify_patch(name, *args, warnings=None):
+    """Tell subscribers and plug-ins of the event `greencore.events.<name>(*args)`. Raises DoNotPatch if one of them does."""
+    if not anybody_listens():
+        return
+    from greencore import events
 
+    event = getattr(events, name)(*args)
     event._warnings = warnings
-    notify_and_call_entry_points(event)
+    events.notify_and_call_entry_points(event)
 
 
 def _ignores_DoNotPatch(function):
@@ -21,8 +25,6 @@ def _ignores_DoNotPatch(function):
 
     @functools.wraps(function)
     def wrapper(*args, **kwargs):
-        from greencore.events import DoNotPatch
-
         try:
             return function(*args, **kwargs)
         except DoNotPatch:

@@ -101,8 +101,7 @@ def patch_module(
 
     Returns whether it was patched. Raises AttributeError where there are no items.
     """
-    from greencore import events
-    from greencore.monkey._errors import _BadImplements
+    from greencore.monkey._errors import DoNotPatch, _BadImplements
     from greencore.monkey._util import _notify_patch, _queue_warning
 
     if items is None:
@@ -120,13 +119,13 @@ def patch_module(
         hook("will")
         if _notify_will_subscribers:
             _notify_patch(
-                events.GeventWillPatchModuleEvent(name, source_module, target_module, items), _warnings
+                "GeventWillPatchModuleEvent", name, source_module, target_module, items, warnings=_warnings
             )
-    except events.DoNotPatch:
+    except DoNotPatch:
         return False
     patch = getattr(source_module, "_gevent_do_monkey_patch", PatchRequest.default_patch_items)
     patch(PatchRequest(target_module, source_module, items, _patch_kwargs))
     hook("did")
     if _notify_did_subscribers:
-        _notify_patch(events.GeventDidPatchModuleEvent(name, source_module, target_module), _warnings)
+        _notify_patch("GeventDidPatchModuleEvent", name, source_module, target_module, warnings=_warnings)
     return True

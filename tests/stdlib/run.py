@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -44,7 +45,7 @@ def read_events(path):
 
 def run_once(python, module, events, done, limit, log):
     env = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    env["PYTHONPATH"] = str(ROOT) if (Path(python).resolve() and not is_peer(python)) else ""
+    env["PYTHONPATH"] = "" if is_peer(python) else str(ROOT)
     env["PYTHONFAULTHANDLER"] = "1"
     with tempfile.TemporaryDirectory() as cwd:
         process = subprocess.Popen(
@@ -52,8 +53,14 @@ def run_once(python, module, events, done, limit, log):
             stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, cwd=cwd, env=env, start_new_session=True,
         )  # fmt: skip
         try:
-            return process.wait(limit)
-        except subprocess.TimeoutExpired:
+            last, since = None, time.monotonic()
+            while time.monotonic() - since < limit:
+                try:
+                    return process.wait(1)
+                except subprocess.TimeoutExpired:
+                    now = events.stat().st_size if events.exists() else 0
+                    if now != last:
+                        last, since = now, time.monotonic()
             return None
         finally:
             try:
@@ -98,7 +105,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--peer")
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--time", type=float, default=300, help="seconds that one process may take")
+    parser.add_argument("--time", type=float, default=90, help="seconds that one test may take")
     parser.add_argument("--json", type=Path)
     parser.add_argument("modules", nargs="*")
     options = parser.parse_args()
