@@ -7,6 +7,7 @@ Children are waited for through the kernel's process descriptors. SIGCHLD and it
 child is a zombie until somebody waits for it, as without greenlets.
 """
 
+import errno
 import fcntl
 import os
 import sys
@@ -43,7 +44,7 @@ _waitpid = os.waitpid
 posix_spawn = os.posix_spawn
 posix_spawnp = os.posix_spawnp
 
-ignored_errors = (BlockingIOError, InterruptedError)
+ignored_errors = [errno.EAGAIN, errno.EINTR]
 
 
 def close(fd):
@@ -63,15 +64,16 @@ def make_nonblocking(fd):
     return True
 
 
-def _retry(operation, fd, argument, events):
-    """Call `operation(fd, argument)` until it does not have to wait."""
+def _retry(operation, fd, events):
+    """Call `operation()` until it does not have to wait, and return its result."""
     watcher = None
     try:
         while True:
             try:
-                return operation(fd, argument)
-            except ignored_errors:
-                pass
+                return operation()
+            except OSError as error:
+                if error.errno not in ignored_errors:
+                    raise
             hub = get_hub()
             if watcher is None:
                 watcher = hub.loop.io(fd, events)
@@ -83,12 +85,12 @@ def _retry(operation, fd, argument, events):
 
 def nb_read(fd, n):
     """Return up to `n` bytes read from a descriptor in non-blocking mode, waiting for some; b"" at the end of the file."""
-    return _retry(_read, fd, n, 1)
+    return _retry(lambda: _read(fd, n), fd, 1)
 
 
 def nb_write(fd, buf):
     """Write some of `buf` to a descriptor in non-blocking mode, waiting for room. Return how many bytes."""
-    return _retry(_write, fd, buf, 2)
+    return _retry(lambda: _write(fd, buf), fd, 2)
 
 
 def tp_read(fd, n):

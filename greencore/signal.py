@@ -4,7 +4,7 @@ Handlers run as soon as the signal comes, though the hub sleeps; on whichever gr
 handler of SIGCHLD may block, because it gets a greenlet of its own.
 """
 
-import signal as _signal
+import signal as _standard
 import sys
 import types
 
@@ -14,9 +14,9 @@ __implements__ = ["getsignal", "set_wakeup_fd", "signal"]
 __extensions__ = []
 __all__ = __implements__ + __extensions__
 
-set_wakeup_fd = _signal.set_wakeup_fd
-_set = _signal.signal
-_get = _signal.getsignal
+set_wakeup_fd = _standard.set_wakeup_fd
+_set = _standard.signal
+_get = _standard.getsignal
 
 
 class _ChildHandler:
@@ -45,12 +45,12 @@ def signal(signalnum, handler):
 
     A callable for SIGCHLD is called in a new greenlet; what it raises is reported to the hub.
     """
-    if signalnum == _signal.SIGCHLD and callable(handler) and not isinstance(handler, _signal.Handlers):
+    if signalnum == _standard.SIGCHLD and callable(handler) and not isinstance(handler, _standard.Handlers):
         handler = _ChildHandler(handler)
     return _seen(_set(signalnum, handler))
 
 
-__imports__ = copy_globals(_signal, globals(), names_to_ignore=__implements__, dunder_names_to_keep=())
+__imports__ = copy_globals(_standard, globals(), names_to_ignore=__implements__, dunder_names_to_keep=())
 
 
 class _CallableModule(types.ModuleType):

@@ -187,10 +187,15 @@ class Popen(_subprocess.Popen):
         # Greenlets that are left over from communicate() hold the pipes' locks.
         for greenlet in self._communicating_greenlets or ():
             greenlet.kill()
-        for stream in (self.stdout, self.stderr):
+        streams = self.stdout, self.stderr
+        for stream in streams:
             if stream is not None:
                 _close_under_reader(stream)
-        return super().__exit__(exc_type, value, traceback)
+        self.stdout = self.stderr = None
+        try:
+            return super().__exit__(exc_type, value, traceback)
+        finally:
+            self.stdout, self.stderr = streams
 
 
 def _close_under_reader(stream):

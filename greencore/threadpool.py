@@ -495,11 +495,18 @@ class _FutureProxy:
             return self.asyncresult.exception
 
     def add_done_callback(self, fn):
-        """Call `fn(self)` when the task is finished. What it raises is reported to the hub."""
+        """Call `fn(self)` when the task is finished, now if it is. What it raises later is printed."""
         if self.done():
             fn(self)
-        else:
-            self.asyncresult.rawlink(lambda _: fn(self))
+            return
+
+        def call(_):
+            try:
+                fn(self)
+            except Exception:
+                get_hub().print_exception((fn, self), *sys.exc_info())
+
+        self.asyncresult.rawlink(call)
 
     def rawlink(self, fn):
         self.asyncresult.rawlink(lambda _: fn(self))
