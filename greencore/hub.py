@@ -361,28 +361,36 @@ class Hub(_core.Hub):
             return
         if destroy_loop is None:
             destroy_loop = not loop.default
+        if self._threadpool is not None:
+            self._threadpool.kill()
+        self._end(destroy_loop)
+        if not destroy_loop:
+            set_loop(loop)
+        elif get_loop() is loop:
+            set_loop(None)
+
+    def _end(self, destroy_loop):
+        loop = self.loop
         if self.periodic_monitoring_thread is not None:
             self.periodic_monitoring_thread.kill()
             self.periodic_monitoring_thread = None
         if self._resolver is not None:
             self._resolver.close()
-            self._resolver = None
-        if self._threadpool is not None:
-            self._threadpool.kill()
-            self._threadpool = None
+        self._resolver = self._threadpool = self.loop = None
         try:
             self.throw(HubDestroyed(destroy_loop))
         except (LoopExit, GreenletError):
             pass  # nothing else ran, or it belongs to a thread that has ended
         if destroy_loop:
-            if get_loop() is loop:
-                set_loop(None)
             loop.destroy()
-        elif self.loop is not None:
-            set_loop(loop)
-        self.loop = None
         if get_hub_if_exists() is self:
             set_hub(None)
+
+    def _leave_thread(self):
+        # Its thread ends: there is no time to wait for a pool's threads, and thread-locals would be made anew.
+        if self._threadpool is not None:
+            getattr(self._threadpool, "_dismiss", self._threadpool.kill)()
+        self._end(True)
 
     def _leave_loop(self):
         set_loop(self.loop)

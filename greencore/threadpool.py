@@ -285,6 +285,11 @@ class ThreadPool(GroupMappingMixin):
         """End all threads, each after the task that it runs, and wait for that."""
         self.size = 0
 
+    def _dismiss(self):
+        # End all threads, without waiting for that: the hub's thread ends.
+        for _ in range(len(self._worker_greenlets)):
+            self.task_queue.put(None)
+
     def adjust(self):
         """Start the threads that are needed and end those that are too many."""
         self._adjust_step()

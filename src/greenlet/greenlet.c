@@ -41,6 +41,7 @@ greenlet_alloc(PyTypeObject *type)
     self->stack_kib = 0;
     self->is_main = 0;
     self->run_found = 0;
+    self->catches = 0;
     self->run_replaced = NULL;
     self->waiting = NULL;
     self->locals = NULL;

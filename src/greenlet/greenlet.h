@@ -35,6 +35,7 @@ typedef struct GreenletObject {
     uint32_t stack_kib;   /* wanted size, KiB; 0: by policy */
     uint8_t status;       /* green_status */
     uint8_t is_main;
+    uint8_t catches;              /* the body is called with the exception thrown before it began */
     uint8_t run_found;            /* unstarted: `run` is what the attribute of that name gave */
     green_ready ready;            /* its start, or the wake-up of sleep(0): never both */
     struct green_waiter *waiting; /* the wait it is parked in, borrowed from its stack; or NULL */

@@ -65,8 +65,8 @@ switch_enter(void *arg)
     GreenletObject *self = thread->current;
     green_stack_switch_end(NULL);
     PyObject *result = switch_arrive(thread);
-    if (result != NULL) {
-        Py_DECREF(result);
+    if (result != NULL || self->catches) {
+        Py_XDECREF(result);
         result = self->body(self);
     }
     switch_die(thread, self, result);

@@ -51,6 +51,9 @@ thread_end(green_thread *thread)
 {
     if (thread == green_thread_self || thread == thread_late) {
         Py_CLEAR(thread->tracer);
+        if (thread->leave != NULL) {
+            thread->leave(thread);
+        }
         while (thread->orphans != NULL && thread->no_switch == 0) {
             green_thread_kill_orphans(thread);
         }

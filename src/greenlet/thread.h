@@ -31,6 +31,9 @@ typedef struct green_thread {
        parent is the hub; value or exception is set for it. Borrowed. */
     struct GreenletObject *(*next)(struct green_thread *thread);
 
+    /* Set by the hub layer: the thread ends, and can still run Python code. Leaves no exception. */
+    void (*leave)(struct green_thread *thread);
+
     /* Greenlets of this thread whose last reference was dropped where they could not be killed, by
        another thread mostly: killed at the next chance by this thread. A Python list or NULL. */
     PyObject *orphans;

@@ -10,6 +10,7 @@
 PyTypeObject *Hub_Type;
 static PyObject *hub_default_class; /* owned; NULL: greencore.hub.Hub, not looked up yet */
 static PyObject *hub_switch_method; /* owned; Hub.switch as it is defined here */
+static PyObject *name_switch, *name_switch_out; /* interned: others would fill the type cache */
 
 /* ---- switching ---- */
 
@@ -43,8 +44,8 @@ hub_next(green_thread *thread)
     return hub_choose((HubObject *)thread->hub, thread);
 }
 
-/* Tools replace Hub.switch, on the class or in a subclass: then theirs is called. Looked up again
-   only when the type has changed. */
+/* Tools replace Hub.switch, on the class, in a subclass or on the object: then theirs is called. Looked up
+   again only when the type has changed. */
 static bool
 hub_switch_is_replaced(HubObject *hub)
 {
@@ -53,41 +54,40 @@ hub_switch_is_replaced(HubObject *hub)
     if (__builtin_expect(tag != 0 && tag == hub->switch_tag, 1)) {
         return hub->switch_replaced;
     }
-    PyObject *method = PyObject_GetAttrString((PyObject *)type, "switch");
+    PyObject *method = PyObject_GetAttr((PyObject *)type, name_switch);
     if (method == NULL) {
         PyErr_Clear();
         return false;
     }
-    hub->switch_replaced = method != hub_switch_method;
+    hub->switch_replaced = hub->switch_own || method != hub_switch_method;
     hub->switch_tag = type->tp_version_tag;
     Py_DECREF(method);
     return hub->switch_replaced;
 }
 
-/* Types known, by version tag, to have no switch_out(), the hook that a greenlet's class may
- * define. */
-static unsigned int hub_plain_tags[16];
+/* Types known, by version tag, to have no switch_out(), the hook that a greenlet's class may define. */
+static unsigned int hub_plain_tags[256];
 
 static int
 hub_call_switch_out(GreenletObject *current)
 {
     PyTypeObject *type = Py_TYPE(current);
     unsigned int tag = type->tp_version_tag;
-    if (__builtin_expect(tag != 0 && hub_plain_tags[tag & 15] == tag, 1)) {
+    if (__builtin_expect(tag != 0 && hub_plain_tags[tag & 255] == tag, 1)) {
         return 0;
     }
-    PyObject *hook = PyObject_GetAttrString((PyObject *)type, "switch_out");
+    PyObject *hook = PyObject_GetAttr((PyObject *)type, name_switch_out);
     if (hook == NULL) {
         if (!PyErr_ExceptionMatches(PyExc_AttributeError)) {
             return -1;
         }
         PyErr_Clear();
         tag = type->tp_version_tag;
-        hub_plain_tags[tag & 15] = tag;
+        hub_plain_tags[tag & 255] = tag;
         return 0;
     }
     Py_DECREF(hook);
-    PyObject *done = PyObject_CallMethod((PyObject *)current, "switch_out", NULL);
+    PyObject *done = PyObject_CallMethodNoArgs((PyObject *)current, name_switch_out);
     Py_XDECREF(done);
     return done == NULL ? -1 : 0;
 }
@@ -109,7 +109,7 @@ PyObject *
 green_hub_switch(HubObject *hub)
 {
     if (__builtin_expect(hub_switch_is_replaced(hub), 0)) {
-        return PyObject_CallMethod((PyObject *)hub, "switch", NULL);
+        return PyObject_CallMethodNoArgs((PyObject *)hub, name_switch);
     }
     return hub_switch_away(hub);
 }
@@ -265,12 +265,37 @@ hub_class(void)
     return hub_default_class;
 }
 
+/* green_thread.leave: a thread that ends takes its hub along, and all that the loop has open. */
+static void
+hub_leave(green_thread *thread)
+{
+#if PY_VERSION_HEX >= 0x030D0000
+    bool finalizing = Py_IsFinalizing();
+#else
+    bool finalizing = _Py_IsFinalizing();
+#endif
+    HubObject *hub = (HubObject *)thread->hub;
+    if (finalizing || hub == NULL || hub->loop == NULL || hub->base.parent != thread->main) {
+        return;
+    }
+    PyObject *error = green_error_take();
+    Py_INCREF(hub);
+    PyObject *done = PyObject_CallMethod((PyObject *)hub, "_leave_thread", NULL);
+    if (done == NULL) {
+        PyErr_WriteUnraisable((PyObject *)hub);
+    }
+    Py_XDECREF(done);
+    Py_DECREF(hub);
+    green_error_raise(error);
+}
+
 static void
 hub_attach(green_thread *thread, PyObject *hub)
 {
     PyObject *old = thread->hub;
     thread->hub = Py_XNewRef(hub);
     thread->next = hub == NULL ? NULL : hub_next;
+    thread->leave = hub == NULL ? NULL : hub_leave;
     if (hub != NULL && ((HubObject *)hub)->loop != NULL) {
         ((HubObject *)hub)->loop->thread = thread;
     }
@@ -477,9 +502,10 @@ hub_run(HubObject *self, PyObject *Py_UNUSED(ignored))
         Py_XSETREF(loop->error_handler, Py_NewRef((PyObject *)self));
         int more = green_loop_run(loop, false, false);
         Py_CLEAR(loop->error_handler);
+        bool destroyed = loop->destroyed;
         Py_DECREF(loop);
-        if (more >= 0 && self->loop == NULL) {
-            break;
+        if (more >= 0 && destroyed) {
+            continue; /* by what it called: the hub's end, or an error for who waits */
         }
         PyObject *exc = more < 0 ? NULL : hub_loop_exit(self);
         if (hub_raise_in_main(self, exc == NULL ? green_error_take() : exc) < 0) {
@@ -493,7 +519,10 @@ hub_run(HubObject *self, PyObject *Py_UNUSED(ignored))
 static PyObject *
 hub_body(GreenletObject *self)
 {
-    PyObject *result = PyObject_CallMethod((PyObject *)self, "run", NULL);
+    PyObject *result = NULL, *thrown = green_error_take();
+    if (thrown == NULL || hub_raise_in_main((HubObject *)self, thrown) == 0) {
+        result = PyObject_CallMethod((PyObject *)self, "run", NULL);
+    }
     if (((HubObject *)self)->loop != NULL) {
         PyObject *error = green_error_take();
         PyObject *done = PyObject_CallMethod((PyObject *)self, "_leave_loop", NULL);
@@ -512,8 +541,24 @@ hub_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     GreenletObject *self = (GreenletObject *)Greenlet_Type->tp_new(type, args, kwargs);
     if (self != NULL) {
         self->body = hub_body;
+        self->catches = true;
+        /* Whoever makes it: what ends a program is raised in the main greenlet. */
+        Py_SETREF(self->parent, (GreenletObject *)Py_NewRef(green_thread_get()->main));
     }
     return (PyObject *)self;
+}
+
+static int
+hub_setattr(PyObject *self, PyObject *name, PyObject *value)
+{
+    if (PyObject_GenericSetAttr(self, name, value) < 0) {
+        return -1;
+    }
+    if (PyUnicode_Compare(name, name_switch) == 0) {
+        ((HubObject *)self)->switch_own = value != NULL;
+        ((HubObject *)self)->switch_tag = 0;
+    }
+    return 0;
 }
 
 static PyObject *
@@ -557,10 +602,12 @@ hub_clear(HubObject *self)
 static void
 hub_dealloc(HubObject *self)
 {
-    PyObject *loop = (PyObject *)self->loop;
-    self->loop = NULL;
+    PyObject_GC_UnTrack(self);
+    if (green_greenlet_survives((GreenletObject *)self)) {
+        return;
+    }
+    Py_CLEAR(self->loop);
     Greenlet_Type->tp_dealloc((PyObject *)self);
-    Py_XDECREF(loop);
 }
 
 static PyMethodDef hub_methods[] = {
@@ -586,6 +633,7 @@ static PyType_Slot hub_slots[] = {
     {Py_tp_doc, "The greenlet that runs the loop: what greencore.hub.Hub is made of."},
     {Py_tp_new, hub_new},
     {Py_tp_dealloc, hub_dealloc},
+    {Py_tp_setattro, hub_setattr},
     {Py_tp_traverse, hub_traverse},
     {Py_tp_clear, hub_clear},
     {Py_tp_methods, hub_methods},
@@ -633,8 +681,10 @@ static PyMethodDef hub_functions[] = {
 int
 green_hub_exec(PyObject *module)
 {
+    name_switch = PyUnicode_InternFromString("switch");
+    name_switch_out = PyUnicode_InternFromString("switch_out");
     PyObject *bases = PyTuple_Pack(1, Greenlet_Type);
-    if (bases == NULL) {
+    if (bases == NULL || name_switch == NULL || name_switch_out == NULL) {
         return -1;
     }
     Hub_Type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &hub_spec, bases);

@@ -12,6 +12,7 @@ typedef struct HubObject {
     LoopObject *loop;        /* owned; NULL once destroyed */
     unsigned int switch_tag; /* type version for which `switch` was last looked up */
     bool switch_replaced;
+    bool switch_own; /* the object has an attribute `switch` of its own */
 } HubObject;
 
 extern PyTypeObject *Hub_Type;

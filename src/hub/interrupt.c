@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "greenlet/error.h"
 #include "hub/poll.h"
 
 /* ns between looks at the slot */
@@ -33,24 +34,27 @@ interrupt_cb(uv_poll_t *handle, int Py_UNUSED(status), int Py_UNUSED(events))
 }
 
 /* signal.set_wakeup_fd(fd, warn_on_full_buffer=False): the descriptor before it, or -2 with an
-   exception. The C module, which is never patched. */
+   exception. The C module's, which is never patched. */
 static int
 interrupt_set_slot(int fd)
 {
+    static PyObject *set, *kwargs; /* kept for good */
+    if (set == NULL) {
+        PyObject *module = PyImport_ImportModule("_signal");
+        set = module ? PyObject_GetAttrString(module, "set_wakeup_fd") : NULL;
+        Py_XDECREF(module);
+    }
+    if (kwargs == NULL) {
+        kwargs = Py_BuildValue("{sO}", "warn_on_full_buffer", Py_False);
+    }
     int before = -2;
-    PyObject *module = PyImport_ImportModule("_signal");
-    PyObject *set = module ? PyObject_GetAttrString(module, "set_wakeup_fd") : NULL;
     PyObject *args = Py_BuildValue("(i)", fd);
-    PyObject *kwargs = Py_BuildValue("{sO}", "warn_on_full_buffer", Py_False);
     PyObject *result = set && args && kwargs ? PyObject_Call(set, args, kwargs) : NULL;
     if (result != NULL) {
         before = (int)PyLong_AsLong(result);
     }
     Py_XDECREF(result);
-    Py_XDECREF(kwargs);
     Py_XDECREF(args);
-    Py_XDECREF(set);
-    Py_XDECREF(module);
     return before;
 }
 
@@ -66,12 +70,30 @@ interrupt_claim(green_interrupt *interrupt)
 }
 
 static void
-interrupt_close(green_interrupt *interrupt)
+interrupt_close(green_interrupt *interrupt, bool released)
 {
     uv_poll_stop(&interrupt->handle);
     close(interrupt->read_fd);
-    close(interrupt->write_fd);
+    if (released) {
+        close(interrupt->write_fd);
+    } /* else, at exit or in another thread, a signal may still be written to it */
     uv_close((uv_handle_t *)&interrupt->handle, interrupt_closed_cb);
+}
+
+/* Whether the slot is free of it for certain. */
+static bool
+interrupt_release(green_interrupt *interrupt)
+{
+    PyObject *error = green_error_take();
+    int before = interrupt_set_slot(-1);
+    if (before >= 0 && before != interrupt->write_fd) {
+        before = interrupt_set_slot(before);
+    }
+    if (before == -2) {
+        PyErr_Clear();
+    }
+    green_error_raise(error);
+    return before != -2;
 }
 
 int
@@ -96,7 +118,7 @@ green_interrupt_install(LoopObject *loop)
     interrupt->write_fd = fds[1];
     interrupt->handle.data = interrupt;
     if (interrupt_claim(interrupt) < 0) {
-        interrupt_close(interrupt);
+        interrupt_close(interrupt, true);
         if (!PyErr_ExceptionMatches(PyExc_ValueError)) {
             return -1;
         }
@@ -130,17 +152,17 @@ green_interrupt_uninstall(LoopObject *loop)
         return;
     }
     loop->poll->interrupt = NULL;
-    PyObject *type, *value, *tb;
-    PyErr_Fetch(&type, &value, &tb);
-    int before = interrupt_set_slot(-1);
-    if (before >= 0 && before != interrupt->write_fd) {
-        before = interrupt_set_slot(before);
+    interrupt_close(interrupt, interrupt_release(interrupt));
+}
+
+void
+green_interrupt_abandon(LoopObject *loop)
+{
+    green_interrupt *interrupt = loop->poll->interrupt;
+    if (interrupt != NULL && interrupt_release(interrupt)) {
+        close(interrupt->read_fd);
+        close(interrupt->write_fd);
     }
-    if (before == -2) {
-        PyErr_Clear(); /* at exit, or from another thread: nobody is left to be woken */
-    }
-    PyErr_Restore(type, value, tb);
-    interrupt_close(interrupt);
 }
 
 int

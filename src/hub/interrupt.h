@@ -19,6 +19,9 @@ void green_interrupt_claim(LoopObject *loop, uint64_t now);
 /* Give it back, if it is still ours. */
 void green_interrupt_uninstall(LoopObject *loop);
 
+/* In a forked child, for a loop that is not to be touched: give up the slot, close the pipe. */
+void green_interrupt_abandon(LoopObject *loop);
+
 /* In a forked child: a pipe of its own. -1 with an exception. */
 int green_interrupt_forked(LoopObject *loop);
 

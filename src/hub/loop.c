@@ -16,6 +16,8 @@
 
 PyTypeObject *Loop_Type;
 
+static green_link loops = {&loops, &loops}; /* all not destroyed */
+
 void
 green_ready_push(LoopObject *loop, green_ready *ready)
 {
@@ -182,8 +184,13 @@ green_loop_run(LoopObject *loop, bool nowait, bool once)
     if (thread == NULL) {
         return -1;
     }
-    if (loop->thread != NULL && loop->thread != thread) {
+    green_thread *owner = loop->thread;
+    if (owner != NULL && owner != thread) {
         PyErr_SetString(PyExc_RuntimeError, "the loop belongs to another thread");
+        return -1;
+    }
+    if (loop->polling) {
+        PyErr_SetString(PyExc_RuntimeError, "the loop is polling: it cannot be run by what it calls");
         return -1;
     }
     Py_INCREF(loop);
@@ -220,6 +227,9 @@ green_loop_run(LoopObject *loop, bool nowait, bool once)
     }
     loop->stopping = false;
     loop->runner = outer;
+    if (outer == NULL && (thread->hub == NULL || ((HubObject *)thread->hub)->loop != loop)) {
+        loop->thread = NULL; /* no hub's: the next to run it may be anybody */
+    }
     if (loop->failure != NULL) {
         PyObject *failure = loop->failure;
         loop->failure = NULL;
@@ -239,6 +249,8 @@ green_loop_new(PyTypeObject *type, bool is_default)
     }
     green_list_init(&loop->ready);
     green_list_init(&loop->fired);
+    green_list_init(&loop->watchers);
+    green_list_init(&loop->link);
     for (int phase = 0; phase < 4; phase++) {
         green_list_init(&loop->phases[phase]);
     }
@@ -253,7 +265,83 @@ green_loop_new(PyTypeObject *type, bool is_default)
         return NULL;
     }
     loop->destroyed = false;
+    green_list_append(&loops, &loop->link);
     return loop;
+}
+
+int
+green_loop_forked(LoopObject *loop)
+{
+    loop->thread = green_thread_self;
+    loop->polling = false;
+    if (green_poll_forked(loop) < 0 || green_interrupt_forked(loop) < 0) {
+        return -1;
+    }
+    green_watcher_push_phase(loop, GREEN_FORK);
+    return 0;
+}
+
+/* After a fork, in the child, before any other code. Loops of other threads are left alone: they may be in
+   any state, and closing them would take descriptors out of the parent's pollers. */
+static PyObject *
+loop_module_after_fork(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
+{
+    int failed = 0;
+    for (green_link *link = loops.next, *next; link != &loops; link = next) {
+        LoopObject *loop = GREEN_CONTAINER(link, LoopObject, link);
+        next = link->next;
+        if (loop->thread == NULL || loop->thread == green_thread_self) {
+            failed |= green_loop_forked(loop);
+            loop->reinited = true;
+        } else {
+            green_interrupt_abandon(loop);
+            loop->destroyed = true;
+            green_list_remove(link);
+        }
+    }
+    HubObject *hub = green_hub_peek(); /* it may not have been the main thread's, as it is now */
+    if (hub != NULL && hub->loop != NULL && hub->loop->poll->interrupt == NULL) {
+        failed |= green_interrupt_install(hub->loop);
+    }
+    if (failed) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef loop_functions[] = {
+    {"_after_fork", loop_module_after_fork, METH_NOARGS,
+     "_after_fork()\n--\n\nMake this thread's loops work in a forked child."},
+    {NULL, NULL, 0, NULL},
+};
+
+int
+green_loop_exec(PyObject *module)
+{
+    if (green_loop_type_exec(module) < 0 || PyModule_AddFunctions(module, loop_functions) < 0) {
+        return -1;
+    }
+    PyObject *posix = PyImport_ImportModule("posix");
+    PyObject *hook = PyObject_GetAttrString(module, "_after_fork");
+    PyObject *hooks = hook ? Py_BuildValue("{sO}", "after_in_child", hook) : NULL;
+    PyObject *add = posix ? PyObject_GetAttrString(posix, "register_at_fork") : NULL;
+    PyObject *none = PyTuple_New(0);
+    PyObject *done = add && hooks && none ? PyObject_Call(add, none, hooks) : NULL;
+    Py_XDECREF(none);
+    Py_XDECREF(add);
+    Py_XDECREF(hooks);
+    Py_XDECREF(hook);
+    Py_XDECREF(posix);
+    Py_XDECREF(done);
+    return done == NULL ? -1 : 0;
+}
+
+void
+green_loop_drop_ready(LoopObject *loop)
+{
+    while (!green_list_empty(&loop->ready)) {
+        green_ready_drop(GREEN_CONTAINER(green_list_pop(&loop->ready), green_ready, link));
+    }
 }
 
 void
@@ -263,10 +351,10 @@ green_loop_destroy(LoopObject *loop)
         return;
     }
     loop->destroyed = true;
+    green_list_remove(&loop->link);
+    green_watcher_stop_all(loop);
     green_interrupt_uninstall(loop);
-    while (!green_list_empty(&loop->ready)) {
-        green_ready_drop(GREEN_CONTAINER(green_list_pop(&loop->ready), green_ready, link));
-    }
+    green_loop_drop_ready(loop);
     green_timers_free(&loop->timers);
     green_poll_free(loop->poll);
     loop->poll = NULL;

@@ -21,17 +21,20 @@ typedef struct LoopObject {
     green_thread *thread;   /* whose loop it is; NULL until it first runs or a hub has it */
     GreenletObject *runner; /* inside green_loop_run: owned by its frame; NULL when not running */
     PyObject *keep;         /* owned; what a turn keeps alive until the switch has been made */
-    green_link phases[4];   /* started watchers of each green_phase */
+    green_link watchers;    /* started ones: the loop owns a reference to each */
+    green_link phases[4];   /* those of each green_phase */
     size_t refs;            /* what is started and keeps the loop running, timers apart */
     unsigned long iteration;
-    bool polling;  /* the poll has released the interpreter lock, or may */
-    bool stopping; /* break_() was called */
-    bool calling;  /* inside an on_hub turn: who blocks in it returns to it first */
+    bool polling;           /* inside libuv, which may have released the interpreter lock */
+    bool stopping;          /* break_() was called */
+    bool calling;           /* inside an on_hub turn: who blocks in it returns to it first */
     bool is_default;
     bool destroyed;
+    bool reinited;          /* since the last fork, by its hook */
     PyObject *failure;       /* owned; what the handler raised: the run ends with it */
     PyObject *error_handler; /* owned; object with handle_error, or NULL */
     struct green_poll *poll; /* libuv's side: hub/poll.h */
+    green_link link;         /* among all loops not destroyed */
 } LoopObject;
 
 typedef enum { GREEN_IDLE, GREEN_PREPARE, GREEN_CHECK, GREEN_FORK } green_phase;
@@ -50,6 +53,13 @@ static inline void
 green_loop_unref(LoopObject *loop)
 {
     loop->refs--;
+}
+
+/* Is another thread inside libuv with it? Then nothing of libuv's may be touched. */
+static inline bool
+green_loop_polled_elsewhere(const LoopObject *loop)
+{
+    return loop->polling && loop->thread != green_thread_self;
 }
 
 /* Queue a node that is not queued. From another thread it also wakes the loop. */
@@ -78,9 +88,17 @@ void green_loop_handle_error(LoopObject *loop, PyObject *context);
 /* A loop of its own, not yet running. New reference. */
 LoopObject *green_loop_new(PyTypeObject *type, bool is_default);
 
-/* Close what it has; idempotent. */
+/* Stop its watchers, give up what is queued, close what it has; idempotent. Not while it polls. May run
+   Python code. */
 void green_loop_destroy(LoopObject *loop);
 
+/* Give up what is queued. */
+void green_loop_drop_ready(LoopObject *loop);
+
+/* In a forked child: a poller of its own, fork watchers queued. 0, or -1 with an exception. */
+int green_loop_forked(LoopObject *loop);
+
 int green_loop_exec(PyObject *module);
+int green_loop_type_exec(PyObject *module);
 
 #endif

@@ -2,7 +2,9 @@
 #include <Python.h>
 #include <structmember.h>
 
+#include "greenlet/error.h"
 #include "hub/callback.h"
+#include "hub/errors.h"
 #include "hub/interrupt.h"
 #include "hub/loop.h"
 #include "hub/poll.h"
@@ -42,6 +44,9 @@ loop_traverse(LoopObject *self, visitproc visit, void *arg)
     Py_VISIT(self->keep);
     Py_VISIT(self->failure);
     Py_VISIT(self->error_handler);
+    for (green_link *link = self->watchers.next; link != &self->watchers; link = link->next) {
+        Py_VISIT(GREEN_CONTAINER(link, WatcherObject, started));
+    }
     return 0;
 }
 
@@ -52,6 +57,7 @@ loop_clear(LoopObject *self)
     Py_CLEAR(self->keep);
     Py_CLEAR(self->failure);
     Py_CLEAR(self->error_handler);
+    green_watcher_stop_all(self);
     return 0;
 }
 
@@ -63,8 +69,11 @@ loop_dealloc(LoopObject *self)
     if (self->weakrefs != NULL) {
         PyObject_ClearWeakRefs((PyObject *)self);
     }
+    PyObject *error = green_error_take();
     green_loop_destroy(self);
     loop_clear(self);
+    green_loop_drop_ready(self);
+    green_error_raise(error);
     type->tp_free(self);
     Py_DECREF(type);
 }
@@ -146,7 +155,7 @@ loop_destroy(LoopObject *self, PyObject *Py_UNUSED(ignored))
         Py_RETURN_NONE;
     }
     if (self->polling) {
-        PyErr_SetString(PyExc_RuntimeError, "the loop is running in another thread");
+        PyErr_SetString(PyExc_RuntimeError, "the loop is polling: it cannot be destroyed now");
         return NULL;
     }
     green_loop_destroy(self);
@@ -156,12 +165,14 @@ loop_destroy(LoopObject *self, PyObject *Py_UNUSED(ignored))
 static PyObject *
 loop_reinit(LoopObject *self, PyObject *Py_UNUSED(ignored))
 {
-    if (loop_usable(self) < 0 || green_poll_forked(self) < 0 || green_interrupt_forked(self) < 0) {
+    if (loop_usable(self) < 0) {
         return NULL;
     }
-    self->thread = green_thread_self;
-    self->polling = false;
-    green_watcher_push_phase(self, GREEN_FORK);
+    if (self->reinited) {
+        self->reinited = false; /* the fork's hook has done it */
+    } else if (green_loop_forked(self) < 0) {
+        return NULL;
+    }
     Py_RETURN_NONE;
 }
 
@@ -362,7 +373,8 @@ static PyMethodDef loop_methods[] = {
     {"destroy", (PyCFunction)loop_destroy, METH_NOARGS,
      "destroy()\n--\n\nClose all that it watches. It can't be used after that."},
     {"reinit", (PyCFunction)loop_reinit, METH_NOARGS,
-     "reinit()\n--\n\nMake it work in a forked child, and fire its fork watchers."},
+     "reinit()\n--\n\nMake it work in a forked child, and fire its fork watchers. Each fork does so by itself: "
+     "the first\ncall after one has nothing to do."},
     {"_install_interrupt", (PyCFunction)loop_install_interrupt, METH_NOARGS,
      "_install_interrupt()\n--\n\nLet signals end its sleep (the main thread's loop)."},
     {"now", (PyCFunction)loop_now, METH_NOARGS,
@@ -462,6 +474,10 @@ loop_module_closing_fd(PyObject *Py_UNUSED(module), PyObject *args)
         loop_usable((LoopObject *)loop) < 0) {
         return NULL;
     }
+    if (green_loop_polled_elsewhere((LoopObject *)loop)) {
+        PyErr_SetString(green_exc_InvalidThreadUseError, "the loop runs in another thread");
+        return NULL;
+    }
     green_link *ready = &((LoopObject *)loop)->ready, *last = ready->prev;
     green_fd_closed((LoopObject *)loop, fd);
     return PyBool_FromLong(ready->prev != last);
@@ -478,7 +494,7 @@ static PyMethodDef loop_functions[] = {
 };
 
 int
-green_loop_exec(PyObject *module)
+green_loop_type_exec(PyObject *module)
 {
     Loop_Type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &loop_spec, NULL);
     if (Loop_Type == NULL || PyModule_AddType(module, Loop_Type) < 0 ||

@@ -65,10 +65,14 @@ green_poll_free(green_poll *poll)
     green_fds_close(poll);
     uv_walk(&poll->uv, poll_close_walk_cb, NULL);
     /* Closing takes one iteration; more would mean a callback that starts anew. */
-    for (int i = 0; i < 8 && uv_loop_close(&poll->uv) == UV_EBUSY; i++) {
+    for (int i = 0; i < 8; i++) {
+        if (uv_loop_close(&poll->uv) == 0) {
+            free(poll);
+            return;
+        }
         uv_run(&poll->uv, UV_RUN_NOWAIT);
     }
-    free(poll);
+    /* A request of somebody else's is still under way: its end will be written here. */
 }
 
 bool
@@ -106,15 +110,15 @@ green_poll_run(LoopObject *loop, bool nowait)
     green_poll *poll = loop->poll;
     /* A referenced handle, or uv_run returns without a look. */
     uv_ref((uv_handle_t *)&poll->wake);
+    loop->polling = true;
     if (nowait || !poll_may_sleep(loop)) {
         uv_run(&poll->uv, UV_RUN_NOWAIT);
     } else {
-        loop->polling = true;
         PyThreadState *ts = PyEval_SaveThread();
         uv_run(&poll->uv, UV_RUN_ONCE);
         PyEval_RestoreThread(ts);
-        loop->polling = false;
     }
+    loop->polling = false;
     uv_timer_stop(&poll->alarm);
     uv_unref((uv_handle_t *)&poll->wake);
 }

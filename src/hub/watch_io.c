@@ -34,7 +34,7 @@ iowatcher_stop(WatcherObject *watcher)
     green_fd_stop(watcher->loop, &((IOWatcherObject *)watcher)->interest);
 }
 
-static const green_watcher_kind iowatcher_kind = {iowatcher_start, iowatcher_stop, NULL};
+static const green_watcher_kind iowatcher_kind = {iowatcher_start, iowatcher_stop, NULL, true};
 
 static int
 iowatcher_check_events(long events)

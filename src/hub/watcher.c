@@ -1,5 +1,8 @@
 #include "hub/watcher.h"
 
+#include "hub/errors.h"
+#include "hub/poll.h"
+
 PyTypeObject *Watcher_Type;
 
 static int
@@ -110,6 +113,19 @@ watcher_set_count(WatcherObject *self)
     return 0;
 }
 
+/* -1 with an exception: another thread polls, and libuv allows no second. */
+static int
+watcher_check_thread(const WatcherObject *self)
+{
+    if (self->kind->uv && green_loop_polled_elsewhere(self->loop)) {
+        PyErr_SetString(green_exc_InvalidThreadUseError,
+                        "the watcher's loop runs in another thread: start and stop it there, by "
+                        "run_callback_threadsafe()");
+        return -1;
+    }
+    return 0;
+}
+
 int
 green_watcher_start(WatcherObject *self, PyObject *callback, PyObject *args)
 {
@@ -119,6 +135,9 @@ green_watcher_start(WatcherObject *self, PyObject *callback, PyObject *args)
     }
     if (self->loop->destroyed) {
         PyErr_SetString(PyExc_ValueError, "operation on destroyed loop");
+        return -1;
+    }
+    if (watcher_check_thread(self) < 0) {
         return -1;
     }
     Py_XSETREF(self->callback, Py_NewRef(callback));
@@ -135,6 +154,10 @@ green_watcher_start(WatcherObject *self, PyObject *callback, PyObject *args)
     }
     self->active = true;
     Py_INCREF(self);
+    green_list_append(&self->loop->watchers, &self->started);
+    if (self->loop->polling) {
+        green_poll_wake(self->loop->poll); /* it may have to wait less now */
+    }
     return watcher_set_count(self);
 }
 
@@ -151,6 +174,7 @@ green_watcher_stop(WatcherObject *self)
     Py_INCREF(self);
     if (self->active) {
         self->active = false;
+        green_list_remove(&self->started);
         watcher_set_count(self);
         Py_DECREF(self);
     }
@@ -158,6 +182,16 @@ green_watcher_stop(WatcherObject *self)
     Py_XDECREF(callback);
     Py_XDECREF(args);
     Py_DECREF(self);
+}
+
+void
+green_watcher_stop_all(LoopObject *loop)
+{
+    while (!green_list_empty(&loop->watchers)) {
+        WatcherObject *self = GREEN_CONTAINER(loop->watchers.next, WatcherObject, started);
+        self->kind->stop(self);
+        green_watcher_stop(self);
+    }
 }
 
 WatcherObject *
@@ -185,6 +219,7 @@ green_watcher_new(PyTypeObject *type, const green_watcher_kind *kind, PyObject *
     self->priority = (int)level;
     self->ref = ref;
     green_ready_init(&self->ready, &watcher_ready_kind);
+    green_list_init(&self->started);
     green_list_init(&self->link);
     return self;
 }
@@ -251,6 +286,9 @@ watcher_start(WatcherObject *self, PyObject *args, PyObject *kwargs)
 static PyObject *
 watcher_stop(WatcherObject *self, PyObject *Py_UNUSED(ignored))
 {
+    if (self->active && watcher_check_thread(self) < 0) {
+        return NULL;
+    }
     green_watcher_stop(self);
     Py_RETURN_NONE;
 }
@@ -298,8 +336,7 @@ watcher_enter(PyObject *self, PyObject *Py_UNUSED(ignored))
 static PyObject *
 watcher_exit(WatcherObject *self, PyObject *Py_UNUSED(args))
 {
-    green_watcher_stop(self);
-    Py_RETURN_NONE;
+    return watcher_stop(self, NULL);
 }
 
 static PyObject *

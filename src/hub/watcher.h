@@ -17,24 +17,26 @@ typedef struct green_watcher_kind {
     /* Its turn has come: is there something to call back for? Keeps itself armed, or stops being
        active by setting self->done. NULL: always. */
     bool (*due)(struct WatcherObject *self);
+    bool uv; /* start and stop call libuv, which only the loop's own thread may */
 } green_watcher_kind;
 
 typedef struct WatcherObject {
     PyObject_HEAD PyObject *weakrefs;
     const green_watcher_kind *kind;
-    LoopObject *loop;   /* owned */
-    PyObject *callback; /* owned; NULL: none */
-    PyObject *args;     /* owned; a tuple, or NULL */
-    green_ready ready;  /* queued: pending. The queue borrows: active or fed, it owns itself */
-    green_link link;    /* among the loop's of its phase, where it has one */
-    int priority;       /* kept, and without effect */
-    int revents;        /* what pass_events hands to the callback */
-    bool active;        /* started: owns a reference to itself */
-    bool ref;           /* while active it keeps the loop running */
-    bool counted;       /* in loop->refs */
-    bool pass_events;   /* the callback gets revents before args */
-    bool done;          /* stop before the callback is called */
-    bool fed;           /* queued by feed(): owns a reference to itself until its turn */
+    LoopObject *loop;     /* owned */
+    PyObject *callback;   /* owned; NULL: none */
+    PyObject *args;       /* owned; a tuple, or NULL */
+    green_ready ready;    /* queued: pending. The queue borrows: active, the loop owns it; or fed */
+    green_link started;   /* in loop->watchers while active */
+    green_link link;      /* among the loop's of its phase, where it has one */
+    int priority;         /* kept, and without effect */
+    int revents;          /* what pass_events hands to the callback */
+    bool active;          /* started */
+    bool ref;             /* while active it keeps the loop running */
+    bool counted;         /* in loop->refs */
+    bool pass_events;     /* the callback gets revents before args */
+    bool done;            /* stop before the callback is called */
+    bool fed;             /* queued by feed(): the queue owns a reference until its turn */
 } WatcherObject;
 
 extern PyTypeObject *Watcher_Type;
@@ -52,6 +54,9 @@ void green_watcher_push(WatcherObject *self);
 /* 0, or -1 with an exception. Starting an active one replaces callback and args only. */
 int green_watcher_start(WatcherObject *self, PyObject *callback, PyObject *args);
 void green_watcher_stop(WatcherObject *self);
+
+/* Stop all of a loop that is being destroyed. */
+void green_watcher_stop_all(LoopObject *loop);
 
 /* -1 with an AttributeError when it is active: what it watches can only be changed before. */
 int green_watcher_check_inactive(WatcherObject *self, const char *attribute);
