@@ -44,8 +44,8 @@ hub_next(green_thread *thread)
     return hub_choose((HubObject *)thread->hub, thread);
 }
 
-/* Tools replace Hub.switch, on the class, in a subclass or on the object: then theirs is called. Looked up
-   again only when the type has changed. */
+/* Tools replace Hub.switch, on the class, in a subclass or on the object: then theirs is called.
+   Looked up again only when the type has changed. */
 static bool
 hub_switch_is_replaced(HubObject *hub)
 {
@@ -65,7 +65,8 @@ hub_switch_is_replaced(HubObject *hub)
     return hub->switch_replaced;
 }
 
-/* Types known, by version tag, to have no switch_out(), the hook that a greenlet's class may define. */
+/* Types known, by version tag, to have no switch_out(), the hook that a greenlet's class may
+ * define. */
 static unsigned int hub_plain_tags[256];
 
 static int

@@ -190,7 +190,8 @@ green_loop_run(LoopObject *loop, bool nowait, bool once)
         return -1;
     }
     if (loop->polling) {
-        PyErr_SetString(PyExc_RuntimeError, "the loop is polling: it cannot be run by what it calls");
+        PyErr_SetString(PyExc_RuntimeError,
+                        "the loop is polling: it cannot be run by what it calls");
         return -1;
     }
     Py_INCREF(loop);
@@ -281,8 +282,8 @@ green_loop_forked(LoopObject *loop)
     return 0;
 }
 
-/* After a fork, in the child, before any other code. Loops of other threads are left alone: they may be in
-   any state, and closing them would take descriptors out of the parent's pollers. */
+/* After a fork, in the child, before any other code. Loops of other threads are left alone: they
+   may be in any state, and closing them would take descriptors out of the parent's pollers. */
 static PyObject *
 loop_module_after_fork(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
 {

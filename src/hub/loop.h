@@ -25,12 +25,12 @@ typedef struct LoopObject {
     green_link phases[4];   /* those of each green_phase */
     size_t refs;            /* what is started and keeps the loop running, timers apart */
     unsigned long iteration;
-    bool polling;           /* inside libuv, which may have released the interpreter lock */
-    bool stopping;          /* break_() was called */
-    bool calling;           /* inside an on_hub turn: who blocks in it returns to it first */
+    bool polling;  /* inside libuv, which may have released the interpreter lock */
+    bool stopping; /* break_() was called */
+    bool calling;  /* inside an on_hub turn: who blocks in it returns to it first */
     bool is_default;
     bool destroyed;
-    bool reinited;          /* since the last fork, by its hook */
+    bool reinited;           /* since the last fork, by its hook */
     PyObject *failure;       /* owned; what the handler raised: the run ends with it */
     PyObject *error_handler; /* owned; object with handle_error, or NULL */
     struct green_poll *poll; /* libuv's side: hub/poll.h */
@@ -88,8 +88,8 @@ void green_loop_handle_error(LoopObject *loop, PyObject *context);
 /* A loop of its own, not yet running. New reference. */
 LoopObject *green_loop_new(PyTypeObject *type, bool is_default);
 
-/* Stop its watchers, give up what is queued, close what it has; idempotent. Not while it polls. May run
-   Python code. */
+/* Stop its watchers, give up what is queued, close what it has; idempotent. Not while it polls. May
+   run Python code. */
 void green_loop_destroy(LoopObject *loop);
 
 /* Give up what is queued. */

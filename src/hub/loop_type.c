@@ -373,7 +373,8 @@ static PyMethodDef loop_methods[] = {
     {"destroy", (PyCFunction)loop_destroy, METH_NOARGS,
      "destroy()\n--\n\nClose all that it watches. It can't be used after that."},
     {"reinit", (PyCFunction)loop_reinit, METH_NOARGS,
-     "reinit()\n--\n\nMake it work in a forked child, and fire its fork watchers. Each fork does so by itself: "
+     "reinit()\n--\n\nMake it work in a forked child, and fire its fork watchers. Each fork does "
+     "so by itself: "
      "the first\ncall after one has nothing to do."},
     {"_install_interrupt", (PyCFunction)loop_install_interrupt, METH_NOARGS,
      "_install_interrupt()\n--\n\nLet signals end its sleep (the main thread's loop)."},

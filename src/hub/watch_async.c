@@ -13,7 +13,8 @@ asyncwatcher_stop(WatcherObject *Py_UNUSED(self))
 {
 }
 
-static const green_watcher_kind asyncwatcher_kind = {asyncwatcher_start, asyncwatcher_stop, NULL, false};
+static const green_watcher_kind asyncwatcher_kind = {asyncwatcher_start, asyncwatcher_stop, NULL,
+                                                     false};
 
 static PyObject *
 asyncwatcher_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)

@@ -154,7 +154,8 @@ childwatcher_due(WatcherObject *watcher)
     return true;
 }
 
-static const green_watcher_kind childwatcher_kind = {childwatcher_start, childwatcher_stop, childwatcher_due, true};
+static const green_watcher_kind childwatcher_kind = {childwatcher_start, childwatcher_stop,
+                                                     childwatcher_due, true};
 
 static PyObject *
 childwatcher_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)

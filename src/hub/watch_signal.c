@@ -90,7 +90,8 @@ signalwatcher_stop(WatcherObject *watcher)
     uv_close((uv_handle_t *)&handle->handle, signalwatcher_closed_cb);
 }
 
-static const green_watcher_kind signalwatcher_kind = {signalwatcher_start, signalwatcher_stop, NULL, true};
+static const green_watcher_kind signalwatcher_kind = {signalwatcher_start, signalwatcher_stop, NULL,
+                                                      true};
 
 static PyObject *
 signalwatcher_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)

@@ -23,20 +23,20 @@ typedef struct green_watcher_kind {
 typedef struct WatcherObject {
     PyObject_HEAD PyObject *weakrefs;
     const green_watcher_kind *kind;
-    LoopObject *loop;     /* owned */
-    PyObject *callback;   /* owned; NULL: none */
-    PyObject *args;       /* owned; a tuple, or NULL */
-    green_ready ready;    /* queued: pending. The queue borrows: active, the loop owns it; or fed */
-    green_link started;   /* in loop->watchers while active */
-    green_link link;      /* among the loop's of its phase, where it has one */
-    int priority;         /* kept, and without effect */
-    int revents;          /* what pass_events hands to the callback */
-    bool active;          /* started */
-    bool ref;             /* while active it keeps the loop running */
-    bool counted;         /* in loop->refs */
-    bool pass_events;     /* the callback gets revents before args */
-    bool done;            /* stop before the callback is called */
-    bool fed;             /* queued by feed(): the queue owns a reference until its turn */
+    LoopObject *loop;   /* owned */
+    PyObject *callback; /* owned; NULL: none */
+    PyObject *args;     /* owned; a tuple, or NULL */
+    green_ready ready;  /* queued: pending. The queue borrows: active, the loop owns it; or fed */
+    green_link started; /* in loop->watchers while active */
+    green_link link;    /* among the loop's of its phase, where it has one */
+    int priority;       /* kept, and without effect */
+    int revents;        /* what pass_events hands to the callback */
+    bool active;        /* started */
+    bool ref;           /* while active it keeps the loop running */
+    bool counted;       /* in loop->refs */
+    bool pass_events;   /* the callback gets revents before args */
+    bool done;          /* stop before the callback is called */
+    bool fed;           /* queued by feed(): the queue owns a reference until its turn */
 } WatcherObject;
 
 extern PyTypeObject *Watcher_Type;
