@@ -338,6 +338,8 @@ def clear_stack_frames(frame):
     while frame is not None:
         try:
             frame.clear()
-        except RuntimeError:  # it is running
-            frame.f_locals.clear()
+        except RuntimeError:
+            # It is running. Up to 3.12 f_locals may be a copy, which holds the values as well.
+            if isinstance(frame.f_locals, dict) and frame.f_locals is not frame.f_globals:
+                frame.f_locals.clear()
         frame = frame.f_back
