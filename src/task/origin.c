@@ -222,14 +222,12 @@ green_origin_note(green_origin *origin, int stack_limit)
     if (spawner == NULL) {
         return -1;
     }
-    if (spawner_last == NULL || PyWeakref_GET_OBJECT(spawner_last) != (PyObject *)spawner) {
-        PyObject *reference = PyWeakref_NewRef((PyObject *)spawner, NULL);
-        if (reference == NULL) {
-            return -1;
-        }
-        Py_XSETREF(spawner_last, reference);
+    /* The one that the spawner has already, kept alive here. */
+    origin->spawner = PyWeakref_NewRef((PyObject *)spawner, NULL);
+    if (origin->spawner == NULL) {
+        return -1;
     }
-    origin->spawner = Py_NewRef(spawner_last);
+    Py_XSETREF(spawner_last, Py_NewRef(origin->spawner));
     origin->locals = origin_inherit(spawner);
     if (origin->locals == NULL && PyErr_Occurred()) {
         return -1;
