@@ -313,6 +313,11 @@ def test_forked_child_registers_anew_and_leaves_the_parents_alone():
     assert isolated("fd_fork.py").split() == ["child", "parent"]
 
 
+@pytest.mark.parametrize("how", ["close", "stop", "wait", "destroy"])
+def test_child_that_nobody_announced_takes_nothing_from_its_parent(how):
+    assert isolated("fd_raw_fork.py", how) == "parent\n"
+
+
 @pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
 def test_ping_pong_makes_no_epoll_ctl(tmp_path):
     log = tmp_path / "log"

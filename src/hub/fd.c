@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/stat.h>
@@ -29,11 +30,20 @@ typedef struct green_fds {
     uv_prepare_t checker;  /* active while there are fresh ones */
     uv_idle_t spinner;     /* active while there are unpollable ones: the poll must not sleep */
     int unclosed;          /* of the two handles above; the last one frees */
+    unsigned forks;        /* as of the process that polls here */
 } green_fds;
 
 enum { EVERY_EVENT = GREEN_READ | GREEN_WRITE | GREEN_PRIORITY };
 
 PyObject *green_exc_cancel_wait;
+
+static unsigned forks; /* between the process that loaded this and the running one */
+
+static void
+forked_cb(void)
+{
+    forks++;
+}
 
 /* ---- the table ---- */
 
@@ -59,8 +69,20 @@ fds_get(green_poll *poll)
     uv_unref((uv_handle_t *)&fds->spinner);
     fds->checker.data = fds->spinner.data = fds;
     fds->unclosed = 2;
+    fds->forks = forks;
     poll->fds = fds;
     return fds;
+}
+
+/* A forked child shares its parent's epoll instance until uv_loop_fork: what it stops or closes
+   before, the parent would lose. Whoever forked may not have said so. */
+static void
+fds_own(green_poll *poll)
+{
+    if (__builtin_expect(poll->fds != NULL && poll->fds->forks != forks, 0)) {
+        uv_loop_fork(&poll->uv);
+        green_fds_forked(poll);
+    }
 }
 
 static green_fd *
@@ -307,6 +329,7 @@ green_fd_start(LoopObject *loop, green_fd_interest *interest, int number, green_
     if (fds == NULL) {
         return -1;
     }
+    fds_own(poll);
     green_fd *fd = fds_find(poll, number);
     if (fd == NULL && (fd = fds_add(fds, number)) == NULL) {
         return -1;
@@ -349,6 +372,7 @@ green_fd_stop(LoopObject *loop, green_fd_interest *interest)
     if (fd == NULL) {
         return;
     }
+    fds_own(loop->poll);
     interest_detach(loop, interest);
     if (green_list_empty(&fd->interests) && (fd->owner == 0 || fd->unpollable)) {
         fd_rest(loop->poll->fds, fd);
@@ -363,6 +387,7 @@ green_fd_closed(LoopObject *loop, int number)
     if (fd == NULL) {
         return;
     }
+    fds_own(poll);
     while (!green_list_empty(&fd->interests)) {
         green_fd_interest *interest = GREEN_CONTAINER(fd->interests.next, green_fd_interest, link);
         interest_detach(loop, interest);
@@ -509,6 +534,7 @@ green_fds_close(green_poll *poll)
     if (fds == NULL) {
         return;
     }
+    fds_own(poll);
     for (size_t number = 0; number < fds->size; number++) {
         green_fd *fd = fds->table[number];
         if (fd == NULL) {
@@ -535,7 +561,11 @@ void
 green_fds_forked(green_poll *poll)
 {
     green_fds *fds = poll->fds;
-    for (size_t number = 0; fds != NULL && number < fds->size; number++) {
+    if (fds == NULL) {
+        return;
+    }
+    fds->forks = forks;
+    for (size_t number = 0; number < fds->size; number++) {
         green_fd *fd = fds->table[number];
         if (fd == NULL || !fd->armed) {
             continue;
@@ -602,6 +632,10 @@ static PyType_Spec cancel_wait_spec = {
 int
 green_fd_exec(PyObject *module)
 {
+    if (pthread_atfork(NULL, NULL, forked_cb) != 0) {
+        PyErr_NoMemory();
+        return -1;
+    }
     green_exc_cancel_wait = PyType_FromSpecWithBases(&cancel_wait_spec, PyExc_OSError);
     return green_exc_cancel_wait == NULL
                ? -1
