@@ -325,7 +325,7 @@ def _resolve_addr(sock, address):
     if isinstance(host, bytearray):
         host = bytes(host)
     found = getaddrinfo(host, None, sock.family)[0][4]
-    return (found[0], port, *(rest or found[2:]))
+    return address if found[0] == host else (found[0], port, *(rest or found[2:]))
 
 
 def create_connection(address, timeout=_GLOBAL_DEFAULT_TIMEOUT, source_address=None, *, all_errors=False):
