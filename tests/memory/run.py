@@ -1,0 +1,105 @@
+"""Run tests where errors with memory show: run.py {references,sanitizers,valgrind} [pytest arguments].
+
+Each kind has a copy of the sources, built its own way, under build/memory/:
+
+references   with a debug build of Python (Debian: python3.11-dbg), counting references: see references.py
+sanitizers   compiled with AddressSanitizer and UndefinedBehaviorSanitizer, without optimisation, with assertions
+valgrind     under valgrind's memcheck (slow)
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+RAW = ["test_raw_greenlet.py", "test_capi.py", "test_introspection.py", "test_greenlet_model.py", "test_exit.py"]
+TESTS = {
+    "references": RAW[:3],
+    "sanitizers": RAW,
+    "valgrind": RAW[:2],
+}
+# Tests that only measure, dive to the recursion limit, or run a tool which is no longer itself then.
+LEFT_OUT = {
+    "references": "",
+    "sanitizers": "not py_spy and not recursion and not mappings",
+    "valgrind": "not many and not recursion and not nested",
+}
+
+
+def copy_sources(target):
+    """Copy what git tracks, and only where it changed, so that little is compiled again."""
+    names = subprocess.run(["git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    for name in names.splitlines():
+        source, copy = ROOT / name, target / name
+        if not source.is_file():
+            copy.unlink(missing_ok=True)
+        elif not copy.exists() or copy.read_bytes() != source.read_bytes():
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, copy)
+
+
+def virtual_environment(target, python):
+    """Return the interpreter of an environment made with `python`, with what the tests need."""
+    venv = target.with_suffix(".venv")
+    if not (venv / "ready").exists():
+        subprocess.run([python, "-m", "venv", venv], check=True)
+        install = [venv / "bin" / "python", "-m", "pip", "install", "-q", "--disable-pip-version-check", "-r"]
+        subprocess.run([*install, ROOT / "tests" / "requirements.txt"], check=True)
+        (venv / "ready").touch()
+    return venv / "bin" / "python"
+
+
+def library(name):
+    return subprocess.run(
+        [os.environ.get("CC", "gcc"), f"-print-file-name={name}"], check=True, capture_output=True, text=True
+    ).stdout.strip()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("kind", choices=TESTS)
+    parser.add_argument("--python", help="the interpreter to use")
+    options, arguments = parser.parse_known_args()
+    kind = options.kind
+    target = ROOT / "build" / "memory" / kind
+    copy_sources(target)
+    python = virtual_environment(target, options.python or ("python3.11-dbg" if kind == "references" else sys.executable))
+
+    build = dict(os.environ, GREENCORE_DEBUG="1")
+    test = dict(os.environ, PYTHONPATH=str(target / "tests" / "memory"))
+    command = [python, "-m", "pytest"]
+    if kind == "references":
+        build["GREENCORE_DEBUG"] = "0"
+        command += ["-p", "references"]
+    elif kind == "sanitizers":
+        build["GREENCORE_SANITIZE"] = "address,undefined"
+        test |= {
+            "LD_PRELOAD": f"{library('libasan.so')} {library('libubsan.so')}",
+            # The interpreter itself leaks at its end.
+            "ASAN_OPTIONS": "detect_leaks=0:" + os.environ.get("ASAN_OPTIONS", ""),
+            "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
+            "PYTHONMALLOC": "malloc",
+        }
+    else:
+        test["PYTHONMALLOC"] = "malloc"
+        command = [
+            "valgrind",
+            "--quiet",
+            "--error-exitcode=99",
+            "--trace-children=no",
+            f"--suppressions={target / 'tests' / 'memory' / 'valgrind.supp'}",
+            *command,
+        ]
+    subprocess.run([python, "setup.py", "-q", "build_ext", "--inplace"], cwd=target, env=build, check=True)
+    if not any(argument.startswith("tests") for argument in arguments):
+        arguments += [f"tests/{name}" for name in TESTS[kind]]
+        if LEFT_OUT[kind]:
+            arguments += ["-k", LEFT_OUT[kind]]
+    sys.exit(subprocess.run([*command, "-p", "no:cacheprovider", *arguments], cwd=target, env=test).returncode)
+
+
+if __name__ == "__main__":
+    main()
