@@ -3,7 +3,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 ARGS ?=
 
-.PHONY: build test test-all test-aarch64 demo bench format clean
+.PHONY: build test test-all test-aarch64 test-references test-sanitizers test-valgrind demo bench format clean
 
 build: $(VENV)/.ready
 	$(BIN)/python setup.py -q build_ext --inplace
@@ -23,6 +23,10 @@ test-all:
 
 test-aarch64:
 	.ci/aarch64 test $(ARGS)
+
+# Raw greenlets where errors with memory show; see tests/memory/run.py.
+test-references test-sanitizers test-valgrind: build
+	$(BIN)/python tests/memory/run.py $(@:test-%=%) $(ARGS)
 
 demo: build
 	$(BIN)/python examples/tour.py
