@@ -200,13 +200,15 @@ class FloatSettingMixin:
 
 
 class ByteCountSettingMixin(FloatSettingMixin):
-    _UNITS = {"kb": 1 << 10, "mb": 1 << 20, "gb": 1 << 30}
+    _UNITS = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 
     def _convert(self, value):
         if not value or not isinstance(value, str):
             return value
-        number, unit = value[:-2], value[-2:].lower()
-        return int(number) * self._UNITS[unit] if unit in self._UNITS else int(value)
+        text = value.strip().lower()
+        short = text.removesuffix("b")
+        unit = self._UNITS.get(short[-1:])
+        return int(text) if unit is None else int(short[:-1]) * unit
 
 
 class Resolver(ImportableSetting, Setting):
@@ -295,6 +297,26 @@ class TrackGreenletTree(BoolSettingMixin, Setting):
             from greencore._core import set_track_greenlet_tree
 
             set_track_greenlet_tree(self.value)
+
+
+class StackSize(ByteCountSettingMixin, Setting):
+    name = "stack_size"
+    environment_key = "GREENCORE_STACK_SIZE"
+    default = None
+    desc = """
+    The bytes of machine stack that greenlets get which begin from now on.
+
+    By default as much as makes runaway recursion safe on this interpreter. A million greenlets want less: ``65536``, say.
+    Too little is raised to what the interpreter needs. An attribute `stack_size`, set before its start, does the same for
+    one greenlet.
+    """
+
+    def set(self, value):
+        super().set(value)
+        if config.settings.get(self.name) is self:
+            from greencore._core import set_stack_size
+
+            set_stack_size(self.value)
 
 
 class ForkKeepsGreenlets(BoolSettingMixin, Setting):

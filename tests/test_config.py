@@ -31,6 +31,7 @@ DEFAULTS = {
     "resolver": ("GEVENT_RESOLVER", ["ares", "thread", "dnspython", "block"]),
     "resolver_nameservers": ("GEVENT_RESOLVER_NAMESERVERS", None),
     "resolver_timeout": ("GEVENT_RESOLVER_TIMEOUT", None),
+    "stack_size": ("GREENCORE_STACK_SIZE", None),
     "threadpool": ("GEVENT_THREADPOOL", "greencore.threadpool.ThreadPool"),
     "threadpool_idle_task_timeout": ("GEVENT_THREADPOOL_IDLE_TASK_TIMEOUT", 5.0),
     "trace_malloc": ("PYTHONTRACEMALLOC", False),

@@ -1,6 +1,7 @@
 #include <pthread.h>
 #include "greenlet/attributes.h"
 #include "greenlet/error.h"
+#include "greenlet/stacksize.h"
 
 /* The value that switch(*args, **kwargs) hands over: one argument as it is, several as a tuple,
    keywords as a dict, both as a pair. New reference. */
@@ -406,6 +407,8 @@ PyGetSetDef green_attributes_getset[] = {
      "The contextvars.Context that its code runs in, or None for an empty one.", NULL},
     {"_stack_saved", attributes_get_stack_saved, NULL,
      "How many bytes of its machine stack are in use while it is parked, else 0.", NULL},
+    {"stack_size", green_stacksize_get, green_stacksize_set,
+     "Bytes of machine stack that it will get, or None for what set_stack_size() says.", NULL},
     {"dead", attributes_get_dead, NULL, "Whether it can never run again.", NULL},
     {NULL},
 };

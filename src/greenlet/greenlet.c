@@ -503,7 +503,6 @@ static const char *const greenlet_names[] = {"getcurrent", "error", "GreenletExi
 int
 green_greenlet_exec(PyObject *module)
 {
-    green_stack_set_policy(&green_pystate_stack_policy);
     green_exc_error = PyErr_NewExceptionWithDoc("greenlet.error", error_doc, NULL, NULL);
     green_exc_GreenletExit =
         PyErr_NewExceptionWithDoc("greenlet.GreenletExit", exit_doc, PyExc_BaseException, NULL);

@@ -7,6 +7,9 @@
 #include "hub/poll.h"
 #include "hub/wait.h"
 
+/* Callbacks run here, whatever size the program's greenlets have. */
+#define HUB_STACK_KIB 8192
+
 PyTypeObject *Hub_Type;
 static PyObject *hub_default_class; /* owned; NULL: greencore.hub.Hub, not looked up yet */
 static PyObject *hub_switch_method; /* owned; Hub.switch as it is defined here */
@@ -545,6 +548,7 @@ hub_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
         self->catches = true;
         /* Whoever makes it: what ends a program is raised in the main greenlet. */
         Py_SETREF(self->parent, (GreenletObject *)Py_NewRef(green_thread_get()->main));
+        self->stack_kib = HUB_STACK_KIB;
     }
     return (PyObject *)self;
 }

@@ -1,0 +1,137 @@
+#include "greenlet/stacksize.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "greenlet/greenlet.h"
+
+/* Sizes below the least that the interpreter can be kept safe on are raised to it. */
+static size_t
+stacksize_clamp(size_t size)
+{
+    return size < green_pystate_stack_min ? green_pystate_stack_min : size;
+}
+
+/* Bytes of a Python int; -1 with an exception. */
+static Py_ssize_t
+stacksize_of(PyObject *value)
+{
+    Py_ssize_t size = PyNumber_AsSsize_t(value, PyExc_ValueError);
+    if (size == -1 && PyErr_Occurred()) {
+        return -1;
+    }
+    if (size <= 0 || (size_t)size > GREEN_STACK_SIZE_MAX) {
+        PyErr_Format(PyExc_ValueError, "a stack size is between 1 and %zu bytes, not %zd",
+                     GREEN_STACK_SIZE_MAX, size);
+        return -1;
+    }
+    return size;
+}
+
+static void
+stacksize_apply(size_t size)
+{
+    green_stack_policy policy = {stacksize_clamp(size), stacksize_clamp(size), 0};
+    green_stack_set_policy(&policy);
+}
+
+PyObject *
+green_stacksize_get(PyObject *op, void *Py_UNUSED(closure))
+{
+    const GreenletObject *self = (GreenletObject *)op;
+    if (self->stack_kib == 0) {
+        Py_RETURN_NONE;
+    }
+    return PyLong_FromSize_t((size_t)self->stack_kib << 10);
+}
+
+int
+green_stacksize_set(PyObject *op, PyObject *value, void *Py_UNUSED(closure))
+{
+    GreenletObject *self = (GreenletObject *)op;
+    if (self->status != GREEN_UNSTARTED) {
+        PyErr_SetString(PyExc_AttributeError,
+                        "stack_size cannot be set after the start of the greenlet");
+        return -1;
+    }
+    if (value == NULL || value == Py_None) {
+        self->stack_kib = 0;
+        return 0;
+    }
+    Py_ssize_t size = stacksize_of(value);
+    if (size < 0) {
+        return -1;
+    }
+    self->stack_kib = (uint32_t)(stacksize_clamp((size_t)size) >> 10);
+    return 0;
+}
+
+static PyObject *
+stacksize_module_set(PyObject *Py_UNUSED(module), PyObject *value)
+{
+    if (value == Py_None) {
+        green_stack_set_policy(&green_pystate_stack_policy);
+        Py_RETURN_NONE;
+    }
+    Py_ssize_t size = stacksize_of(value);
+    if (size < 0) {
+        return NULL;
+    }
+    stacksize_apply((size_t)size);
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+stacksize_module_get(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
+{
+    const green_stack_policy *policy = green_stack_get_policy();
+    return Py_BuildValue("(nnn)", (Py_ssize_t)policy->size, (Py_ssize_t)policy->roomy_size,
+                         (Py_ssize_t)policy->roomy_count);
+}
+
+static PyMethodDef stacksize_functions[] = {
+    {"set_stack_size", stacksize_module_set, METH_O,
+     "set_stack_size(size)\n--\n\nThe bytes of machine stack that greenlets get from now on; None: "
+     "by "
+     "default, which is safe for\nrunaway recursion. Too small a size is raised to what the "
+     "interpreter needs."},
+    {"get_stack_size", stacksize_module_get, METH_NOARGS,
+     "get_stack_size()\n--\n\n(size, size of the first ones, how many those are), in bytes."},
+    {NULL, NULL, 0, NULL},
+};
+
+/* A number with an optional unit, as 64K, 1mb; 0: none. */
+static size_t
+stacksize_parse(const char *text)
+{
+    static const char units[] = "KMG";
+    char *end;
+    unsigned long long number = strtoull(text, &end, 10);
+    const char *unit = *end == '\0' ? NULL : strchr(units, *end & ~0x20);
+    int shift = unit == NULL ? 0 : 10 * (int)(unit - units + 1);
+    const char *rest = unit == NULL ? end : end + 1;
+    if (unit != NULL && (*rest & ~0x20) == 'B') {
+        rest++;
+    }
+    if (end == text || *rest != '\0' || number > GREEN_STACK_SIZE_MAX >> shift) {
+        return 0;
+    }
+    return (size_t)number << shift;
+}
+
+int
+green_stacksize_exec(PyObject *module)
+{
+    green_stack_set_policy(&green_pystate_stack_policy);
+    const char *text = getenv("GREENCORE_STACK_SIZE");
+    if (text != NULL && *text != '\0') {
+        size_t size = stacksize_parse(text);
+        if (size == 0) {
+            PyErr_Format(PyExc_ImportError,
+                         "GREENCORE_STACK_SIZE is no size: %s (bytes, or with K, M or G)", text);
+            return -1;
+        }
+        stacksize_apply(size);
+    }
+    return PyModule_AddFunctions(module, stacksize_functions);
+}
