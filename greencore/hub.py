@@ -302,8 +302,13 @@ class Hub(_core.Hub):
             self._waited.popitem()[0].stop()
 
     def cancel_wait(self, watcher, error, close_watcher=False):
-        """Raise `error`, soon, in the greenlet that waits for `watcher`; close the watcher too, if asked."""
-        if watcher.callback is not None:
+        """Raise `error`, soon, in the greenlet that waits for `watcher`: an io watcher, or an event of a socket; None is
+        for nobody. Close the watcher too, if asked."""
+        if watcher is None:
+            return
+        if hasattr(watcher, "cancel"):
+            watcher.cancel(error)
+        elif watcher.callback is not None:
             self.loop.run_callback(self._cancel_wait, watcher, error, close_watcher)
         elif close_watcher:
             watcher.close()

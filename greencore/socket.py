@@ -16,6 +16,7 @@ from errno import EISCONN, EWOULDBLOCK
 import _socket
 from greencore import _core
 from greencore._core import cancel_wait_ex, get_hub, wait_read, wait_readwrite, wait_write
+from greencore._util import _NONE
 
 _implements = ["create_connection", "socket", "SocketType", "fromfd", "socketpair"]
 
@@ -66,6 +67,11 @@ class SocketEvent:
     @ref.setter
     def ref(self, value):
         self.socket.ref = value
+
+    def wait(self, timeout=None, timeout_exc=_NONE):
+        """Wait for it as `wait_read` and `wait_write` do, one greenlet at a time."""
+        call = self.socket._wait_write if self.events == 2 else self.socket._wait_read
+        call(None if timeout_exc is _NONE else timeout_exc, timeout)
 
     def cancel(self, error=cancel_wait_ex):
         """Raise `error` in the greenlet that waits for it."""
@@ -237,17 +243,17 @@ if "_fallback_socketpair" in __all__:
 def cancel_wait(watcher, error=cancel_wait_ex):
     """Raise `error` in the greenlet that waits for `watcher`: an io watcher, or a socket's `_read_event` or
     `_write_event`."""
+    get_hub().cancel_wait(watcher, error)
+
+
+def wait(watcher, timeout=None, timeout_exc=_NONE):
+    """Wait for an io watcher, or a socket's `_read_event` or `_write_event`, for `timeout` seconds at most (None: for
+    ever); then raise timeout_exc, TimeoutError unless given."""
     if isinstance(watcher, SocketEvent):
-        watcher.cancel(error)
-    else:
-        get_hub().cancel_wait(watcher, error)
-
-
-def wait(watcher, timeout=None, *timeout_exc):
-    """Wait for an io watcher; see `greencore._hub_primitives.wait_on_watcher`."""
+        return watcher.wait(timeout, timeout_exc)
     from greencore._hub_primitives import wait_on_watcher
 
-    return wait_on_watcher(watcher, timeout, *timeout_exc)
+    return wait_on_watcher(watcher, timeout, *(() if timeout_exc is _NONE else (timeout_exc,)))
 
 
 def wait_on_socket(sock, watcher, timeout_exc=None):

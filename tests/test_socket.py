@@ -19,6 +19,7 @@ import pytest
 
 import gevent
 from gevent import socket
+from greencore import _core
 from greencore.exceptions import ConcurrentObjectUseError
 from test_fd import isolated
 
@@ -792,6 +793,26 @@ def test_cancel_wait(pair):
     assert a.recv(1) == b"x"
 
 
+def test_waiting_for_an_event_of_a_socket(pair):
+    a, b = pair
+    with pytest.raises(TimeoutError):
+        socket.wait(a._read_event, 0.001)
+    with pytest.raises(KeyError):
+        socket.wait(a._read_event, 0.001, KeyError)
+    waiting = gevent.spawn(socket.wait, a._read_event)
+    gevent.sleep(0)
+    with pytest.raises(ConcurrentObjectUseError):
+        a.recv(1)
+    gevent.get_hub().cancel_wait(a._read_event, KeyError)
+    gevent.get_hub().cancel_wait(None, KeyError)
+    with pytest.raises(KeyError):
+        waiting.get(timeout=5)
+    b.send(b"x")
+    socket.wait(a._read_event)
+    a._wait(a._write_event)
+    socket.wait(gevent.get_hub().loop.io(a.fileno(), 1))
+
+
 def test_use_after_close(pair):
     a, _ = pair
     a.close()
@@ -1035,6 +1056,30 @@ def test_old_import_names():
     assert _socketcommon.SocketMixin in socket.socket.__mro__
     assert socket.SocketType is socket.socket
     assert Path(socket.__file__).name == "socket.py"
+
+
+def test_closing_wakes_a_reader_in_another_thread():
+    from threading import Thread
+
+    a, b = socket.socketpair()
+    raised, readers = [], []
+
+    def read():
+        readers.append(gevent.getcurrent())
+        try:
+            a.recv(1)
+        except OSError as error:
+            raised.append(error)
+        gevent.get_hub().destroy()
+
+    thread = Thread(target=read)
+    thread.start()
+    while not readers or _core.waiting(readers[0]) is None:
+        time.sleep(0.001)
+    a.close()
+    thread.join(10)
+    b.close()
+    assert [type(error) for error in raised] == [socket.cancel_wait_ex]
 
 
 def test_two_threads_with_hubs_of_their_own(listener):

@@ -510,6 +510,17 @@ green_file_cancel(green_file *file, int events, PyObject *error)
     }
 }
 
+void
+green_file_closing(green_file *file)
+{
+    HubObject *hub = green_hub_peek();
+    if (file->fd >= 0 && hub != NULL && hub->loop != NULL) {
+        green_fd_closed(hub->loop, file->fd);
+    }
+    file->fd = -1;
+    green_file_cancel(file, GREEN_READ | GREEN_WRITE, green_exc_cancel_wait); /* other threads' */
+}
+
 /* ---- the loop's end, and fork ---- */
 
 static void

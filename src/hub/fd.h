@@ -63,6 +63,10 @@ int green_file_wait(green_file *file, int events, double seconds, const char *ve
 /* End the waits for `events` with the exception `error` (class or object, borrowed). */
 void green_file_cancel(green_file *file, int events, PyObject *error);
 
+/* Its descriptor is about to be closed or given away, file->fd is -1 after it: those who wait for
+   it, in any thread, get green_exc_cancel_wait. */
+void green_file_closing(green_file *file);
+
 /* What `fire` does for a waiter, from the poll: wakes it. */
 void green_waiter_fire(green_waiter *waiter);
 

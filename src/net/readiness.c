@@ -1,7 +1,6 @@
 #include "net/readiness.h"
 
 #include "hub/fd.h"
-#include "hub/hub.h"
 
 typedef struct {
     PyObject_HEAD green_file file; /* file.fd is -1 once closed */
@@ -23,20 +22,10 @@ readiness_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 }
 
 static void
-readiness_end(ReadinessObject *self)
-{
-    HubObject *hub = green_hub_peek();
-    if (self->file.fd >= 0 && hub != NULL && hub->loop != NULL) {
-        green_fd_closed(hub->loop, self->file.fd);
-    }
-    self->file.fd = -1;
-}
-
-static void
 readiness_dealloc(ReadinessObject *self)
 {
     PyTypeObject *type = Py_TYPE(self);
-    readiness_end(self);
+    green_file_closing(&self->file);
     type->tp_free(self);
     Py_DECREF(type);
 }
@@ -48,7 +37,7 @@ PyDoc_STRVAR(close_doc,
 static PyObject *
 readiness_close(ReadinessObject *self, PyObject *Py_UNUSED(unused))
 {
-    readiness_end(self);
+    green_file_closing(&self->file);
     Py_RETURN_NONE;
 }
 

@@ -80,19 +80,6 @@ base_call(green_socket_base method, PyObject *self)
     return PyObject_CallOneArg(green_socket_base_method[method], self);
 }
 
-/* What is known of the descriptor ends here: nobody waits for it in vain, and its number is free.
- */
-static void
-socket_forget(PyObject *self)
-{
-    green_socket *s = green_socket_of(self);
-    HubObject *hub = green_hub_peek();
-    if (s->file.fd >= 0 && hub != NULL && hub->loop != NULL) {
-        green_fd_closed(hub->loop, s->file.fd);
-    }
-    s->file.fd = -1;
-}
-
 int
 green_socket_parse_timeout(PyObject *value, double *timeout)
 {
@@ -136,7 +123,7 @@ green_socket_init(PyObject *self, int family, int type, int proto, PyObject *fil
                   bool is_nonblocking)
 {
     green_socket *s = green_socket_of(self);
-    socket_forget(self);
+    green_file_closing(&green_socket_of(self)->file);
     if (is_nonblocking) {
         type |= SOCK_NONBLOCK; /* the base's own time-out is 0 with it */
     }
@@ -217,7 +204,7 @@ socket_tp_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 static void
 socket_finalize(PyObject *self)
 {
-    socket_forget(self);
+    green_file_closing(&green_socket_of(self)->file);
     base_type->tp_finalize(self);
 }
 
@@ -230,7 +217,7 @@ PyDoc_STRVAR(real_close_doc, "_real_close($self, /)\n--\n\n"
 static PyObject *
 socket_real_close(PyObject *self, PyObject *Py_UNUSED(unused))
 {
-    socket_forget(self);
+    green_file_closing(&green_socket_of(self)->file);
     return base_call(BASE_CLOSE, self);
 }
 
@@ -286,7 +273,7 @@ static PyObject *
 socket_detach(PyObject *self, PyObject *Py_UNUSED(unused))
 {
     green_socket_of(self)->closed = true;
-    socket_forget(self);
+    green_file_closing(&green_socket_of(self)->file);
     return base_call(BASE_DETACH, self);
 }
 
