@@ -89,7 +89,7 @@ def main():
             "valgrind",
             "--quiet",
             "--error-exitcode=99",
-            "--trace-children=no",
+            f"--suppressions={target / 'tests' / 'memory' / 'valgrind.supp'}",
             # It takes the interpreter's own small integers for uninitialised.
             "--undef-value-errors=no",
             *command,
