@@ -5,10 +5,17 @@ ARGS ?=
 
 .PHONY: build test test-all test-aarch64 test-references test-sanitizers test-valgrind demo bench format clean
 
+# What Debian has to lend; an interpreter that is not Debian's brings its own headers and venv.
+SYSTEM = gcc make pkg-config libuv1-dev libc-ares-dev
+ifeq ($(shell command -v $(PYTHON)),/usr/bin/python3)
+SYSTEM += python3-dev python3-venv
+endif
+
 build: $(VENV)/.ready
 	$(BIN)/python setup.py -q build_ext --inplace
 
 $(VENV)/.ready: tests/requirements.txt
+	! command -v dpkg-query >/dev/null || .ci/packages $(SYSTEM)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q --disable-pip-version-check -r tests/requirements.txt
 	touch $@
