@@ -37,7 +37,9 @@ task_alloc(PyTypeObject *type, Py_ssize_t count)
     spares--;
     PyObject_Init((PyObject *)self, type);
     green_greenlet_blank(&self->base, sizeof(*self));
-    PyObject_GC_Track(self);
+    green_list_init(&self->linkable.links);
+    green_list_init(&self->linkable.serving);
+    PyObject_GC_Track(self); /* a debug interpreter traverses it here */
     return (PyObject *)self;
 }
 
