@@ -17,10 +17,12 @@ from greencore.exceptions import LoopExit
 from greencore.greenlet import Greenlet
 from greencore.hub import GreenletExit, getcurrent
 from greencore.local import local as _local
+from greencore.lock import RLock as _RLock
 
 __target__ = "_thread"
 __implements__ = [
     "LockType",
+    "RLock",
     "_count",
     "_local",
     "allocate_lock",
@@ -38,6 +40,38 @@ else:
 
 error = _thread.error
 allocate_lock = lock = LockType
+
+
+class RLock(_RLock):
+    """The recursive lock of `threading.RLock`: `greencore.lock.RLock` with the arguments of the standard one."""
+
+    __slots__ = ()
+
+    def acquire(self, blocking=True, timeout=-1):
+        """Take the lock, once more if this greenlet has it, waiting at most `timeout` seconds (-1: for ever).
+
+        Returns whether it was taken. Raises ValueError for a negative time-out, or one without `blocking`; OverflowError
+        for one that is too large.
+        """
+        if timeout == -1:
+            return _acquire(self, blocking)
+        if not blocking:
+            raise ValueError("can't specify a timeout for a non-blocking call")
+        if not timeout >= 0:
+            raise ValueError("timeout value must be a non-negative number")
+        if timeout > _thread.TIMEOUT_MAX:
+            raise OverflowError("timeout value is too large")
+        return _acquire(self, True, timeout)
+
+    def __repr__(self):
+        owner = self._owner
+        return (
+            f"<{'locked' if self._count else 'unlocked'} {__name__}.RLock object "
+            f"owner={0 if owner is None else id(owner)} count={self._count} at {id(self):#x}>"
+        )
+
+
+_acquire = _RLock.acquire
 
 # Sizes are for native threads: greenlets' stacks have a policy of their own.
 stack_size = _thread.stack_size

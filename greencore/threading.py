@@ -9,8 +9,7 @@ from weakref import ref as _ref
 from greencore import thread as _green
 from greencore.hub import getcurrent
 from greencore.local import local
-from greencore.lock import RLock
-from greencore.thread import LockType, get_ident
+from greencore.thread import LockType, RLock, get_ident
 
 __implements__ = [
     "Lock",
@@ -25,39 +24,8 @@ __implements__ = [
 Lock = _allocate_lock = LockType
 Thread = _threading.Thread
 Timer = _threading.Timer
+_CRLock = RLock
 
-
-
-class _CRLock(RLock):
-    """The recursive lock of `threading.RLock`: `greencore.lock.RLock` with the arguments of the standard one."""
-
-    __slots__ = ()
-
-    def acquire(self, blocking=True, timeout=-1):
-        """Take the lock, once more if this greenlet has it, waiting at most `timeout` seconds (-1: for ever).
-
-        Returns whether it was taken. Raises ValueError for a negative time-out, or one without `blocking`; OverflowError
-        for one that is too large.
-        """
-        if timeout == -1:
-            return _acquire(self, blocking)
-        if not blocking:
-            raise ValueError("can't specify a timeout for a non-blocking call")
-        if not timeout >= 0:
-            raise ValueError("timeout value must be a non-negative number")
-        if timeout > _threading.TIMEOUT_MAX:
-            raise OverflowError("timeout value is too large")
-        return _acquire(self, True, timeout)
-
-    def __repr__(self):
-        owner = self._owner
-        return (
-            f"<{'locked' if self._count else 'unlocked'} {__name__}.RLock object "
-            f"owner={0 if owner is None else id(owner)} count={self._count} at {id(self):#x}>"
-        )
-
-
-_acquire = RLock.acquire
 
 if _green.HAS_HANDLES:
     from greencore.thread import _make_thread_handle, _ThreadHandle

@@ -68,7 +68,7 @@ def replace_existing_locks(threading):
     from greencore.monkey.api import get_original
 
     lock_type = type(get_original("_thread", "allocate_lock")())
-    rlock_type = _thread.RLock
+    rlock_type = get_original("_thread", "RLock")
     green = {}  # id of a native lock: its replacement
     for module in list(sys.modules.values()):
         names = getattr(module, "__dict__", None)

@@ -1,6 +1,8 @@
 #include "hub/loop.h"
 
 #include "greenlet/error.h"
+#include <sched.h>
+
 #include "hub/hub.h"
 #include "hub/interrupt.h"
 #include "hub/poll.h"
@@ -25,6 +27,19 @@ green_ready_push(LoopObject *loop, green_ready *ready)
     if (__builtin_expect(loop->polling, 0)) {
         green_poll_wake(loop->poll);
     }
+}
+
+void
+green_loop_wake_begin(LoopObject *loop)
+{
+    atomic_fetch_add(&loop->wakers, 1);
+}
+
+void
+green_loop_wake_end(LoopObject *loop)
+{
+    green_poll_wake(loop->poll);
+    atomic_fetch_sub(&loop->wakers, 1);
 }
 
 void
@@ -356,6 +371,11 @@ green_loop_destroy(LoopObject *loop)
     green_watcher_stop_all(loop);
     green_interrupt_uninstall(loop);
     green_loop_drop_ready(loop);
+    while (atomic_load(&loop->wakers) > 0) {
+        Py_BEGIN_ALLOW_THREADS;
+        sched_yield();
+        Py_END_ALLOW_THREADS;
+    }
     green_timers_free(&loop->timers);
     green_poll_free(loop->poll);
     loop->poll = NULL;

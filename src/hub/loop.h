@@ -4,6 +4,7 @@
 #define GREEN_HUB_LOOP_H
 
 #include <Python.h>
+#include <stdatomic.h>
 #include "greenlet/greenlet.h"
 #include "greenlet/ready.h"
 #include "hub/timer.h"
@@ -33,6 +34,7 @@ typedef struct LoopObject {
     bool reinited;           /* since the last fork, by its hook */
     PyObject *failure;       /* owned; what the handler raised: the run ends with it */
     PyObject *error_handler; /* owned; object with handle_error, or NULL */
+    atomic_int wakers;      /* between green_loop_wake_begin and _end */
     struct green_poll *poll; /* libuv's side: hub/poll.h */
     green_link link;         /* among all loops not destroyed */
 } LoopObject;
@@ -64,6 +66,11 @@ green_loop_polled_elsewhere(const LoopObject *loop)
 
 /* Queue a node that is not queued. From another thread it also wakes the loop. */
 void green_ready_push(LoopObject *loop, green_ready *ready);
+
+/* End its sleep from another thread, in two steps: the first with the interpreter lock, the second
+   without, so that the loop's thread finds the lock free. In between the loop is not destroyed. */
+void green_loop_wake_begin(LoopObject *loop);
+void green_loop_wake_end(LoopObject *loop);
 
 /* Queue it as the next one. */
 void green_ready_push_front(LoopObject *loop, green_ready *ready);

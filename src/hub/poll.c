@@ -132,5 +132,6 @@ green_poll_forked(LoopObject *loop)
         return -1;
     }
     green_fds_forked(loop->poll);
+    atomic_store(&loop->wakers, 0);
     return 0;
 }

@@ -78,10 +78,13 @@ task_drop(green_ready *ready)
 
 static const green_ready_kind task_kind = {task_turn, true, task_drop};
 
-/* The worker is through with it: tell who asked. */
-static void
+/* The worker is through with it: tell who asked. Returns whether its loop sleeps, and is still to
+   be woken. */
+static bool
 task_answer(TaskObject *self)
 {
+    bool asleep = self->loop->polling;
+    self->loop->polling = false; /* no wake-up yet: it would only wait for the interpreter lock */
     self->finished = true;
     green_loop_unref(self->loop);
     if (self->waiter != NULL) {
@@ -90,6 +93,8 @@ task_answer(TaskObject *self)
         Py_INCREF(self);
         green_ready_push(self->loop, &self->ready);
     }
+    self->loop->polling = asleep;
+    return asleep;
 }
 
 /* Keep the current exception as the task's. */
@@ -396,7 +401,8 @@ queue_put(QueueObject *self, PyObject *item)
     Py_RETURN_NONE;
 }
 
-/* Sleep until something is available, without the interpreter lock. Returns whether there is. */
+/* Sleep until something is available. Returns whether there is. Without the interpreter lock, as
+   all with a mutex that others hold without it. */
 static bool
 queue_sleep(QueueObject *self, double seconds)
 {
@@ -420,16 +426,27 @@ queue_sleep(QueueObject *self, double seconds)
     return found;
 }
 
-/* The next item (new reference), or NULL when none came in time. */
+/* The next item (new reference), or NULL when none came in time. `asleep`: a loop to be woken as
+   soon as the interpreter lock is free for it; NULL: none. */
 static TaskObject *
-queue_get(QueueObject *self, double seconds)
+queue_get(QueueObject *self, double seconds, LoopObject *asleep)
 {
     pthread_mutex_lock(&self->mutex);
     bool found = self->available > 0;
     self->available -= found;
     pthread_mutex_unlock(&self->mutex);
-    if (!found) {
+    if (asleep != NULL) {
+        green_loop_wake_begin(asleep);
+    }
+    if (found) {
+        if (asleep != NULL) {
+            green_loop_wake_end(asleep);
+        }
+    } else {
         PyThreadState *ts = PyEval_SaveThread();
+        if (asleep != NULL) {
+            green_loop_wake_end(asleep);
+        }
         found = queue_sleep(self, seconds);
         PyEval_RestoreThread(ts);
     }
@@ -457,12 +474,24 @@ queue_hooked(PyObject *hooks)
     return (profile != NULL && profile != Py_None) || (trace != NULL && trace != Py_None);
 }
 
-static void
+/* Returns what task_answer does. */
+static bool
 queue_finish(QueueObject *self, TaskObject *task)
 {
     self->unfinished--;
     self->unanswered--;
-    task_answer(task);
+    return task_answer(task);
+}
+
+/* `asleep` is stolen; NULL: nothing to do. */
+static void
+queue_wake(LoopObject *asleep)
+{
+    if (asleep != NULL) {
+        green_loop_wake_begin(asleep);
+        green_loop_wake_end(asleep);
+        Py_DECREF(asleep);
+    }
 }
 
 static PyObject *
@@ -473,8 +502,10 @@ queue_serve(QueueObject *self, PyObject *args)
     if (!PyArg_ParseTuple(args, "OdOO:serve", &worker, &seconds, &hooks, &clean)) {
         return NULL;
     }
+    LoopObject *asleep = NULL;
     for (;;) {
-        TaskObject *task = queue_get(self, seconds);
+        TaskObject *task = queue_get(self, seconds, asleep);
+        Py_CLEAR(asleep);
         if (task == NULL) {
             Py_RETURN_FALSE;
         }
@@ -488,9 +519,12 @@ queue_serve(QueueObject *self, PyObject *args)
         }
         task_run(task, worker);
         PyObject *result = PyObject_CallNoArgs(clean);
-        queue_finish(self, task);
+        if (queue_finish(self, task)) {
+            asleep = (LoopObject *)Py_NewRef((PyObject *)task->loop);
+        }
         Py_DECREF(task);
         if (result == NULL) {
+            queue_wake(asleep);
             return NULL;
         }
         Py_DECREF(result);
@@ -504,7 +538,9 @@ queue_task_done(QueueObject *self, PyObject *task)
         PyErr_SetString(PyExc_ValueError, "task_done() takes a Task that is not finished");
         return NULL;
     }
-    queue_finish(self, (TaskObject *)task);
+    LoopObject *loop = ((TaskObject *)task)->loop;
+    queue_wake(queue_finish(self, (TaskObject *)task) ? (LoopObject *)Py_NewRef((PyObject *)loop)
+                                                      : NULL);
     Py_RETURN_NONE;
 }
 

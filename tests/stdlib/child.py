@@ -17,6 +17,7 @@ from gevent import monkey
 monkey.patch_all()
 
 import json
+import signal
 import unittest
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -105,6 +106,7 @@ def main():
         return
     suite = unittest.TestSuite([suite]) if not isinstance(suite, unittest.TestSuite) else suite
     keep(suite, left_out(), done)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job has it ignored
     sys.argv[:] = [module]
     events = sys.orig_argv[sys.orig_argv.index(module) + 1]
     sys.argv.extend([module, events])
