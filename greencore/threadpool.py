@@ -320,9 +320,9 @@ class ThreadPool(GroupMappingMixin):
         if self.task_queue.unfinished_tasks:
             self.hub.loop.run_callback_threadsafe(self.adjust)
 
-    def _put(self, task):
+    def _put(self, task, waiting=False):
         try:
-            self.task_queue.put(task)
+            self.task_queue.put(task, waiting)
             if len(self._worker_greenlets) < self._maxsize:
                 self.adjust()
         except BaseException:
@@ -338,8 +338,8 @@ class ThreadPool(GroupMappingMixin):
             return func(*(args or ()), **(kwds or {}))
         available = self._available
         available.acquire()
-        task = Task(self.hub.loop, lambda _: available.release(), func, tuple(args or ()), kwds)
-        self._put(task)
+        task = Task(self.hub.loop, available, None, func, tuple(args or ()), kwds)
+        self._put(task, True)
         return task.wait()
 
     def spawn(self, func, *args, **kwargs):
@@ -354,13 +354,12 @@ class ThreadPool(GroupMappingMixin):
         available.acquire()
 
         def done(task):
-            available.release()
             exc_info = task.exc_info
             if exc_info:
                 hub.handle_error(task.context, *exc_info)
             result(task)
 
-        self._put(Task(hub.loop, done, func, args, kwargs))
+        self._put(Task(hub.loop, available, done, func, args, kwargs))
         return result
 
     def _apply_immediately(self):

@@ -371,6 +371,10 @@ green_loop_destroy(LoopObject *loop)
     green_watcher_stop_all(loop);
     green_interrupt_uninstall(loop);
     green_loop_drop_ready(loop);
+    if (loop->deferred != NULL) {
+        loop->deferred(loop->deferred_arg);
+        loop->deferred = NULL;
+    }
     while (atomic_load(&loop->wakers) > 0) {
         Py_BEGIN_ALLOW_THREADS;
         sched_yield();

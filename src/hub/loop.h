@@ -31,10 +31,12 @@ typedef struct LoopObject {
     bool calling;  /* inside an on_hub turn: who blocks in it returns to it first */
     bool is_default;
     bool destroyed;
-    bool reinited;           /* since the last fork, by its hook */
-    PyObject *failure;       /* owned; what the handler raised: the run ends with it */
-    PyObject *error_handler; /* owned; object with handle_error, or NULL */
-    atomic_int wakers;      /* between green_loop_wake_begin and _end */
+    bool reinited;               /* since the last fork, by its hook */
+    PyObject *failure;           /* owned; what the handler raised: the run ends with it */
+    PyObject *error_handler;     /* owned; object with handle_error, or NULL */
+    void (*deferred)(void *arg); /* of green_loop_defer; NULL: none */
+    void *deferred_arg;
+    atomic_int wakers;       /* between green_loop_wake_begin and _end */
     struct green_poll *poll; /* libuv's side: hub/poll.h */
     green_link link;         /* among all loops not destroyed */
 } LoopObject;
@@ -71,6 +73,18 @@ void green_ready_push(LoopObject *loop, green_ready *ready);
    without, so that the loop's thread finds the lock free. In between the loop is not destroyed. */
 void green_loop_wake_begin(LoopObject *loop);
 void green_loop_wake_end(LoopObject *loop);
+
+/* Call `function(arg)` once when the loop next polls, without the interpreter lock if it sleeps
+   then: the time to wake a thread that needs that lock first of all. */
+static inline void
+green_loop_defer(LoopObject *loop, void (*function)(void *), void *arg)
+{
+    if (loop->deferred != NULL) {
+        loop->deferred(loop->deferred_arg);
+    }
+    loop->deferred = function;
+    loop->deferred_arg = arg;
+}
 
 /* Queue it as the next one. */
 void green_ready_push_front(LoopObject *loop, green_ready *ready);

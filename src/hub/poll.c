@@ -1,7 +1,10 @@
 #include "hub/poll.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 PyObject *
 green_poll_error(int code)
@@ -10,10 +13,14 @@ green_poll_error(int code)
     return PyErr_SetFromErrno(PyExc_OSError);
 }
 
-/* Both only end the sleep. */
 static void
-poll_wake_cb(uv_async_t *Py_UNUSED(handle))
+poll_wake_cb(uv_poll_t *handle, int Py_UNUSED(status), int Py_UNUSED(events))
 {
+    uint64_t count;
+    green_poll *poll = GREEN_CONTAINER(handle, green_poll, wake);
+    if (read(poll->wake_fd, &count, sizeof(count)) < 0) {
+        /* Drained before: nothing to do. */
+    }
 }
 
 /* Due before uv_run began to poll: without the stop it would sleep, having no timer left. */
@@ -38,13 +45,18 @@ green_poll_new(LoopObject *loop)
         return NULL;
     }
     poll->uv.data = loop;
-    code = uv_async_init(&poll->uv, &poll->wake, poll_wake_cb);
+    poll->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    code = poll->wake_fd < 0 ? -errno : uv_poll_init(&poll->uv, &poll->wake, poll->wake_fd);
     if (code < 0) {
+        if (poll->wake_fd >= 0) {
+            close(poll->wake_fd);
+        }
         uv_loop_close(&poll->uv);
         free(poll);
         green_poll_error(code);
         return NULL;
     }
+    uv_poll_start(&poll->wake, UV_READABLE, poll_wake_cb);
     uv_unref((uv_handle_t *)&poll->wake);
     uv_timer_init(&poll->uv, &poll->alarm);
     uv_unref((uv_handle_t *)&poll->alarm);
@@ -63,7 +75,9 @@ void
 green_poll_free(green_poll *poll)
 {
     green_fds_close(poll);
+    uv_poll_stop(&poll->wake);
     uv_walk(&poll->uv, poll_close_walk_cb, NULL);
+    close(poll->wake_fd);
     /* Closing takes one iteration; more would mean a callback that starts anew. */
     for (int i = 0; i < 8; i++) {
         if (uv_loop_close(&poll->uv) == 0) {
@@ -84,7 +98,10 @@ green_poll_alive(const green_poll *poll)
 void
 green_poll_wake(green_poll *poll)
 {
-    uv_async_send(&poll->wake);
+    uint64_t one = 1;
+    if (write(poll->wake_fd, &one, sizeof(one)) < 0) {
+        /* Full: woken often enough. */
+    }
 }
 
 static bool
@@ -111,10 +128,18 @@ green_poll_run(LoopObject *loop, bool nowait)
     /* A referenced handle, or uv_run returns without a look. */
     uv_ref((uv_handle_t *)&poll->wake);
     loop->polling = true;
+    void (*deferred)(void *) = loop->deferred;
+    loop->deferred = NULL;
     if (nowait || !poll_may_sleep(loop)) {
+        if (deferred != NULL) {
+            deferred(loop->deferred_arg);
+        }
         uv_run(&poll->uv, UV_RUN_NOWAIT);
     } else {
         PyThreadState *ts = PyEval_SaveThread();
+        if (deferred != NULL) {
+            deferred(loop->deferred_arg);
+        }
         uv_run(&poll->uv, UV_RUN_ONCE);
         PyEval_RestoreThread(ts);
     }
@@ -126,12 +151,18 @@ green_poll_run(LoopObject *loop, bool nowait)
 int
 green_poll_forked(LoopObject *loop)
 {
-    int code = uv_loop_fork(&loop->poll->uv);
+    green_poll *poll = loop->poll;
+    /* The parent's event would wake us, and ours the parent. */
+    int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    int code = fd < 0 || dup3(fd, poll->wake_fd, O_CLOEXEC) < 0 ? -errno : uv_loop_fork(&poll->uv);
+    if (fd >= 0) {
+        close(fd);
+    }
     if (code < 0) {
         green_poll_error(code);
         return -1;
     }
-    green_fds_forked(loop->poll);
+    green_fds_forked(poll);
     atomic_store(&loop->wakers, 0);
     return 0;
 }

@@ -11,7 +11,8 @@
 
 typedef struct green_poll {
     uv_loop_t uv;                      /* uv.data is the LoopObject, borrowed */
-    uv_async_t wake;                   /* unref'd: other threads end a sleep with it */
+    uv_poll_t wake;                    /* unref'd; of wake_fd: other threads end a sleep with it */
+    int wake_fd;                       /* an eventfd: a uv_async_t waits for who is just sending */
     uv_timer_t alarm;                  /* unref'd: the next deadline of the loop's own timers */
     struct green_fds *fds;             /* hub/fd.c; NULL until first used */
     struct green_interrupt *interrupt; /* the main thread's; NULL elsewhere */

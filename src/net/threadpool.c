@@ -15,7 +15,8 @@ typedef struct TaskObject {
     PyObject *func;       /* owned; NULL once it ran, as args and kwargs */
     PyObject *args;       /* owned, a tuple */
     PyObject *kwargs;     /* owned, a dict or NULL */
-    PyObject *done;       /* owned; NULL once called */
+    PyObject *slot;       /* owned; its release() is called at the end; NULL after it */
+    PyObject *done;       /* owned; or NULL, and once called */
     PyObject *value;      /* owned; the result, or NULL */
     PyObject *exception;  /* owned; what was raised, or NULL */
     PyObject *context;    /* owned; for Hub.handle_error: (worker, func), or NULL */
@@ -41,6 +42,9 @@ typedef struct {
 
 static PyTypeObject *Task_Type;
 static PyTypeObject *Queue_Type;
+static PyObject *release_name; /* "release" */
+static PyObject *get_profile;  /* sys.getprofile */
+static PyObject *get_trace;    /* sys.gettrace */
 
 /* --- Task --- */
 
@@ -53,18 +57,30 @@ take(PyObject **place)
     return value;
 }
 
+/* Give the slot back and call done(task), each once. -1 with an exception. */
+static int
+task_end(TaskObject *self)
+{
+    PyObject *slot = take(&self->slot), *done = take(&self->done), *result = Py_None;
+    if (slot != NULL) {
+        result = PyObject_CallMethodNoArgs(slot, release_name);
+        Py_XDECREF(result);
+    }
+    if (done != NULL && result != NULL) {
+        result = PyObject_CallOneArg(done, (PyObject *)self);
+        Py_XDECREF(result);
+    }
+    Py_XDECREF(slot);
+    Py_XDECREF(done);
+    return result == NULL ? -1 : 0;
+}
+
 static GreenletObject *
 task_turn(green_ready *ready)
 {
     TaskObject *self = GREEN_CONTAINER(ready, TaskObject, ready);
-    PyObject *done = take(&self->done);
-    if (done != NULL) {
-        PyObject *result = PyObject_CallOneArg(done, (PyObject *)self);
-        if (result == NULL) {
-            green_loop_handle_error(self->loop, done);
-        }
-        Py_XDECREF(result);
-        Py_DECREF(done);
+    if (task_end(self) < 0) {
+        green_loop_handle_error(self->loop, (PyObject *)self);
     }
     Py_DECREF(self); /* the ready queue's */
     return NULL;
@@ -132,9 +148,9 @@ task_run(TaskObject *self, PyObject *worker)
 static PyObject *
 task_new(PyTypeObject *type, PyObject *args, PyObject *Py_UNUSED(kwargs))
 {
-    PyObject *loop, *done, *func, *func_args, *func_kwargs = NULL;
-    if (!PyArg_ParseTuple(args, "O!OOO!|O:Task", Loop_Type, &loop, &done, &func, &PyTuple_Type,
-                          &func_args, &func_kwargs)) {
+    PyObject *loop, *slot, *done, *func, *func_args, *func_kwargs = NULL;
+    if (!PyArg_ParseTuple(args, "O!OOOO!|O:Task", Loop_Type, &loop, &slot, &done, &func,
+                          &PyTuple_Type, &func_args, &func_kwargs)) {
         return NULL;
     }
     if (func_kwargs == Py_None || (func_kwargs != NULL && PyObject_Size(func_kwargs) == 0)) {
@@ -146,7 +162,8 @@ task_new(PyTypeObject *type, PyObject *args, PyObject *Py_UNUSED(kwargs))
     TaskObject *self = (TaskObject *)type->tp_alloc(type, 0);
     if (self != NULL) {
         self->loop = (LoopObject *)Py_NewRef(loop);
-        self->done = Py_NewRef(done);
+        self->slot = Py_NewRef(slot);
+        self->done = done == Py_None ? NULL : Py_NewRef(done);
         self->func = Py_NewRef(func);
         self->args = Py_NewRef(func_args);
         self->kwargs = Py_XNewRef(func_kwargs);
@@ -191,16 +208,7 @@ task_wait(TaskObject *self, PyObject *Py_UNUSED(ignored))
             return NULL;
         }
     }
-    PyObject *done = take(&self->done);
-    if (done != NULL) {
-        PyObject *result = PyObject_CallOneArg(done, (PyObject *)self);
-        Py_DECREF(done);
-        if (result == NULL) {
-            return NULL;
-        }
-        Py_DECREF(result);
-    }
-    return task_result(self);
+    return task_end(self) < 0 ? NULL : task_result(self);
 }
 
 /* Used by workers that call func themselves. */
@@ -249,6 +257,7 @@ task_traverse(TaskObject *self, visitproc visit, void *arg)
     Py_VISIT(self->func);
     Py_VISIT(self->args);
     Py_VISIT(self->kwargs);
+    Py_VISIT(self->slot);
     Py_VISIT(self->done);
     Py_VISIT(self->value);
     Py_VISIT(self->exception);
@@ -263,6 +272,7 @@ task_clear(TaskObject *self)
     Py_CLEAR(self->func);
     Py_CLEAR(self->args);
     Py_CLEAR(self->kwargs);
+    Py_CLEAR(self->slot);
     Py_CLEAR(self->done);
     Py_CLEAR(self->value);
     Py_CLEAR(self->exception);
@@ -283,9 +293,8 @@ task_dealloc(TaskObject *self)
 
 static PyMethodDef task_methods[] = {
     {"wait", (PyCFunction)task_wait, METH_NOARGS,
-     "wait()\n--\n\nWait until it ran. Returns its result, or raises what it raised; done(task) "
-     "is\n"
-     "called first. When the wait is interrupted, done(task) is called on the hub later."},
+     "wait()\n--\n\nWait until it ran. Returns its result, or raises what it raised; the slot is\n"
+     "released first. When the wait is interrupted, the hub does that later."},
     {"set", (PyCFunction)task_set, METH_O, "set(value)\n--\n\nGive it a result."},
     {"handle_error", (PyCFunction)task_handle_error, METH_VARARGS,
      "handle_error(context, exception)\n--\n\nGive it an exception."},
@@ -310,7 +319,9 @@ static PyGetSetDef task_getset[] = {
 };
 
 static PyType_Slot task_slots[] = {
-    {Py_tp_doc, "Task(loop, done, func, args, kwargs=None)\n--\n\nA call for a worker thread."},
+    {Py_tp_doc,
+     "Task(loop, slot, done, func, args, kwargs=None)\n--\n\nA call for a worker thread.\n"
+     "When it ran, slot.release() is called on the hub, and done(task) unless that is None."},
     {Py_tp_new, task_new},
     {Py_tp_dealloc, task_dealloc},
     {Py_tp_traverse, task_traverse},
@@ -356,9 +367,17 @@ queue_new(PyTypeObject *type, PyObject *args, PyObject *Py_UNUSED(kwargs))
     return (PyObject *)self;
 }
 
-/* Steals `item`. */
 static void
-queue_append(QueueObject *self, TaskObject *item)
+queue_signal(void *self)
+{
+    pthread_cond_signal(&((QueueObject *)self)->wake);
+}
+
+/* Steals `item`. A worker that is woken while this thread has the interpreter lock only waits for
+   it: if nothing else is to run here, and the caller is about to wait, the loop wakes it when it
+   lets go. */
+static void
+queue_append(QueueObject *self, TaskObject *item, bool waiting)
 {
     item->next = NULL;
     if (self->last == NULL) {
@@ -372,14 +391,24 @@ queue_append(QueueObject *self, TaskObject *item)
     self->available++;
     bool sleeping = self->sleepers > 0;
     pthread_mutex_unlock(&self->mutex);
-    if (sleeping) {
-        pthread_cond_signal(&self->wake);
+    if (!sleeping) {
+        return;
+    }
+    if (waiting && green_list_empty(&self->loop->ready) && !self->loop->destroyed) {
+        green_loop_defer(self->loop, queue_signal, self);
+    } else {
+        queue_signal(self);
     }
 }
 
 static PyObject *
-queue_put(QueueObject *self, PyObject *item)
+queue_put(QueueObject *self, PyObject *args)
 {
+    PyObject *item;
+    int waiting = 0;
+    if (!PyArg_ParseTuple(args, "O|p:put", &item, &waiting)) {
+        return NULL;
+    }
     if (item != Py_None && !Py_IS_TYPE(item, Task_Type)) {
         PyErr_SetString(PyExc_TypeError, "an item must be a Task, or None to stop one worker");
         return NULL;
@@ -397,7 +426,7 @@ queue_put(QueueObject *self, PyObject *item)
         green_loop_ref(task->loop);
         self->unanswered++;
     }
-    queue_append(self, task);
+    queue_append(self, task, waiting);
     Py_RETURN_NONE;
 }
 
@@ -474,6 +503,20 @@ queue_hooked(PyObject *hooks)
     return (profile != NULL && profile != Py_None) || (trace != NULL && trace != Py_None);
 }
 
+/* Has a task left a hub, a profile or a trace function on this thread? */
+static bool
+queue_dirty(void)
+{
+    if (green_hub_peek() != NULL) {
+        return true;
+    }
+    PyObject *profile = PyObject_CallNoArgs(get_profile), *trace = PyObject_CallNoArgs(get_trace);
+    bool clean = profile == Py_None && trace == Py_None;
+    Py_XDECREF(profile);
+    Py_XDECREF(trace);
+    return !clean;
+}
+
 /* Returns what task_answer does. */
 static bool
 queue_finish(QueueObject *self, TaskObject *task)
@@ -518,7 +561,7 @@ queue_serve(QueueObject *self, PyObject *args)
             return (PyObject *)task;
         }
         task_run(task, worker);
-        PyObject *result = PyObject_CallNoArgs(clean);
+        PyObject *result = queue_dirty() ? PyObject_CallNoArgs(clean) : Py_NewRef(Py_None);
         if (queue_finish(self, task)) {
             asleep = (LoopObject *)Py_NewRef((PyObject *)task->loop);
         }
@@ -602,6 +645,10 @@ queue_dealloc(QueueObject *self)
         PyObject_ClearWeakRefs((PyObject *)self);
     }
     queue_drop_all(self);
+    if (self->loop != NULL && self->loop->deferred == queue_signal &&
+        self->loop->deferred_arg == self) {
+        self->loop->deferred = NULL;
+    }
     Py_XDECREF(self->loop);
     pthread_cond_destroy(&self->wake);
     pthread_mutex_destroy(&self->mutex);
@@ -615,12 +662,14 @@ PyDoc_STRVAR(
     "Run tasks on this thread, until one needs more than this: then it is returned, and the\n"
     "caller runs it and calls task_done(task). That is so when clean is None, and while\n"
     "hooks, the dict of threading, has a trace or profile function. clean() is called after\n"
-    "each task run here. Returns False when no task came for timeout seconds (-1: waits for\n"
+    "a task run here that left such a function, or a hub. Returns False when no task came for "
+    "timeout seconds (-1: waits for\n"
     "ever), None when told to stop.");
 
 static PyMethodDef queue_methods[] = {
-    {"put", (PyCFunction)queue_put, METH_O,
-     "put(item)\n--\n\nAppend a Task, or None: whoever takes that stops."},
+    {"put", (PyCFunction)queue_put, METH_VARARGS,
+     "put(item, waiting=False)\n--\n\n"
+     "Append a Task, or None: whoever takes that stops. waiting: the caller waits for it at once."},
     {"serve", (PyCFunction)queue_serve, METH_VARARGS, serve_doc},
     {"task_done", (PyCFunction)queue_task_done, METH_O,
      "task_done(task)\n--\n\nAnswer for a task that serve() returned."},
@@ -671,6 +720,13 @@ add_type(PyObject *module, PyType_Spec *spec, const char *name)
 int
 green_threadpool_exec(PyObject *module)
 {
+    PyObject *profile = PySys_GetObject("getprofile"), *trace = PySys_GetObject("gettrace");
+    release_name = PyUnicode_InternFromString("release");
+    get_profile = Py_XNewRef(profile);
+    get_trace = Py_XNewRef(trace);
+    if (release_name == NULL || profile == NULL || trace == NULL) {
+        return -1;
+    }
     Task_Type = add_type(module, &task_spec, "Task");
     Queue_Type = add_type(module, &queue_spec, "TaskQueue");
     return Task_Type == NULL || Queue_Type == NULL ? -1 : 0;
