@@ -130,3 +130,41 @@ def test_many(selector):
     for a, b in pairs:
         a.close()
         b.close()
+
+
+def test_asyncio_on_it():
+    """An asyncio loop in a greenlet, while others run."""
+    import asyncio
+
+    async def echo(reader, writer):
+        writer.write(await reader.readline())
+        writer.close()
+
+    async def main():
+        server = await asyncio.start_server(echo, "127.0.0.1", 0)
+        async with server:
+            reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+            writer.write(b"hello\n")
+            answer = await reader.readline()
+            await asyncio.sleep(0.01)
+            writer.close()
+            return answer
+
+    def run():
+        loop = asyncio.SelectorEventLoop(selectors.DefaultSelector())
+        try:
+            return loop.run_until_complete(main())
+        finally:
+            loop.close()
+
+    ticks = []
+
+    def tick():
+        while True:
+            ticks.append(1)
+            gevent.sleep(0.001)
+
+    ticking = gevent.spawn(tick)
+    assert gevent.spawn(run).get(timeout=10) == b"hello\n"
+    ticking.kill()
+    assert len(ticks) > 1

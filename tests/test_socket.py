@@ -915,6 +915,39 @@ def test_no_descriptor_is_leaked(listener):
     assert count() == before
 
 
+def fails(call, error):
+    with pytest.raises(error):
+        call()
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        lambda a, b: (b.send(b"x" * 100), a.recv(1000)),
+        lambda a, b: (b.send(b"x"), a.recv(1 << 20)),
+        lambda a, b: (b.send(b"x"), a.recv_into(bytearray(10))),
+        lambda a, b: (b.send(b"x"), a.recvfrom(10), b.send(b"x"), a.recvmsg(10, 100)),
+        lambda a, b: (a.settimeout(0), fails(lambda: a.recv(1 << 20), BlockingIOError), a.settimeout(None)),
+        lambda a, b: (a.settimeout(1e-6), fails(lambda: a.recv(1), TimeoutError), a.settimeout(None)),
+        lambda a, b: fails(lambda: a.recv("x"), TypeError),
+        lambda a, b: fails(lambda: a.sendall(1), TypeError),
+        lambda a, b: fails(lambda: socket.socket(fileno=-1), ValueError),
+        lambda a, b: [left.close() or right.close() for left, right in [socket.socketpair()]],
+        lambda a, b: gevent.spawn(a.recv, 1).kill(),
+        lambda a, b: fails(lambda: _core.wait_any([(1,)], 0), TypeError),
+        lambda a, b: _core.wait_any([(b.fileno(), 2), (a.fileno(), 2)], None),
+    ],
+)
+def test_no_memory_is_leaked(pair, work):
+    counts = []
+    for _ in range(5):
+        for _ in range(100):
+            work(*pair)
+        gc.collect()
+        counts.append(sys.getallocatedblocks())
+    assert min(later - earlier for earlier, later in zip(counts, counts[1:])) < 50
+
+
 # ---- files, copies, and the rest ----
 
 
