@@ -281,9 +281,10 @@ def patch_all(
     if contextvars:
         patch_contextvars()
     if thread:
-        from greencore.monkey._patch_multiprocessing import patch_when_imported
+        from greencore.monkey import _patch_asyncio, _patch_multiprocessing
 
-        patch_when_imported()
+        _patch_asyncio.patch_when_imported()
+        _patch_multiprocessing.patch_when_imported()
     _notify_patch("GeventDidPatchBuiltinModulesEvent", new, kwargs, warnings=warnings)
     _notify_patch("GeventDidPatchAllEvent", new, kwargs, warnings=warnings)
     _process_warnings(warnings)

@@ -45,6 +45,9 @@ greenlet_alloc(PyTypeObject *type)
     self->run_replaced = NULL;
     self->waiting = NULL;
     self->locals = NULL;
+#if PY_VERSION_HEX < 0x030D0000
+    self->asyncio_loop = NULL;
+#endif
     self->thread = NULL;
     return self;
 }
@@ -211,6 +214,9 @@ greenlet_traverse(PyObject *op, visitproc visit, void *arg)
     Py_VISIT(self->run);
     Py_VISIT(self->run_replaced);
     Py_VISIT(self->args);
+#if PY_VERSION_HEX < 0x030D0000
+    Py_VISIT(self->asyncio_loop);
+#endif
     Py_VISIT(self->kwargs);
     if (self->status == GREEN_UNSTARTED) {
         Py_VISIT(self->state.context);
@@ -234,6 +240,9 @@ greenlet_clear(PyObject *op)
     Py_CLEAR(self->run);
     Py_CLEAR(self->run_replaced);
     Py_CLEAR(self->args);
+#if PY_VERSION_HEX < 0x030D0000
+    Py_CLEAR(self->asyncio_loop);
+#endif
     Py_CLEAR(self->kwargs);
     if (self->status == GREEN_UNSTARTED) {
         Py_CLEAR(self->state.context);

@@ -40,7 +40,10 @@ typedef struct GreenletObject {
     green_ready ready;            /* its start, or the wake-up of sleep(0): never both */
     struct green_waiter *waiting; /* the wait it is parked in, borrowed from its stack; or NULL */
     struct green_local *locals;   /* what objects keep for it; see locals.h */
-    green_pystate state;          /* while it doesn't run */
+#if PY_VERSION_HEX < 0x030D0000
+    PyObject *asyncio_loop; /* owned; its running loop while it doesn't run, or NULL */
+#endif
+    green_pystate state; /* while it doesn't run */
 } GreenletObject;
 
 extern PyTypeObject *Greenlet_Type;      /* greenlet.greenlet; subclassed by Task and Hub */

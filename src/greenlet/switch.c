@@ -1,5 +1,6 @@
 /* Switching: how a greenlet starts, leaves, arrives and dies. */
 #include "greenlet/greenlet.h"
+#include "greenlet/asyncio.h"
 #include "greenlet/error.h"
 #include "greenlet/locals.h"
 #include "greenlet/trace.h"
@@ -92,6 +93,11 @@ switch_start(green_thread *thread, GreenletObject *target)
     target->state.context = context;
     if (UNLIKELY((PyObject *)target->parent != thread->hub && (PyObject *)target != thread->hub)) {
         green_pystate_share_asyncio(&target->state, thread->tstate); /* serves who starts it */
+#if PY_VERSION_HEX < 0x030D0000
+        if (UNLIKELY(green_asyncio_tracked)) {
+            green_asyncio_share(target);
+        }
+#endif
     }
     target->thread = thread;
     green_thread_incref(thread);
@@ -106,6 +112,11 @@ switch_swap(green_thread *thread, GreenletObject *self, GreenletObject *target, 
     assert(target->status == GREEN_ACTIVE && target->thread == thread);
     assert((thread->value == NULL) != (thread->exception == NULL));
     assert(thread->origin == NULL && thread->tstate == PyThreadState_Get());
+#if PY_VERSION_HEX < 0x030D0000
+    if (UNLIKELY(green_asyncio_tracked)) {
+        green_asyncio_switch(self, target);
+    }
+#endif
     thread->origin = self;
     thread->current = target;
     green_pystate_save(&self->state, thread->tstate);
