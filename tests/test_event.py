@@ -80,6 +80,23 @@ class TestEvent:
         log.append("last")
         assert log == [(0, True), (1, True), "last"]
 
+    def test_who_waits_again_while_they_are_served_waits_for_the_next_pass(self, log):
+        event = Event()
+
+        def wait_twice():
+            event.wait()
+            log.append("first")
+            greencore.spawn(log.append, "other")
+            event.wait()
+            log.append("second")
+
+        start_waiters(event, log, 1)
+        greencore.spawn(wait_twice)
+        event.set()
+        greencore.sleep(0)
+        greencore.sleep(0)
+        assert log == [(0, True), "first", "other", "second"]
+
     def test_cleared_before_they_run_still_wakes(self, log):
         event = Event()
         waiters = start_waiters(event, log)

@@ -36,12 +36,12 @@ def errors(monkeypatch):
 def test_states_of_success():
     g = Greenlet(lambda: 5)
     assert (bool(g), g.started, g.dead, g.ready(), g.successful()) == (False, False, False, False, False)
-    assert (g.value, g.exception, g.exc_info, g._exc_info) == (None, None, (), None)
+    assert (g.value, g.exception, g.exc_info, g._exc_info) == (None, None, None, None)
     g.start()
     assert (bool(g), g.started, g.dead, g.ready(), g.successful()) == (True, True, False, False, False)
     g.join()
     assert (bool(g), g.started, g.dead, g.ready(), g.successful()) == (False, False, True, True, True)
-    assert (g.value, g.exception, g.exc_info, g._exc_info) == (5, None, (), (None, None, None))
+    assert (g.value, g.exception, g.exc_info, g._exc_info) == (5, None, None, (None, None, None))
     assert g.get() == 5 and g.get(block=False) == 5
 
 

@@ -335,7 +335,7 @@ event_wait_behind(EventObject *self)
     if (hub == NULL || (GreenletObject *)hub == green_thread_self->current) {
         return 0;
     }
-    return green_linkable_wait(&self->base.linkable, -1, "Event.wait", false) < 0 ? -1 : 0;
+    return green_linkable_wait_behind(&self->base.linkable, "Event.wait") < 0 ? -1 : 0;
 }
 
 static PyObject *

@@ -83,6 +83,7 @@ green_linkable_init(green_linkable *linkable, const green_linkable_kind *kind)
 {
     green_list_init(&linkable->links);
     green_list_init(&linkable->serving);
+    green_list_init(&linkable->behind);
     green_ready_init(&linkable->notifier, kind->python ? &notifier_on_hub : &notifier_kind);
     linkable->kind = kind;
     linkable->users = (green_users){NULL, false};
@@ -239,6 +240,7 @@ linkable_unserve(green_linkable *linkable)
 {
     green_list_splice(&linkable->serving, &linkable->links);
     green_list_splice(&linkable->links, &linkable->serving);
+    green_list_splice(&linkable->links, &linkable->behind);
 }
 
 /* The next link of the pass, or NULL at its end. */
@@ -254,13 +256,11 @@ linkable_next(green_linkable *linkable)
         return green_list_empty(&linkable->serving) ? NULL : linkable->serving.next;
     }
     if (green_list_empty(&linkable->serving)) {
-        /* Those who came while it was ready, and waited only not to overtake the others. */
-        if (linkable->phase != FIRST || !linkable->kind->all ||
-            green_list_empty(&linkable->links) || !linkable_ready(linkable)) {
+        if (linkable->phase != FIRST || green_list_empty(&linkable->behind)) {
             return NULL;
         }
         linkable->phase = SECOND;
-        green_list_splice(&linkable->serving, &linkable->links);
+        green_list_splice(&linkable->serving, &linkable->behind);
     }
     if (!linkable->kind->all && !linkable_ready(linkable)) {
         linkable_unserve(linkable);
@@ -274,6 +274,7 @@ static void
 linkable_finish(green_linkable *linkable, LoopObject *loop, bool on_hub)
 {
     PyObject *object = linkable_object(linkable);
+    green_list_splice(&linkable->links, &linkable->behind);
     if (loop != NULL && !green_list_empty(&linkable->links) && linkable_ready(linkable)) {
         linkable_queue(linkable, loop, false);
         return;
@@ -454,6 +455,14 @@ green_linkable_wait(green_linkable *linkable, double seconds, const char *verb, 
     return status;
 }
 
+int
+green_linkable_wait_behind(green_linkable *linkable, const char *verb)
+{
+    linkable_client client = {.take = false};
+    return green_client_wait(&client.client, &linkable->behind, &linkable->users, -1, verb,
+                             linkable_object(linkable));
+}
+
 /* --- links --- */
 
 int
@@ -512,7 +521,8 @@ linkable_list(green_linkable *linkable, bool waiters)
 {
     PyObject *list = PyList_New(0);
     if (list != NULL && (links_list(&linkable->serving, list, waiters) < 0 ||
-                         links_list(&linkable->links, list, waiters) < 0)) {
+                         links_list(&linkable->links, list, waiters) < 0 ||
+                         links_list(&linkable->behind, list, waiters) < 0)) {
         Py_CLEAR(list);
     }
     return list;
@@ -559,7 +569,8 @@ green_linkable_unlink(green_linkable *linkable, PyObject *callback)
             return -1;
         }
     }
-    if (linkable->phase == QUEUED && green_list_empty(&linkable->links)) {
+    if (linkable->phase == QUEUED && green_list_empty(&linkable->links) &&
+        green_list_empty(&linkable->behind)) {
         green_ready_cancel(&linkable->notifier);
         linkable->phase = IDLE;
         Py_DECREF(linkable_object(linkable)); /* not the last: the caller has one */
@@ -580,7 +591,8 @@ links_count(const green_link *head)
 Py_ssize_t
 green_linkable_count(const green_linkable *linkable)
 {
-    return links_count(&linkable->serving) + links_count(&linkable->links);
+    return links_count(&linkable->serving) + links_count(&linkable->links) +
+           links_count(&linkable->behind);
 }
 
 void

@@ -32,6 +32,8 @@ typedef struct green_linkable_kind {
 typedef struct green_linkable {
     green_link links;   /* green_linked, in the order they came */
     green_link serving; /* those of the pass */
+    green_link
+        behind; /* those who wait though it is ready, not to overtake: at the end of the pass */
     green_ready notifier;
     const green_linkable_kind *kind;
     green_users users;
@@ -91,6 +93,9 @@ green_linkable_notifying(const green_linkable *linkable)
    GREEN_WOKEN means that the kind's take was called for it. The caller owns a reference to the
    object. A thread without a hub sleeps on a native lock where other threads use the object too. */
 int green_linkable_wait(green_linkable *linkable, double seconds, const char *verb, bool take);
+
+/* The same for one who found it ready while a pass is queued or under way: served at its end. */
+int green_linkable_wait_behind(green_linkable *linkable, const char *verb);
 
 /* rawlink, unlink and the like of Python objects. 0, or -1 with an exception (TypeError: not
  * callable). */

@@ -378,7 +378,7 @@ PyGetSetDef green_task_getset[] = {
      NULL},
     {"exception", task_get_exception, NULL, "The error that it ended with, or None.", NULL},
     {"exc_info", task_get_exc_info, NULL,
-     "(type, value, traceback) of the error that it ended with, or ().", NULL},
+     "(type, value, traceback) of the error that it ended with, or None.", NULL},
     {"_exc_info", task_get_raw_exc_info, NULL,
      "None until it has ended; then the triple of the error, or of three None.", NULL},
     {"dead", task_get_dead, NULL, "Whether it will not run (again).", NULL},
