@@ -6,6 +6,7 @@ import resource
 import socket as standard
 import sys
 import weakref
+from contextlib import suppress
 
 import pytest
 
@@ -360,6 +361,37 @@ def test_tls_by_context():
         assert serving.ssl_enabled
         serving.start()
         assert ask(serving) == b"wrapped hello"
+
+
+@pytest.mark.filterwarnings("ignore:ssl:DeprecationWarning")
+@pytest.mark.parametrize("by_context", [True, False])
+def test_tls(tmp_path, by_context, errors):
+    from certificates import make_certificate
+    from gevent import ssl
+
+    made = make_certificate(tmp_path, "server")
+    arguments = {"keyfile": made.key, "certfile": made.cert}
+    if by_context:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(made.cert, made.key)
+        arguments = {"ssl_context": context}
+    client_context = ssl.create_default_context(cafile=made.cert)
+    client_context.check_hostname = False
+    with server.StreamServer(LOCAL, echo, **arguments) as serving:
+        serving.start()
+        with connect(serving) as idle:  # one that never shakes hands keeps nobody else out
+            for _ in range(3):
+                with client_context.wrap_socket(connect(serving)) as sock:
+                    sock.sendall(b"hello")
+                    assert sock.recv(100) == b"hello"
+            idle.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            with suppress(ConnectionResetError):  # or just the end, after an alert
+                while idle.recv(100):
+                    pass
+        while not errors:
+            gevent.sleep(0.001)
+        assert isinstance(errors[0][1], ssl.SSLError)
+        assert serving.started
 
 
 def test_failing_handshake_closes_the_connection(errors):
