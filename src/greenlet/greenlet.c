@@ -42,6 +42,7 @@ greenlet_alloc(PyTypeObject *type)
     self->is_main = 0;
     self->run_found = 0;
     self->catches = 0;
+    self->unborn = NULL;
     self->run_replaced = NULL;
     self->waiting = NULL;
     self->locals = NULL;

@@ -20,6 +20,9 @@ struct GreenletObject;
    with an exception set. The raw greenlet's calls run(*args, **kwargs). */
 typedef PyObject *(*green_body)(struct GreenletObject *self);
 
+/* A queued start failed for want of memory. The exception is set; takes it. */
+typedef void (*green_unborn)(struct GreenletObject *self);
+
 typedef struct GreenletObject {
     PyObject_HEAD PyObject *weakrefs; /* these two where greenlet's public header has them */
     PyObject *dict;
@@ -29,6 +32,7 @@ typedef struct GreenletObject {
     PyObject *args;         /* owned; for run; a tuple, or NULL for none */
     PyObject *kwargs;       /* owned; for run; a dict, or NULL for none */
     green_body body;
+    green_unborn unborn;  /* NULL: the hub reports it, it stays unstarted */
     green_thread *thread; /* where it was started, kept by a reference; NULL: unstarted */
     void *sp;             /* of a parked greenlet */
     green_stack *stack;   /* NULL: unstarted, dead, or a main greenlet (the thread's own stack) */
@@ -75,6 +79,9 @@ PyObject *green_greenlet_switch(GreenletObject *target, PyObject *value);
 
 /* The same, raising `exception` (stolen, an exception object) there. */
 PyObject *green_greenlet_throw(GreenletObject *target, PyObject *exception);
+
+/* Give an unstarted greenlet its stack, so that a transfer to it cannot fail. -1: MemoryError. */
+int green_greenlet_begin(green_thread *thread, GreenletObject *target);
 
 /* The hub's short way: `target` is alive and of this thread, or unstarted with args and kwargs set;
    thread->value or thread->exception is set. Returns as green_greenlet_switch does. target ==

@@ -89,7 +89,22 @@ stacksize_module_get(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
                          (Py_ssize_t)policy->roomy_count);
 }
 
+static PyObject *
+stacksize_module_fail_mapping(PyObject *Py_UNUSED(module), PyObject *value)
+{
+    long n = PyLong_AsLong(value);
+    if (n == -1 && PyErr_Occurred()) {
+        return NULL;
+    }
+    green_stack_fail_after(n);
+    Py_RETURN_NONE;
+}
+
 static PyMethodDef stacksize_functions[] = {
+    {"_fail_mapping", stacksize_module_fail_mapping, METH_O,
+     "_fail_mapping(n)\n--\n\nFor tests: the n-th call from now that maps memory for stacks fails; "
+     "0: "
+     "none."},
     {"set_stack_size", stacksize_module_set, METH_O,
      "set_stack_size(size)\n--\n\nThe bytes of machine stack that greenlets get from now on; None: "
      "by "

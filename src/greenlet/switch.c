@@ -73,9 +73,8 @@ switch_enter(void *arg)
     switch_die(thread, self, result);
 }
 
-/* Give an unstarted greenlet its stack. */
-static int
-switch_start(green_thread *thread, GreenletObject *target)
+int
+green_greenlet_begin(green_thread *thread, GreenletObject *target)
 {
     size_t size = (size_t)target->stack_kib << 10;
     if (size != 0 && size < green_pystate_stack_min) {
@@ -138,7 +137,7 @@ green_greenlet_transfer(green_thread *thread, GreenletObject *target)
         switch_abandon(thread);
         return NULL;
     }
-    if (target->status == GREEN_UNSTARTED && UNLIKELY(switch_start(thread, target) < 0)) {
+    if (target->status == GREEN_UNSTARTED && UNLIKELY(green_greenlet_begin(thread, target) < 0)) {
         switch_abandon(thread);
         return NULL;
     }
@@ -320,7 +319,8 @@ switch_heir(green_thread *thread, GreenletObject *self, PyObject *result, PyObje
             } else {
                 handed = switch_hand_over(thread, heir, result);
             }
-            if (handed == 0 && (heir->status == GREEN_ACTIVE || switch_start(thread, heir) == 0)) {
+            if (handed == 0 &&
+                (heir->status == GREEN_ACTIVE || green_greenlet_begin(thread, heir) == 0)) {
                 return heir;
             }
             result = thread->value;
@@ -366,7 +366,7 @@ switch_die(green_thread *thread, GreenletObject *self, PyObject *result)
         green_pystate_finish(thread->tstate);
         self->status = GREEN_DEAD; /* a throw whose turn is now comes too late */
         heir = (GreenletObject *)Py_NewRef(thread->next(thread));
-        if (heir->status == GREEN_UNSTARTED && UNLIKELY(switch_start(thread, heir) < 0)) {
+        if (heir->status == GREEN_UNSTARTED && UNLIKELY(green_greenlet_begin(thread, heir) < 0)) {
             exception = green_error_take();
             Py_CLEAR(thread->value);
             Py_CLEAR(thread->exception);

@@ -134,12 +134,37 @@ hub_switch_out(HubObject *Py_UNUSED(self), PyObject *Py_UNUSED(ignored))
 
 /* ---- queued starts and throws ---- */
 
+/* There was no stack for it. On the hub, since whoever is told may run Python code. */
+static GreenletObject *
+unborn_turn(green_ready *ready)
+{
+    GreenletObject *g = GREEN_CONTAINER(ready, GreenletObject, ready);
+    PyErr_SetString(PyExc_MemoryError, "no memory for the stack of a greenlet");
+    if (g->unborn != NULL) {
+        g->unborn(g);
+    } else {
+        green_loop_handle_error(((HubObject *)green_thread_self->hub)->loop, (PyObject *)g);
+    }
+    Py_DECREF(g);
+    return NULL;
+}
+
+static void start_drop(green_ready *ready);
+
+static const green_ready_kind unborn_kind = {unborn_turn, true, start_drop};
+
 static GreenletObject *
 start_turn(green_ready *ready)
 {
     GreenletObject *g = GREEN_CONTAINER(ready, GreenletObject, ready);
     if (__builtin_expect(g->status != GREEN_UNSTARTED, 0)) {
         Py_DECREF(g);
+        return NULL;
+    }
+    if (__builtin_expect(green_greenlet_begin(green_thread_self, g) < 0, 0)) {
+        PyErr_Clear();
+        green_ready_init(&g->ready, &unborn_kind);
+        green_ready_push_front(((HubObject *)green_thread_self->hub)->loop, &g->ready);
         return NULL;
     }
     /* The value goes unused; the queue's reference travels as such, and is dropped on arrival. */

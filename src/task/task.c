@@ -72,6 +72,7 @@ static const green_linkable_kind task_linkable_kind = {
 };
 
 static PyObject *task_body(GreenletObject *base);
+static void task_unborn(GreenletObject *base);
 
 static TaskObject *
 task_make(PyTypeObject *type)
@@ -83,6 +84,7 @@ task_make(PyTypeObject *type)
     TaskObject *self = (TaskObject *)green_greenlet_new(type, NULL, NULL, NULL, &hub->base);
     if (self != NULL) {
         self->base.body = task_body;
+        self->base.unborn = task_unborn;
         self->ident = -1;
         green_linkable_init(&self->linkable, &task_linkable_kind);
     }
@@ -525,6 +527,18 @@ task_body(GreenletObject *base)
         return NULL;
     }
     Py_RETURN_NONE;
+}
+
+static void
+task_unborn(GreenletObject *base)
+{
+    TaskObject *self = (TaskObject *)base;
+    PyObject *exception = green_error_take();
+    self->phase = TASK_CANCELLED;
+    task_forget_call(self);
+    if (green_task_fail(self, exception) < 0) {
+        PyErr_WriteUnraisable((PyObject *)self);
+    }
 }
 
 /* ---- the outcome ---- */
