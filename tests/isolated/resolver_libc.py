@@ -83,7 +83,7 @@ def answer(source, function, arguments):
 
 
 # A search list that has the final "." first would ask twice; one domain does for both.
-conf = mount(f"nameserver {ADDRESS}\nsearch search.test\noptions timeout:1 attempts:2\n", "/etc/resolv.conf")
+conf = mount(f"nameserver {ADDRESS}\nsearch search.test\noptions timeout:30 attempts:2\n", "/etc/resolv.conf")
 mount(HOSTS, "/etc/hosts")
 mount("hosts: files dns\n", "/etc/nsswitch.conf")
 
