@@ -23,6 +23,6 @@ event.set()
 gevent.joinall(greenlets)
 done = sum(g.successful() for g in greenlets)
 assert all(isinstance(g.exception, MemoryError) for g in greenlets if not g.successful())
-assert not raw and not raw.dead and "greenlet.greenlet" in hub.exception_stream.getvalue()
+assert not raw and not raw.dead and repr(raw) in hub.exception_stream.getvalue()
 assert gevent.spawn(lambda: 42).get() == 42
 print("some parked" if 0 < parked == done < 3000 else f"{parked} parked, {done} done")
