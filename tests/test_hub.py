@@ -225,6 +225,20 @@ def test_a_hub_that_ends_otherwise_leaves_its_loop_to_the_next():
     in_thread(work)
 
 
+def test_greenlets_of_a_hub_that_has_gone_end_under_the_next():
+    def work():
+        seen = []
+        hub = get_hub()
+        parked = gevent.spawn(lambda: (gevent.sleep(0.001), seen.append(1)))
+        gevent.sleep(0)
+        hub.destroy(destroy_loop=False)
+        gevent.sleep(0.01)
+        assert seen == [1] and parked.dead
+        get_hub().destroy(destroy_loop=True)
+
+    in_thread(work)
+
+
 def test_waiting_with_a_destroyed_loop_is_an_error():
     def work():
         hub = get_hub()

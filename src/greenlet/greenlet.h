@@ -39,9 +39,9 @@ typedef struct GreenletObject {
     uint32_t stack_kib;   /* wanted size, KiB; 0: by policy */
     uint8_t status;       /* green_status */
     uint8_t is_main;
-    uint8_t catches;              /* the body is called with the exception thrown before it began */
-    uint8_t run_found;            /* unstarted: `run` is what the attribute of that name gave */
-    green_ready ready;            /* its start, or the wake-up of sleep(0): never both */
+    uint8_t catches;   /* a hub: its body is called with what was thrown before it began, too */
+    uint8_t run_found; /* unstarted: `run` is what the attribute of that name gave */
+    green_ready ready; /* its start, or the wake-up of sleep(0): never both */
     struct green_waiter *waiting; /* the wait it is parked in, borrowed from its stack; or NULL */
     struct green_local *locals;   /* what objects keep for it; see locals.h */
 #if PY_VERSION_HEX < 0x030D0000

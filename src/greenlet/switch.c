@@ -339,6 +339,13 @@ switch_heir(green_thread *thread, GreenletObject *self, PyObject *result, PyObje
     Py_FatalError("greencore: a greenlet died and none of its parents can run");
 }
 
+/* Its greenlets go on under the next hub. */
+static inline bool
+switch_hub_has_gone(const GreenletObject *parent)
+{
+    return UNLIKELY(parent->catches && parent->status == GREEN_DEAD);
+}
+
 static _Noreturn void
 switch_die(green_thread *thread, GreenletObject *self, PyObject *result)
 {
@@ -360,7 +367,8 @@ switch_die(green_thread *thread, GreenletObject *self, PyObject *result)
         green_locals_end(self);
     }
     GreenletObject *heir = NULL;
-    if (exception == NULL && thread->next != NULL && (PyObject *)self->parent == thread->hub) {
+    if (exception == NULL && thread->next != NULL &&
+        ((PyObject *)self->parent == thread->hub || switch_hub_has_gone(self->parent))) {
         /* The hub takes no interest in results: go straight where it would send us. */
         Py_DECREF(result);
         green_pystate_finish(thread->tstate);

@@ -522,10 +522,10 @@ hub_run(HubObject *self, PyObject *Py_UNUSED(ignored))
 {
     PyObject *started =
         PyObject_CallMethod((PyObject *)self, "start_periodic_monitoring_thread", NULL);
-    if (started == NULL) {
+    Py_XDECREF(started);
+    if (started == NULL && hub_raise_in_main(self, green_error_take()) < 0) {
         return NULL;
     }
-    Py_DECREF(started);
     while (self->loop != NULL) {
         LoopObject *loop = (LoopObject *)Py_NewRef((PyObject *)self->loop);
         Py_XSETREF(loop->error_handler, Py_NewRef((PyObject *)self));

@@ -1,0 +1,63 @@
+"""Scripts in processes of their own: what a signal, a fork or an exit does to them."""
+
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+LIMIT = 60  # seconds: a process that takes longer hangs
+
+BEGIN = """
+import greencore.alias
+greencore.alias.install()
+import os, signal, sys, threading, time
+import gevent
+from gevent import get_hub
+from gevent.event import Event
+"""
+
+
+class Process:
+    """A running script, which says `ready` when it is to be dealt with."""
+
+    def __init__(self, script, *options):
+        command = [sys.executable, "-X", "faulthandler", "-W", "ignore::DeprecationWarning", *options]
+        environ = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
+        self.popen = subprocess.Popen(
+            [*command, "-c", BEGIN + textwrap.dedent(script)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environ,
+        )
+        self.printed = ""
+
+    def wait_for(self, line="ready"):
+        """Read until the script prints `line`."""
+        for printed in self.popen.stdout:
+            self.printed += printed
+            if printed.strip() == line:
+                return
+        raise AssertionError(self.end())
+
+    def signal(self, number):
+        self.popen.send_signal(number)
+
+    def end(self):
+        """Wait for the end; return (exit code, what it has printed, its errors)."""
+        try:
+            out, err = self.popen.communicate(timeout=LIMIT)
+        except subprocess.TimeoutExpired:
+            self.popen.send_signal(6)
+            out, err = self.popen.communicate()
+            raise AssertionError(f"it hangs: {out}\n{err}") from None
+        return self.popen.returncode, self.printed + out, err
+
+
+def run(script, *options):
+    """Run a script to its end, which must be a success without a word on stderr; return what it printed."""
+    code, out, err = Process(script, *options).end()
+    assert (code, err) == (0, ""), f"{code}: {out}\n{err}"
+    return out

@@ -1,0 +1,265 @@
+"""Ctrl-C and other signals, in processes of their own."""
+
+import signal
+import textwrap
+
+import pytest
+
+from isolated.process import Process, run
+
+SLEEPING = {
+    "sleep": "gevent.sleep(60)",
+    "event": "gevent.spawn(gevent.sleep, 60); Event().wait()",
+    "join": "gevent.spawn(gevent.sleep, 60).join()",
+    "get": "gevent.spawn(gevent.sleep, 60).get()",
+    "socket": "a, b = gevent.socket.socketpair(); a.recv(1)",
+    "threadpool": "get_hub().threadpool.apply(time.sleep, (1,)); gevent.sleep(60)",
+    "hub.join": "gevent.spawn(gevent.sleep, 60); get_hub().join()",
+}
+RUNNING = {
+    "yielding greenlets": """
+        def work():
+            while True:
+                gevent.sleep(0)
+        for _ in range(5):
+            gevent.spawn(work)
+        gevent.sleep(60)
+        """,
+    "a busy greenlet": """
+        def work():
+            while True:
+                pass
+        gevent.spawn(work)
+        gevent.sleep(60)
+        """,
+    "timers": """
+        def work():
+            while True:
+                gevent.sleep(0.0001)
+        for _ in range(5):
+            gevent.spawn(work)
+        gevent.sleep(60)
+        """,
+    "callbacks": """
+        def again():
+            get_hub().loop.run_callback(again)
+        again()
+        gevent.sleep(60)
+        """,
+    "another thread's hub": """
+        def work():
+            while not done:
+                gevent.sleep(0.01)
+        done = []
+        thread = threading.Thread(target=work)
+        thread.start()
+        try:
+            gevent.sleep(60)
+        finally:
+            done.append(1)
+            thread.join()
+        """,
+}
+
+
+def interrupted(waiting, times=1):
+    """Interrupt a program that waits, so many times; it must catch each."""
+    lines = textwrap.indent(textwrap.dedent(waiting).strip(), " " * 8)
+    process = Process(f"""
+for _ in range({times}):
+    try:
+        get_hub().loop.run_callback(lambda: print("ready", flush=True))
+{lines}
+    except KeyboardInterrupt:
+        assert gevent.getcurrent() is get_hub().parent
+        print("interrupted", flush=True)
+os._exit(0)
+""")
+    for _ in range(times):
+        process.wait_for()
+        process.signal(signal.SIGINT)
+    code, out, _ = process.end()
+    assert code == 0 and out.count("interrupted") == times
+
+
+@pytest.mark.parametrize("waiting", [*SLEEPING, *RUNNING])
+def test_ctrl_c_interrupts_the_main_greenlet(waiting):
+    interrupted({**SLEEPING, **RUNNING}[waiting])
+
+
+@pytest.mark.parametrize("waiting", ["sleep", "yielding greenlets"])
+def test_ctrl_c_again_and_again(waiting):
+    interrupted({**SLEEPING, **RUNNING}[waiting], times=5)
+
+
+def test_ctrl_c_ends_a_program():
+    process = Process("""
+get_hub().loop.run_callback(lambda: print("ready", flush=True))
+gevent.sleep(60)
+""")
+    process.wait_for()
+    process.signal(signal.SIGINT)
+    code, _, err = process.end()
+    assert code == -signal.SIGINT and "KeyboardInterrupt" in err
+
+
+def test_a_handler_runs_while_the_hub_sleeps():
+    process = Process("""
+def handle(number, frame):
+    seen.append(number)
+    got.set()
+seen, got = [], Event()
+signal.signal(signal.SIGTERM, handle)
+get_hub().loop.run_callback(lambda: print("ready", flush=True))
+timer = gevent.spawn(gevent.sleep, 60)
+got.wait()
+print(seen == [signal.SIGTERM])
+os._exit(0)
+""")
+    process.wait_for()
+    process.signal(signal.SIGTERM)
+    assert process.end()[:2] == (0, "ready\nTrue\n")
+
+
+def test_a_handler_may_end_the_program():
+    process = Process("""
+signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(5))
+get_hub().loop.run_callback(lambda: print("ready", flush=True))
+try:
+    gevent.sleep(60)
+finally:
+    print("finally", flush=True)
+""")
+    process.wait_for()
+    process.signal(signal.SIGTERM)
+    assert process.end() == (5, "ready\nfinally\n", "")
+
+
+def test_signal_watchers():
+    process = Process("""
+got = Event()
+seen = []
+gevent.signal_handler(signal.SIGTERM, lambda word: (seen.append(word), gevent.sleep(0), got.set()), "word")
+waiting = gevent.spawn(gevent.sleep, 60)
+get_hub().loop.run_callback(lambda: print("ready", flush=True))
+got.wait()
+print(seen)
+os._exit(0)
+""")
+    process.wait_for()
+    process.signal(signal.SIGTERM)
+    assert process.end() == (0, "ready\n['word']\n", "")
+
+
+def test_what_was_installed_before_a_watcher_is_put_back():
+    assert run("""
+seen = []
+signal.signal(signal.SIGUSR1, lambda *args: seen.append("handler"))
+loop = get_hub().loop
+for stop in (lambda watcher: watcher.stop(), lambda watcher: loop.destroy()):
+    watcher = loop.signal(signal.SIGUSR1)
+    watcher.start(lambda: (seen.append("watcher"), stop(watcher)))
+    os.kill(os.getpid(), signal.SIGUSR1)
+    try:
+        gevent.sleep(0.01)
+    except ValueError:
+        pass  # the loop is no more
+    os.kill(os.getpid(), signal.SIGUSR1)
+    time.sleep(0)
+print(seen)
+""") == "['watcher', 'handler', 'watcher', 'handler']\n"
+
+
+def test_somebody_else_s_wakeup_descriptor_stays():
+    assert run("""
+r, w = os.pipe()
+os.set_blocking(w, False)
+signal.set_wakeup_fd(w)
+gevent.sleep(0.05)
+gevent.sleep(0.05)
+print(signal.set_wakeup_fd(w) == w)
+""") == "True\n"
+
+
+def test_the_slot_is_claimed_again_once_it_is_free():
+    assert run("""
+gevent.sleep(0)
+mine = signal.set_wakeup_fd(-1)
+assert mine >= 0
+gevent.sleep(0.03)
+gevent.sleep(0.03)
+print(signal.set_wakeup_fd(-1) == mine)
+""") == "True\n"
+
+
+def test_the_slot_is_given_back():
+    assert run("""
+gevent.sleep(0)
+get_hub().destroy(destroy_loop=True)
+print(signal.set_wakeup_fd(-1))
+""") == "-1\n"
+
+
+def test_signals_at_random_moments():
+    """Hundreds of them, of all kinds, while greenlets, threads, timers, sockets and children are at work."""
+    assert run("""
+import random
+counts = dict.fromkeys(["int", "term", "usr1", "watched"], 0)
+def count(name):
+    counts[name] += 1
+armed = []
+def interrupt(*args):
+    counts["int"] += 1
+    if armed:  # once, and not before somebody will catch it
+        armed.clear()
+        raise KeyboardInterrupt
+signal.signal(signal.SIGINT, interrupt)
+signal.signal(signal.SIGTERM, lambda *args: count("term"))
+signal.signal(signal.SIGUSR1, lambda *args: count("usr1"))
+gevent.signal_handler(signal.SIGUSR2, count, "watched")
+parent = os.getpid()
+sender = os.fork()
+if not sender:
+    chance = random.Random(8)
+    for _ in range(400):
+        time.sleep(chance.random() * 0.002)
+        os.kill(parent, chance.choice([signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2]))
+    os._exit(0)
+
+get_hub().exception_stream = None
+stop = []
+def work(function, *args):
+    while not stop:
+        function(*args)
+def ping(a, b):
+    a.send(b"x")
+    b.recv(1)
+    gevent.sleep(0.0003)
+def spin():
+    gevent.sleep(0)
+def pool():
+    get_hub().threadpool.apply(time.sleep, (0.0002,))
+works = [(ping, *gevent.socket.socketpair()) for _ in range(3)] + [(spin,), (pool,)]
+workers = [None] * len(works)
+interrupted = 0
+ended = False
+while not ended:
+    try:
+        armed.append(1)
+        for i, worker in enumerate(workers):
+            if worker is None or worker.dead:  # by the interrupt
+                workers[i] = gevent.spawn(work, *works[i])
+        gevent.sleep(0.002)
+        ended = os.waitpid(sender, os.WNOHANG)[0]
+        armed.clear()
+    except KeyboardInterrupt:
+        interrupted += 1
+gevent.sleep(0.01)
+stop.append(1)
+gevent.joinall(workers)
+assert all(worker.successful() or isinstance(worker.exception, KeyboardInterrupt) for worker in workers)
+assert interrupted and all(counts.values()), counts
+a, b = gevent.socket.socketpair()
+ping(a, b)
+print(gevent.spawn(lambda: "alive").get())
+""") == "alive\n"
