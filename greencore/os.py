@@ -48,9 +48,14 @@ ignored_errors = [errno.EAGAIN, errno.EINTR]
 
 
 def close(fd):
-    """Close a descriptor as `os.close` does; greenlets that wait for it get OSError (EBADF)."""
+    """Close a descriptor as `os.close` does; greenlets that wait for it get OSError (EBADF).
+
+    Those that the hub has opened for itself stay open: a program that becomes a daemon closes all that it finds.
+    """
     hub = get_hub_if_exists()
     if hub is not None and hub.loop is not None:
+        if hub.loop._owns_fd(fd):
+            return
         hub.loop.closing_fd(fd)
     _close(fd)
 

@@ -383,13 +383,6 @@ void
 green_fd_closed(LoopObject *loop, int number)
 {
     green_poll *poll = loop->poll;
-    if (poll != NULL && number == uv_backend_fd(&poll->uv)) {
-        /* A program that closes all it has, to become a daemon: libuv would abort it at the next
-         * poll. */
-        int kept = fcntl(number, F_DUPFD_CLOEXEC, 3);
-        poll->uv.backend_fd = kept < 0 ? number : kept;
-        return;
-    }
     green_fd *fd = poll == NULL || number < 0 ? NULL : fds_find(poll, number);
     if (fd == NULL) {
         return;

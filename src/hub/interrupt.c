@@ -175,6 +175,13 @@ green_interrupt_forked(LoopObject *loop)
     return green_interrupt_install(loop);
 }
 
+bool
+green_interrupt_owns_fd(LoopObject *loop, int fd)
+{
+    const green_interrupt *interrupt = loop->poll->interrupt;
+    return interrupt != NULL && (fd == interrupt->read_fd || fd == interrupt->write_fd);
+}
+
 int
 green_interrupt_check(LoopObject *loop)
 {

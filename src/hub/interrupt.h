@@ -25,6 +25,9 @@ void green_interrupt_abandon(LoopObject *loop);
 /* In a forked child: a pipe of its own. -1 with an exception. */
 int green_interrupt_forked(LoopObject *loop);
 
+/* Is it one of the pipe's ends? */
+bool green_interrupt_owns_fd(LoopObject *loop, int fd);
+
 /* Run the Python handlers of signals that came. -1: one raised. */
 int green_interrupt_check(LoopObject *loop);
 

@@ -384,5 +384,7 @@ green_loop_destroy(LoopObject *loop)
     green_poll_free(loop->poll);
     loop->poll = NULL;
     Py_CLEAR(loop->keep);
-    Py_CLEAR(loop->error_handler);
+    if (loop->runner == NULL) {
+        Py_CLEAR(loop->error_handler); /* else whoever runs it still has a use for it */
+    }
 }

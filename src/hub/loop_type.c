@@ -237,6 +237,17 @@ loop_fileno(LoopObject *self, PyObject *Py_UNUSED(ignored))
     return loop_usable(self) < 0 ? NULL : PyLong_FromLong(uv_backend_fd(&self->poll->uv));
 }
 
+static PyObject *
+loop_owns_fd(LoopObject *self, PyObject *arg)
+{
+    long number = PyLong_AsLong(arg);
+    int fd = number < 0 || number > INT_MAX ? -1 : (int)number;
+    if ((number == -1 && PyErr_Occurred()) || loop_usable(self) < 0) {
+        return NULL;
+    }
+    return PyBool_FromLong(green_poll_owns_fd(self->poll, fd) || green_interrupt_owns_fd(self, fd));
+}
+
 /* ---- watchers ---- */
 
 /* type(self, *args, **kwargs) */
@@ -386,6 +397,8 @@ static PyMethodDef loop_methods[] = {
     {"ref", (PyCFunction)loop_ref, METH_NOARGS,
      "ref()\n--\n\nKeep the loop running though nothing is watched, until unref()."},
     {"unref", (PyCFunction)loop_unref, METH_NOARGS, "unref()\n--\n\nTake back one ref()."},
+    {"_owns_fd", (PyCFunction)loop_owns_fd, METH_O,
+     "_owns_fd(fd)\n--\n\nWhether the loop has opened the descriptor for itself."},
     {"fileno", (PyCFunction)loop_fileno, METH_NOARGS,
      "fileno()\n--\n\nThe descriptor that libuv polls with."},
 #define LOOP_WATCHER_METHOD(name, kind, doc)                                                       \

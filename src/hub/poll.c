@@ -95,6 +95,14 @@ green_poll_alive(const green_poll *poll)
     return uv_loop_alive(&poll->uv);
 }
 
+bool
+green_poll_owns_fd(const green_poll *poll, int fd)
+{
+    const uv_loop_t *uv = &poll->uv;
+    return fd == uv_backend_fd(uv) || fd == uv->async_io_watcher.fd || fd == uv->signal_pipefd[0] ||
+           fd == uv->signal_pipefd[1];
+}
+
 void
 green_poll_wake(green_poll *poll)
 {

@@ -14,7 +14,7 @@ asyncwatcher_stop(WatcherObject *Py_UNUSED(self))
 }
 
 static const green_watcher_kind asyncwatcher_kind = {asyncwatcher_start, asyncwatcher_stop, NULL,
-                                                     false};
+                                                     false, false};
 
 static PyObject *
 asyncwatcher_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)

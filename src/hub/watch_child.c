@@ -155,7 +155,7 @@ childwatcher_due(WatcherObject *watcher)
 }
 
 static const green_watcher_kind childwatcher_kind = {childwatcher_start, childwatcher_stop,
-                                                     childwatcher_due, true};
+                                                     childwatcher_due, true, false};
 
 static PyObject *
 childwatcher_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)

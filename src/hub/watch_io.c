@@ -34,7 +34,8 @@ iowatcher_stop(WatcherObject *watcher)
     green_fd_stop(watcher->loop, &((IOWatcherObject *)watcher)->interest);
 }
 
-static const green_watcher_kind iowatcher_kind = {iowatcher_start, iowatcher_stop, NULL, true};
+static const green_watcher_kind iowatcher_kind = {iowatcher_start, iowatcher_stop, NULL, true,
+                                                  true};
 
 static int
 iowatcher_check_events(long events)

@@ -91,7 +91,7 @@ signalwatcher_stop(WatcherObject *watcher)
 }
 
 static const green_watcher_kind signalwatcher_kind = {signalwatcher_start, signalwatcher_stop, NULL,
-                                                      true};
+                                                      true, false};
 
 static PyObject *
 signalwatcher_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)

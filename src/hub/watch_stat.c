@@ -108,7 +108,7 @@ statwatcher_due(WatcherObject *watcher)
 }
 
 static const green_watcher_kind statwatcher_kind = {statwatcher_start, statwatcher_stop,
-                                                    statwatcher_due, false};
+                                                    statwatcher_due, false, false};
 
 static PyObject *
 statwatcher_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)

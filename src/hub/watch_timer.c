@@ -54,7 +54,7 @@ timerwatcher_due(WatcherObject *watcher)
 }
 
 static const green_watcher_kind timerwatcher_kind = {timerwatcher_start, timerwatcher_stop,
-                                                     timerwatcher_due, false};
+                                                     timerwatcher_due, false, false};
 
 static PyObject *
 timerwatcher_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)

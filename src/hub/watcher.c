@@ -1,5 +1,6 @@
 #include "hub/watcher.h"
 
+#include "greenlet/error.h"
 #include "hub/errors.h"
 #include "hub/poll.h"
 
@@ -55,11 +56,11 @@ watcher_turn(green_ready *ready)
     Py_INCREF(self);
     bool due = !self->active || self->kind->due == NULL || self->kind->due(self);
     if (due && self->callback != NULL && watcher_call(self) < 0) {
-        /* One that fails for as long as it is ready would never let the loop sleep. */
-        PyObject *type, *value, *tb;
-        PyErr_Fetch(&type, &value, &tb);
-        green_watcher_stop(self);
-        PyErr_Restore(type, value, tb);
+        if (self->kind->level) { /* else it would fail for ever, and the loop never sleep */
+            PyObject *error = green_error_take();
+            green_watcher_stop(self);
+            green_error_raise(error);
+        }
         green_loop_handle_error(self->loop, (PyObject *)self);
     }
     watcher_unfeed(self);

@@ -17,7 +17,8 @@ typedef struct green_watcher_kind {
     /* Its turn has come: is there something to call back for? Keeps itself armed, or stops being
        active by setting self->done. NULL: always. */
     bool (*due)(struct WatcherObject *self);
-    bool uv; /* start and stop call libuv, which only the loop's own thread may */
+    bool uv;    /* start and stop call libuv, which only the loop's own thread may */
+    bool level; /* fires for as long as something is so: stopped when its callback fails */
 } green_watcher_kind;
 
 typedef struct WatcherObject {

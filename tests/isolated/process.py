@@ -1,9 +1,11 @@
 """Scripts in processes of their own: what a signal, a fork or an exit does to them."""
 
 import os
+import signal
 import subprocess
 import sys
 import textwrap
+import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,6 +33,7 @@ class Process:
             stderr=subprocess.PIPE,
             text=True,
             env=environ,
+            start_new_session=True,
         )
         self.printed = ""
 
@@ -50,7 +53,9 @@ class Process:
         try:
             out, err = self.popen.communicate(timeout=LIMIT)
         except subprocess.TimeoutExpired:
-            self.popen.send_signal(6)
+            self.signal(signal.SIGABRT)  # for the traceback
+            time.sleep(0.5)
+            os.killpg(self.popen.pid, signal.SIGKILL)  # its children, too
             out, err = self.popen.communicate()
             raise AssertionError(f"it hangs: {out}\n{err}") from None
         return self.popen.returncode, self.printed + out, err
