@@ -222,12 +222,15 @@ green_origin_note(green_origin *origin, int stack_limit)
     if (spawner == NULL) {
         return -1;
     }
-    /* The one that the spawner has already, kept alive here. */
-    origin->spawner = PyWeakref_NewRef((PyObject *)spawner, NULL);
-    if (origin->spawner == NULL) {
-        return -1;
+    PyWeakReference *last = (PyWeakReference *)spawner_last;
+    if (last == NULL || last->wr_object != (PyObject *)spawner) {
+        PyObject *reference = PyWeakref_NewRef((PyObject *)spawner, NULL);
+        if (reference == NULL) {
+            return -1;
+        }
+        Py_XSETREF(spawner_last, reference);
     }
-    Py_XSETREF(spawner_last, Py_NewRef(origin->spawner));
+    origin->spawner = Py_NewRef(spawner_last);
     origin->locals = origin_inherit(spawner);
     if (origin->locals == NULL && PyErr_Occurred()) {
         return -1;
