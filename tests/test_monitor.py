@@ -176,6 +176,7 @@ def test_entry_points(monkeypatch, published):
         return [Plugin()] if group == events.GeventWillPatchAllEvent.ENTRY_POINT_NAME else []
 
     called = []
+    monkeypatch.setattr(events, "have_plugins", lambda: True)
     monkeypatch.setattr("importlib.metadata.entry_points", entry_points)
     event = events.GeventWillPatchAllEvent({"socket": True}, {"extra": 1})
     events.notify_and_call_entry_points(event)
