@@ -10,6 +10,7 @@ import pytest
 
 import gevent
 from gevent import Greenlet, GreenletExit, Timeout, getcurrent, sleep
+from gevent.event import Event
 
 
 class Failure(Exception):
@@ -330,13 +331,14 @@ def test_kill_with_any_exception(errors):
 
 def test_kill_goes_on_as_soon_as_the_other_blocks():
     order = []
+    released = Event()
 
     def stubborn():
         try:
             sleep(10)
         except GreenletExit:
             order.append("killed")
-            sleep(0.002)
+            released.wait()
             order.append("done")
 
     g = gevent.spawn(stubborn)
@@ -344,6 +346,7 @@ def test_kill_goes_on_as_soon_as_the_other_blocks():
     gevent.spawn(order.append, "other")
     g.kill(timeout=0.0001)
     order.append("killer")
+    released.set()
     g.join()
     assert order.index("killed") < order.index("killer") < order.index("done")
 

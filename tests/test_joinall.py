@@ -174,16 +174,19 @@ def test_killall():
 
 
 def test_killall_waits_for_those_that_clean_up():
+    cleaned = Event()
+
     def run():
         try:
             sleep(10)
         except Failure:
-            sleep(0.002)
+            cleaned.wait()
 
     g = gevent.spawn(run)
     sleep(0)
     with pytest.raises(Timeout):
         gevent.killall([g], exception=Failure, timeout=0.0001)
+    cleaned.set()
     gevent.killall([g], block=False)
     g.join()
     assert g.ready()

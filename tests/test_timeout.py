@@ -354,7 +354,8 @@ def test_in_a_hub_callback_it_is_reported(log, monkeypatch):
     monkeypatch.setattr(hub, "handle_error", lambda context, *exc_info: log.append(exc_info[0]))
     timeouts = []
     hub.loop.run_callback(lambda: timeouts.append(Timeout.start_new(0.001)))
-    greencore.sleep(0.005)
+    while not log:
+        greencore.sleep(0.001)
     assert log == [Timeout]
     assert not timeouts[0].pending
 
