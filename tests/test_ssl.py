@@ -778,6 +778,7 @@ def test_no_reference_is_leaked(contexts):
         with pytest.raises(ssl.SSLWantReadError):
             there.recv(1)
         here.sendall(b"x")
+        there.settimeout(None)
         there.recv(1)
         here.close()
         there.close()
