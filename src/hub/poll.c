@@ -99,8 +99,8 @@ bool
 green_poll_owns_fd(const green_poll *poll, int fd)
 {
     const uv_loop_t *uv = &poll->uv;
-    return fd == uv_backend_fd(uv) || fd == uv->async_io_watcher.fd || fd == uv->signal_pipefd[0] ||
-           fd == uv->signal_pipefd[1];
+    return fd == uv_backend_fd(uv) || fd == poll->wake_fd || fd == uv->async_io_watcher.fd ||
+           fd == uv->signal_pipefd[0] || fd == uv->signal_pipefd[1];
 }
 
 void

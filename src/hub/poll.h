@@ -33,7 +33,7 @@ void green_poll_run(LoopObject *loop, bool nowait);
    own are unref'd in libuv; LoopObject.refs counts those that matter. */
 bool green_poll_alive(const green_poll *poll);
 
-/* Is the descriptor one that libuv has opened for itself? */
+/* Is the descriptor one that libuv or the poller has opened for itself? */
 bool green_poll_owns_fd(const green_poll *poll, int fd);
 
 /* End a sleep, from any thread. */

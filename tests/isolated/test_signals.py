@@ -250,8 +250,8 @@ while not ended:
             if worker is None or worker.dead:  # by the interrupt
                 workers[i] = gevent.spawn(work, *works[i])
         gevent.sleep(0.002)
-        ended = os.waitpid(sender, os.WNOHANG)[0]
         armed.clear()
+        ended = os.waitpid(sender, os.WNOHANG)[0]
     except KeyboardInterrupt:
         interrupted += 1
 gevent.sleep(0.01)
