@@ -5,9 +5,8 @@ What varies a build, all through the environment:
 ==================================  =====================================================
 GREENCORE_WERROR=1                  every warning is an error
 GREENCORE_DEBUG=1                   no optimisation, assertions compiled in
-GREENCORE_SANITIZE=address,undefined  compile and link with these sanitizers
+GREENCORE_SANITIZE=address,...      compile and link with these sanitizers
 GREENCORE_COVERAGE=1                instrument for gcov
-GREENCORE_LTO=1                     link-time optimisation
 GREENCORE_JOBS=n                    compile this many files at once (default: the cores)
 ==================================  =====================================================
 """
@@ -75,9 +74,6 @@ def build_flags():
         cflags += ["-O0", "-UNDEBUG", "-DGREEN_DEBUG"]
     else:
         cflags += ["-O2", "-DNDEBUG"]
-        if env_flag("GREENCORE_LTO") and not sanitizers:
-            cflags.append("-flto=auto")
-            ldflags += ["-flto=auto", "-O2"]
     if sanitizers:
         cflags += [f"-fsanitize={sanitizers}", "-fno-omit-frame-pointer"]
         ldflags.append(f"-fsanitize={sanitizers}")
