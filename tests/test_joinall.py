@@ -24,7 +24,8 @@ def quiet(monkeypatch):
 
 
 def test_joinall_returns_them_in_the_order_of_their_ends():
-    slow, fast = gevent.spawn(sleep, 0.003), gevent.spawn(sleep, 0)
+    fast = gevent.spawn(sleep, 0)
+    slow = gevent.spawn(fast.join)
     assert gevent.joinall([slow, fast]) == [fast, slow]
     assert gevent.joinall([slow, fast]) == [slow, fast]
     assert gevent.joinall([]) == []
@@ -81,8 +82,10 @@ def test_wait_with_count():
 
 
 def test_iwait_yields_as_they_come():
-    greenlets = [gevent.spawn(sleep, n / 1000) for n in (6, 3, 0)]
-    assert list(gevent.iwait(greenlets)) == greenlets[::-1]
+    first = gevent.spawn(sleep, 0)
+    second = gevent.spawn(first.join)
+    third = gevent.spawn(second.join)
+    assert list(gevent.iwait([third, first, second])) == [first, second, third]
 
 
 def test_iwait_is_lazy_and_cleans_up():
@@ -174,21 +177,20 @@ def test_killall():
 
 
 def test_killall_waits_for_those_that_clean_up():
-    cleaned = Event()
-
     def run():
         try:
             sleep(10)
         except Failure:
-            cleaned.wait()
+            cleaned_up.wait()
 
+    cleaned_up = Event()
     g = gevent.spawn(run)
     sleep(0)
     with pytest.raises(Timeout):
         gevent.killall([g], exception=Failure, timeout=0.0001)
-    cleaned.set()
-    gevent.killall([g], block=False)
-    g.join()
+    assert not g.ready()
+    gevent.spawn(cleaned_up.set)
+    gevent.killall([g], exception=Failure, timeout=10)
     assert g.ready()
 
 

@@ -24,7 +24,8 @@ def double(x):
 
 
 def double_slowly(x):
-    sleep(0.0005 * (5 - x))
+    for _ in range(2 * (5 - x)):
+        sleep(0)
     return x * 2
 
 
