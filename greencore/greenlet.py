@@ -1,5 +1,6 @@
 """Greenlets of the hub: functions that run concurrently, each with its result."""
 
+from greencore._compat import reraise
 from greencore._config import config
 from greencore._core import (
     Greenlet,
@@ -16,6 +17,7 @@ from greencore._core import (
 from greencore._hub_local import get_hub
 from greencore._tblib import dump_traceback, load_traceback
 from greencore._util import readproperty
+from greencore._waiter import Waiter
 from greencore.timeout import Timeout
 
 __all__ = ["Greenlet", "joinall", "killall"]
