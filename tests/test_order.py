@@ -1,0 +1,281 @@
+"""The order in which greenlets run is gevent's: each scenario's log is what real gevent gives."""
+
+import pytest
+
+import gevent
+from gevent import GreenletExit, getcurrent, sleep, spawn
+from gevent.event import AsyncResult, Event
+from gevent.pool import Group, Pool
+
+
+class Log(list):
+    def __call__(self, *parts):
+        self.append(" ".join(map(str, parts)))
+
+
+@pytest.fixture
+def log(monkeypatch):
+    log = Log()
+    monkeypatch.setattr(gevent.get_hub(), "handle_error", lambda *args: log("handle_error"), raising=False)
+    return log
+
+
+def work(log, name, rounds=1):
+    for i in range(rounds):
+        log(name, i)
+        sleep(0)
+    log(name, "end")
+
+
+def join(log, name, greenlet):
+    greenlet.join()
+    log("joined", name)
+
+
+def stubborn(log):
+    try:
+        sleep(100)
+    except GreenletExit:
+        log("killed")
+        sleep(0)
+        log("k end")
+
+
+def rounds(count):
+    for _ in range(count):
+        sleep(0)
+
+
+def test_sleep(log):
+    for name in "abc":
+        spawn(work, log, name, 2)
+    for _ in range(3):
+        sleep(0)
+        log("main")
+    assert ", ".join(log) == (
+        "a 0, b 0, c 0, main, a 1, b 1, c 1, main, a end, b end, c end, main"
+    )
+
+
+def test_join(log):
+    target = spawn(work, log, "t")
+    for i in range(3):
+        spawn(join, log, i, target)
+    spawn(work, log, "o", 2)
+    target.join()
+    log("main joined")
+    rounds(2)
+    assert ", ".join(log) == (
+        "t 0, o 0, t end, o 1, main joined, joined 0, joined 1, joined 2, o end"
+    )
+
+
+def test_links(log):
+    target = spawn(work, log, "t")
+    target.rawlink(lambda g: log("raw1"))
+    target.link(lambda g: (log("l1"), sleep(0), log("l1e")))
+    spawn(join, log, "x", target)
+    target.rawlink(lambda g: log("raw2"))
+    target.link(lambda g: log("l2"))
+    spawn(work, log, "o", 3)
+    for i in range(6):
+        sleep(0)
+        log("m", i)
+    assert ", ".join(log) == (
+        "t 0, o 0, m 0, t end, o 1, m 1, raw1, l1, raw2, l2, joined x, o 2, m 2, l1e, o end, m 3, m 4, m "
+        "5"
+    )
+
+
+def test_kill(log):
+    target = spawn(stubborn, log)
+    sleep(0)
+    spawn(work, log, "o", 3)
+    target.kill()
+    log("kill returns")
+    rounds(3)
+    assert ", ".join(log) == (
+        "o 0, killed, o 1, k end, o 2, kill returns, o end"
+    )
+
+
+def test_kill_without_blocking(log):
+    target = spawn(stubborn, log)
+    sleep(0)
+    spawn(work, log, "o", 3)
+    target.kill(block=False)
+    for _ in range(3):
+        log("m")
+        sleep(0)
+    assert ", ".join(log) == (
+        "m, o 0, killed, m, o 1, k end, m, o 2"
+    )
+
+
+def test_killall(log):
+    targets = [spawn(stubborn, log) for _ in range(3)]
+    sleep(0)
+    spawn(work, log, "o", 3)
+    gevent.killall(targets)
+    log("killall returns")
+    rounds(3)
+    assert ", ".join(log) == (
+        "o 0, killed, killed, killed, o 1, k end, k end, k end, o 2, killall returns, o end"
+    )
+
+
+def test_kill_before_the_start(log):
+    target = spawn(work, log, "never")
+    target.rawlink(lambda g: log("linked"))
+    spawn(work, log, "o")
+    target.kill()
+    for _ in range(3):
+        log("m")
+        sleep(0)
+    assert ", ".join(log) == (
+        "m, o 0, linked, m, o end, m"
+    )
+
+
+def test_kill_oneself(log):
+    def run():
+        getcurrent().kill(block=False)
+        log("after")
+        sleep(0)
+        log("never")
+
+    target = spawn(run)
+    spawn(work, log, "o", 2)
+    target.join()
+    log("j")
+    rounds(2)
+    assert ", ".join(log) == (
+        "after, o 0, o 1, j, o end"
+    )
+
+
+def test_group_kill(log):
+    group = Group()
+    for _ in range(3):
+        group.spawn(stubborn, log)
+    sleep(0)
+    spawn(work, log, "o", 4)
+    group.kill()
+    log("group killed")
+    rounds(4)
+    assert ", ".join(log) == (
+        "o 0, killed, killed, killed, o 1, k end, k end, k end, o 2, group killed, o 3, o end"
+    )
+
+
+def test_pool(log):
+    pool = Pool(2)
+    for i in range(5):
+        pool.spawn(work, log, i)
+        log("spawned", i)
+    pool.join()
+    log("joined")
+    assert ", ".join(log) == (
+        "spawned 0, spawned 1, 0 0, 1 0, 0 end, 1 end, spawned 2, spawned 3, 2 0, 3 0, 2 end, 3 end, "
+        "spawned 4, 4 0, 4 end, joined"
+    )
+
+
+def test_pool_map(log):
+    log(Pool(2).map(lambda x: (log("map", x), sleep(0), x)[2], range(4)))
+    assert ", ".join(log) == (
+        "map 0, map 1, map 2, map 3, [0, 1, 2, 3]"
+    )
+
+
+def test_imap_unordered(log):
+    for x in Pool(2).imap_unordered(lambda x: (log("f", x), sleep(0), x)[2], range(4)):
+        log("got", x)
+    assert ", ".join(log) == (
+        "f 0, f 1, got 0, got 1, f 2, f 3, got 2, got 3"
+    )
+
+
+def test_imap(log):
+    def run(x):
+        work(log, x, 3 - x)
+        return x
+
+    for x in Pool(2).imap(run, range(4)):
+        log("got", x)
+    assert ", ".join(log) == (
+        "0 0, 1 0, 0 1, 1 1, 0 2, 1 end, 0 end, got 0, got 1, 2 0, 3 end, 2 end, got 2, got 3"
+    )
+
+
+def test_apply(log):
+    pool = Pool(2)
+    log(pool.apply(lambda: (log("runs"), sleep(0), 7)[2]))
+    pool.apply_async(lambda: (log("runs"), 5)[1], callback=lambda x: log("callback", x))
+    spawn(work, log, "o", 2)
+    rounds(4)
+    assert ", ".join(log) == (
+        "runs, 7, runs, o 0, callback 5, o 1, o end"
+    )
+
+
+def test_iwait(log):
+    targets = [spawn(work, log, i, i + 1) for i in range(3)]
+    for target in gevent.iwait(targets):
+        log("ready", targets.index(target))
+    assert ", ".join(log) == (
+        "0 0, 1 0, 2 0, 0 end, 1 1, 2 1, ready 0, 1 end, 2 2, ready 1, 2 end, ready 2"
+    )
+
+
+def test_joinall(log):
+    targets = [spawn(work, log, i, i % 2 + 1) for i in range(4)]
+    spawn(work, log, "o", 4)
+    log([targets.index(target) for target in gevent.joinall(targets, count=2)])
+    rounds(4)
+    assert ", ".join(log) == (
+        "0 0, 1 0, 2 0, 3 0, o 0, 0 end, 1 1, 2 end, 3 1, o 1, 1 end, [0, 2], 3 end, o 2, o 3, o end"
+    )
+
+
+def test_wait_for_events(log):
+    event, result = Event(), AsyncResult()
+    spawn(work, log, "o", 2)
+    spawn(event.set)
+    spawn(result.set, 1)
+    log(len(gevent.wait([event, result])))
+    rounds(2)
+    assert ", ".join(log) == (
+        "o 0, o 1, 2, o end"
+    )
+
+
+def test_error(log):
+    def run():
+        log("runs")
+        raise ValueError
+
+    target = spawn(run)
+    target.rawlink(lambda g: log("link"))
+    target.link_exception(lambda g: log("link_exception"))
+    spawn(work, log, "o", 2)
+    target.join()
+    log("joined")
+    rounds(2)
+    assert ", ".join(log) == (
+        "runs, handle_error, o 0, link, link_exception, joined, o 1, o end"
+    )
+
+
+def test_callback_that_switches(log):
+    def callback():
+        gevent.hub.RawGreenlet(work, gevent.get_hub()).switch(log, "w")
+        log("callback ends")
+
+    spawn(work, log, "a", 2)
+    gevent.get_hub().loop.run_callback(callback)
+    spawn(work, log, "b", 2)
+    rounds(4)
+    assert ", ".join(log) == (
+        "a 0, w 0, callback ends, b 0, a 1, w end, b 1, a end, b end"
+    )
