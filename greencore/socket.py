@@ -170,7 +170,8 @@ class socket(_core.Socket):
         if closefd:
             self._real_close()
 
-    def _sendfile_use_sendfile(self, file, offset=0, count=None):
+    def _sendfile_zerocopy(self, zerocopy_func, giveup_exc_type, file, offset=0, count=None):
+        """Send by `zerocopy_func(descriptor, offset, size)`; raise `giveup_exc_type` where nothing can be sent so."""
         self._check_sendfile_params(file, offset, count)
         if self.gettimeout() == 0:
             raise ValueError("non-blocking sockets are not supported")
@@ -178,7 +179,7 @@ class socket(_core.Socket):
             source = file.fileno()
             size = os.fstat(source).st_size
         except (AttributeError, io.UnsupportedOperation, OSError) as error:
-            raise _GiveupOnSendfile(error) from None
+            raise giveup_exc_type(error) from None
         if not size:
             return 0
         sent = 0
@@ -186,13 +187,15 @@ class socket(_core.Socket):
             while count is None or sent < count:
                 most = _SENDFILE_MOST if count is None else min(count - sent, _SENDFILE_MOST)
                 try:
-                    step = os.sendfile(self.fileno(), source, offset + sent, most)
+                    step = zerocopy_func(source, offset + sent, most)
                 except BlockingIOError:
                     self._wait_write()
                     continue
+                except TimeoutError:
+                    raise
                 except OSError as error:
                     if not sent and error.errno != EBADF:
-                        raise _GiveupOnSendfile(error) from None
+                        raise giveup_exc_type(error) from None
                     raise
                 if not step:
                     break
@@ -201,6 +204,12 @@ class socket(_core.Socket):
         finally:
             if sent and hasattr(file, "seek"):
                 file.seek(offset + sent)
+
+    def _sendfile_use_sendfile(self, file, offset=0, count=None):
+        def copy(source, offset, size):
+            return os.sendfile(self.fileno(), source, offset, size)
+
+        return self._sendfile_zerocopy(copy, _GiveupOnSendfile, file, offset, count)
 
     def sendfile(self, file, offset=0, count=None):
         """Send the regular `file` from `offset` on, `count` bytes or all; return the number of bytes sent.

@@ -9,7 +9,7 @@ import types
 from errno import EINVAL, ENOTCONN
 from time import monotonic
 
-from greencore.socket import SO_TYPE, SOCK_STREAM, SOL_SOCKET, create_connection, socket
+from greencore.socket import SO_TYPE, SOCK_STREAM, SOL_SOCKET, _GiveupOnSendfile, create_connection, socket
 
 _ssl = __ssl__._ssl
 orig_SSLContext = __ssl__.SSLContext
@@ -277,6 +277,16 @@ class SSLSocket(socket):
     def sendfile(self, file, offset=0, count=None):
         if self._sslobj is None:
             return socket.sendfile(self, file, offset, count)
+        # From 3.15 on, and where the kernel does the encryption.
+        if hasattr(self._sslobj, "sendfile") and self._sslobj.uses_ktls_for_send():
+
+            def copy(source, offset, size):
+                return self._until_done(self.gettimeout(), "write", self._sslobj.sendfile, source, offset, size)
+
+            try:
+                return self._sendfile_zerocopy(copy, _GiveupOnSendfile, file, offset, count)
+            except _GiveupOnSendfile:
+                pass
         return self._sendfile_use_send(file, offset, count)
 
     def shutdown(self, how):

@@ -202,13 +202,31 @@ def test_greenlets_parked_in_a_destroyed_hub_do_no_harm():
     in_thread(work)
 
 
-def test_an_exception_thrown_into_the_hub_is_raised_in_main_and_the_hub_goes_on():
-    hub = get_hub()
-    gevent.sleep(0)
-    with pytest.raises(Raised):
-        hub.throw(Raised)
-    assert gevent.spawn(lambda: 4).get() == 4
-    assert get_hub() is hub and not hub.dead
+def test_an_exception_thrown_into_a_hub_that_has_not_run_is_raised_in_main_and_the_hub_goes_on():
+    def work():
+        hub = get_hub()
+        gevent.sleep(0)
+        with pytest.raises(Raised):
+            hub.throw(Raised)
+        assert gevent.spawn(lambda: 4).get() == 4
+        assert get_hub() is hub and not hub.dead
+
+    in_thread(work)
+
+
+def test_an_exception_thrown_into_a_hub_at_work_is_reported_and_the_hub_goes_on():
+    def work():
+        hub = get_hub()
+        hub.handle_error = lambda context, kind, value, tb: errors.append(kind)
+        gevent.sleep(0.001)
+        with pytest.raises(gevent.hub.LoopExit):
+            hub.throw(Raised)
+        assert errors == [Raised]
+        assert gevent.spawn(lambda: 4).get() == 4
+        assert get_hub() is hub and not hub.dead
+
+    errors = []
+    in_thread(work)
 
 
 def test_a_hub_that_ends_otherwise_leaves_its_loop_to_the_next():

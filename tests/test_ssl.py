@@ -1,6 +1,7 @@
 """TLS over sockets that wait cooperatively: what it adds to the standard module, and where it must not differ."""
 
 import gc
+import io
 import os
 import ssl as standard
 import struct
@@ -192,6 +193,42 @@ def test_sendfile(ends, tmp_path):
         assert read_all(there, 150_000) == data[10:150_010]
         assert sending.get() == 150_000
         assert file.tell() == 150_010
+
+
+class KernelTLS:
+    """A TLS object of 3.15 over a kernel that encrypts, made of one that does not."""
+
+    def __init__(self, real):
+        self.real = real
+        self.copied = 0
+
+    def uses_ktls_for_send(self):
+        return True
+
+    def sendfile(self, source, offset, size):
+        sent = self.real.write(os.pread(source, min(size, 10_000), offset))
+        self.copied += sent
+        return sent
+
+    def __getattr__(self, name):
+        return getattr(self.real, name)
+
+
+def test_sendfile_by_the_kernel(ends, tmp_path):
+    here, there = ends
+    here._sslobj = KernelTLS(here._sslobj)
+    data = os.urandom(2_000_000)
+    (tmp_path / "file").write_bytes(data)
+    with open(tmp_path / "file", "rb") as file:
+        sending = gevent.spawn(here.sendfile, file, 10)
+        assert read_all(there, len(data) - 10) == data[10:]
+        assert sending.get() == here._sslobj.copied == len(data) - 10
+        assert file.tell() == len(data)
+        here.settimeout(0.01)
+        with pytest.raises(TimeoutError):
+            while True:
+                here.sendfile(file)
+    assert here.sendfile(io.BytesIO(b"")) == 0
 
 
 def test_plain_again_after_unwrap(ends):
