@@ -1008,6 +1008,37 @@ def test_nested_starts():
     assert Greenlet(nest).switch(500) == 500
 
 
+class Subclass(Greenlet):
+    pass
+
+
+@pytest.mark.parametrize("kind", [Greenlet, Subclass])
+def test_long_line_of_parents_is_dropped(kind):
+    last = getcurrent()
+    for _ in range(100_000):
+        last = kind(None, last)
+    first = weakref.ref(last)
+    del last
+    assert first() is None
+
+
+@pytest.mark.parametrize("kind", [Greenlet, Subclass])
+def test_long_line_of_parked_parents_is_dropped(kind):
+    def park():
+        try:
+            main.switch()
+        finally:
+            killed.append(None)
+
+    main = last = getcurrent()
+    killed = []
+    for _ in range(5000):
+        last = kind(park, last)
+        last.switch()
+    del last
+    assert len(killed) == 5000
+
+
 def test_many_parked():
     parked = [started() for _ in range(5000)]
     assert [g.switch(i) for i, g in enumerate(parked)] == list(range(5000))

@@ -275,21 +275,24 @@ green_attributes_set_parent(GreenletObject *self, PyObject *value)
         PyErr_SetString(PyExc_AttributeError, "cannot set the parent of a main greenlet");
         return -1;
     }
-    const green_thread *thread = NULL; /* of the new parents */
-    for (GreenletObject *g = (GreenletObject *)value; g != NULL; g = g->parent) {
-        if (g == self) {
-            PyErr_SetString(PyExc_ValueError, "cyclic parent chain");
+    /* A new object is nobody's parent, so a long line of parents is not walked for each one. */
+    if (Py_REFCNT(self) > 1 || self->thread != NULL) {
+        const green_thread *thread = NULL; /* of the new parents */
+        for (GreenletObject *g = (GreenletObject *)value; g != NULL; g = g->parent) {
+            if (g == self) {
+                PyErr_SetString(PyExc_ValueError, "cyclic parent chain");
+                return -1;
+            }
+            thread = thread == NULL ? g->thread : thread;
+        }
+        if (thread == NULL) {
+            PyErr_SetString(PyExc_ValueError, "parent must not be garbage collected");
             return -1;
         }
-        thread = thread == NULL ? g->thread : thread;
-    }
-    if (thread == NULL) {
-        PyErr_SetString(PyExc_ValueError, "parent must not be garbage collected");
-        return -1;
-    }
-    if (self->thread != NULL && self->thread != thread) {
-        PyErr_SetString(PyExc_ValueError, "parent cannot be on a different thread");
-        return -1;
+        if (self->thread != NULL && self->thread != thread) {
+            PyErr_SetString(PyExc_ValueError, "parent cannot be on a different thread");
+            return -1;
+        }
     }
     Py_INCREF(value);
     Py_XSETREF(self->parent, (GreenletObject *)value);

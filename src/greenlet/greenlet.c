@@ -265,11 +265,10 @@ greenlet_finalize(PyObject *op)
     }
 }
 
-/* Leave the killing to its thread. 0, or -1 where even that is impossible. */
+/* Leave it to `thread` to drop it. 0, or -1 where even that is impossible. */
 static int
-greenlet_orphan(GreenletObject *self)
+greenlet_orphan(GreenletObject *self, green_thread *thread)
 {
-    green_thread *thread = self->thread;
     if (thread->orphans == NULL) {
         thread->orphans = PyList_New(0);
     }
@@ -304,7 +303,7 @@ greenlet_outlives(GreenletObject *self)
     Py_SET_REFCNT(op, 1);
     PyObject *error = green_error_take();
     if (!green_greenlet_kill(self)) {
-        if (greenlet_orphan(self) < 0) {
+        if (greenlet_orphan(self, self->thread) < 0) {
             Py_INCREF(op);
         }
     } else if (greenlet_parked(self) && Py_REFCNT(op) == 1) {
@@ -330,6 +329,32 @@ bool
 green_greenlet_survives(GreenletObject *self)
 {
     return greenlet_parked(self) && !green_greenlet_stranded(self) && greenlet_outlives(self);
+}
+
+/* Drop a dead greenlet's reference to its parent. A long line of parents, each the last to refer to
+   the next, must not be followed by as many nested calls: after some the rest waits, as an orphan,
+   for the outermost. */
+#define NESTING_MAX 30
+
+static void
+greenlet_drop_parent(GreenletObject *parent)
+{
+    static int nesting;
+    static bool deferred;
+    green_thread *thread = green_thread_self;
+    if (nesting >= NESTING_MAX && thread != NULL && Py_REFCNT(parent) == 1 &&
+        greenlet_orphan(parent, thread) == 0) {
+        deferred = true;
+        Py_DECREF(parent);
+        return;
+    }
+    nesting++;
+    Py_DECREF(parent);
+    nesting--;
+    while (nesting == 0 && deferred) {
+        deferred = false;
+        green_thread_kill_orphans(thread);
+    }
 }
 
 static void
@@ -379,8 +404,10 @@ greenlet_dealloc(PyObject *op)
     } else {
         type->tp_free(op);
     }
-    Py_XDECREF(parent);
     Py_DECREF(type);
+    if (parent != NULL) {
+        greenlet_drop_parent(parent);
+    }
 }
 
 PyDoc_STRVAR(
