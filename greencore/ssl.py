@@ -9,6 +9,7 @@ import types
 from errno import EINVAL, ENOTCONN
 from time import monotonic
 
+from greencore._core import shed_stack
 from greencore.socket import SO_TYPE, SOCK_STREAM, SOL_SOCKET, _GiveupOnSendfile, create_connection, socket
 
 _ssl = __ssl__._ssl
@@ -192,6 +193,7 @@ class SSLSocket(socket):
         self._check_connected()
         timeout = self.gettimeout()
         self._until_done(None if block and timeout == 0 else timeout, "handshake", self._sslobj.do_handshake)
+        shed_stack()  # OpenSSL goes deep for this; a connection may be idle for long afterwards
 
     def read(self, len=1024, buffer=None):
         """Return at most `len` bytes, none at the end; with a `buffer`, how many are in it."""

@@ -100,7 +100,31 @@ stacksize_module_fail_mapping(PyObject *Py_UNUSED(module), PyObject *value)
     Py_RETURN_NONE;
 }
 
+/* What the running frames may still need of the memory below them. */
+#define SHED_MARGIN 4096
+
+static PyObject *
+stacksize_module_shed(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
+{
+    GreenletObject *current = green_greenlet_current();
+    if (current == NULL) {
+        return NULL;
+    }
+    green_stack *stack = current->stack;
+    if (stack != NULL) {
+        const char *here = __builtin_frame_address(0);
+        if (here - stack->limit > SHED_MARGIN) {
+            green_stack_shed(stack, here - SHED_MARGIN, stack->data + stack->data_size);
+        }
+    }
+    Py_RETURN_NONE;
+}
+
 static PyMethodDef stacksize_functions[] = {
+    {"shed_stack", stacksize_module_shed, METH_NOARGS,
+     "shed_stack()\n--\n\nGive back the memory that deeper calls of the running greenlet have "
+     "used: "
+     "worth it after such\na call, before a long wait."},
     {"_fail_mapping", stacksize_module_fail_mapping, METH_O,
      "_fail_mapping(n)\n--\n\nFor tests: the n-th call from now that maps memory for stacks fails; "
      "0: "
