@@ -197,20 +197,20 @@ def forkpty(*args, **kwargs):
     return forkpty_and_watch(*args, **kwargs)
 
 
-# Children that a watcher has waited for: {process id: (status, time, may waitpid(-1) have it)}.
+# Children that a watcher has waited for: {process id: (status, when)}.
 _reaped = {}
 
 
-def _note_reaped(pid, status, for_any=False):
+def _note_reaped(pid, status):
     """A watcher has taken the status of a child: keep it for a while, for whoever calls `waitpid`."""
     _reap_children()
-    _reaped[pid] = (status, _time.monotonic(), for_any)
+    _reaped[pid] = (status, _time.monotonic())
 
 
 def _reap_children(timeout=60):
     """Forget children that nobody has asked about for `timeout` seconds."""
     limit = _time.monotonic() - timeout
-    for pid in [pid for pid, (_, ended, _) in _reaped.items() if ended <= limit]:
+    for pid in [pid for pid, (_, ended) in _reaped.items() if ended <= limit]:
         del _reaped[pid]
 
 
@@ -219,7 +219,7 @@ def _watch(pid, callback, loop, ref):
 
     def ended():
         watcher.stop()
-        _note_reaped(pid, watcher.rstatus, for_any=True)
+        _note_reaped(pid, watcher.rstatus)
         try:
             callback(watcher)
         finally:
@@ -233,7 +233,7 @@ def _waitpid_now(pid, options):
         return _waitpid(pid, options | os.WNOHANG)
     except ChildProcessError:
         if pid == -1:
-            pid = next((pid for pid, (_, _, for_any) in _reaped.items() if for_any), -1)
+            pid = next(iter(_reaped), -1)
         if pid not in _reaped:
             raise
         return pid, _reaped.pop(pid)[0]

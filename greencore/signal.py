@@ -1,7 +1,7 @@
 """The `signal` module. The module itself is also gevent's old `gevent.signal(signalnum, handler, *args, **kwargs)`.
 
 Handlers run as soon as the signal comes, though the hub sleeps; on whichever greenlet runs then, the hub if none does. A
-handler of SIGCHLD may block, because it gets a greenlet of its own.
+handler of SIGCHLD may block, because in the place of the hub it gets a greenlet of its own.
 """
 
 import signal as _standard
@@ -27,8 +27,12 @@ class _ChildHandler:
 
     def __call__(self, signalnum, frame):
         from greencore.greenlet import Greenlet
+        from greencore.hub import Hub, getcurrent
 
-        Greenlet(self.handler, signalnum, frame).switch()
+        if isinstance(getcurrent(), Hub):
+            Greenlet(self.handler, signalnum, frame).switch()
+        else:
+            self.handler(signalnum, frame)
 
 
 def _seen(handler):
@@ -43,7 +47,7 @@ def getsignal(signalnum):
 def signal(signalnum, handler):
     """Set the handler of a signal, as `signal.signal` does, and return the one before.
 
-    A callable for SIGCHLD is called in a new greenlet; what it raises is reported to the hub.
+    A callable for SIGCHLD is called in a new greenlet if no other runs; what it raises there is reported to the hub.
     """
     if signalnum == _standard.SIGCHLD and callable(handler) and not isinstance(handler, _standard.Handlers):
         handler = _ChildHandler(handler)

@@ -13,7 +13,7 @@ from greencore._fileobjectposix import GreenOpenDescriptor
 from greencore.fileobject import FileObject
 from greencore.greenlet import Greenlet, joinall
 from greencore.hub import get_hub, getcurrent, linkproxy
-from greencore.os import _note_reaped, _waitpid
+from greencore.os import _note_reaped, _reaped, _waitpid
 from greencore.timeout import Timeout
 
 # The functions of the standard module use whatever Popen it has.
@@ -110,6 +110,8 @@ class Popen(_subprocess.Popen):
             else:
                 if pid == self.pid:
                     self._ended(status)
+        if self.returncode is not None:
+            _reaped.pop(self.pid, None)
         return self.returncode
 
     def _wait(self, timeout):
@@ -118,6 +120,7 @@ class Popen(_subprocess.Popen):
                 self.result.wait()
             elif timeout <= 0 or self.result.wait(timeout) is None and self.returncode is None:
                 raise TimeoutExpired(self.args, timeout)
+            _reaped.pop(self.pid, None)
         return self.returncode
 
     def rawlink(self, callback):
