@@ -47,6 +47,12 @@ class RLock(_RLock):
 
     __slots__ = ()
 
+    if sys.version_info < (3, 15):
+
+        def __init__(self, *args, **kwargs):
+            """Arguments are ignored, as those of the standard one up to CPython 3.14."""
+            super().__init__()
+
     def acquire(self, blocking=True, timeout=-1):
         """Take the lock, once more if this greenlet has it, waiting at most `timeout` seconds (-1: for ever).
 
