@@ -15,7 +15,7 @@ BEGIN = """
 import greencore.alias
 greencore.alias.install()
 import os, signal, sys, threading, time
-import gevent
+import gevent, gevent.os, gevent.socket
 from gevent import get_hub
 from gevent.event import Event
 """
