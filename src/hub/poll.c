@@ -23,6 +23,23 @@ poll_wake_cb(uv_poll_t *handle, int Py_UNUSED(status), int Py_UNUSED(events))
     }
 }
 
+/* libuv 1.45 and newer open an io_uring after the poller, which gave it the next free number. */
+static int
+poll_find_ring(const uv_loop_t *uv)
+{
+    static const char ring[] = "anon_inode:[io_uring]";
+    char path[32], name[sizeof(ring)];
+    ssize_t length = 0;
+    for (int fd = uv_backend_fd(uv) + 1; length >= 0; fd++) {
+        snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+        length = readlink(path, name, sizeof(name));
+        if (length == sizeof(ring) - 1 && memcmp(name, ring, sizeof(ring) - 1) == 0) {
+            return fd;
+        }
+    }
+    return -1;
+}
+
 /* Due before uv_run began to poll: without the stop it would sleep, having no timer left. */
 static void
 poll_alarm_cb(uv_timer_t *handle)
@@ -45,6 +62,7 @@ green_poll_new(LoopObject *loop)
         return NULL;
     }
     poll->uv.data = loop;
+    poll->ring_fd = poll_find_ring(&poll->uv);
     poll->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     code = poll->wake_fd < 0 ? -errno : uv_poll_init(&poll->uv, &poll->wake, poll->wake_fd);
     if (code < 0) {
@@ -99,8 +117,9 @@ bool
 green_poll_owns_fd(const green_poll *poll, int fd)
 {
     const uv_loop_t *uv = &poll->uv;
-    return fd == uv_backend_fd(uv) || fd == poll->wake_fd || fd == uv->async_io_watcher.fd ||
-           fd == uv->signal_pipefd[0] || fd == uv->signal_pipefd[1];
+    return fd == uv_backend_fd(uv) || fd == poll->wake_fd || fd == poll->ring_fd ||
+           fd == uv->async_io_watcher.fd || fd == uv->signal_pipefd[0] ||
+           fd == uv->signal_pipefd[1];
 }
 
 void
@@ -170,6 +189,7 @@ green_poll_forked(LoopObject *loop)
         green_poll_error(code);
         return -1;
     }
+    poll->ring_fd = poll_find_ring(&poll->uv);
     green_fds_forked(poll);
     atomic_store(&loop->wakers, 0);
     return 0;
