@@ -241,17 +241,20 @@ def pool():
     get_hub().threadpool.apply(time.sleep, (0.0002,))
 works = [(ping, *gevent.socket.socketpair()) for _ in range(3)] + [(spin,), (pool,)]
 workers = [None] * len(works)
+pool()  # imported: an interrupt in the import system's weak references would be printed
 interrupted = 0
 ended = False
+def round():  # its own function: 3.13's for loop steps out of a try for one instruction
+    armed.append(1)
+    for i, worker in enumerate(workers):
+        if worker is None or worker.dead:  # by the interrupt
+            workers[i] = gevent.spawn(work, *works[i])
+    gevent.sleep(0.002)
+    armed.clear()
+    return os.waitpid(sender, os.WNOHANG)[0]
 while not ended:
     try:
-        armed.append(1)
-        for i, worker in enumerate(workers):
-            if worker is None or worker.dead:  # by the interrupt
-                workers[i] = gevent.spawn(work, *works[i])
-        gevent.sleep(0.002)
-        armed.clear()
-        ended = os.waitpid(sender, os.WNOHANG)[0]
+        ended = round()
     except KeyboardInterrupt:
         interrupted += 1
 gevent.sleep(0.01)
