@@ -14,6 +14,10 @@
 
 #define MAPPINGS_DEFAULT 65530 /* of vm.max_map_count */
 
+/* Address space that stacks leave to the rest of the process, which has to say that there is no
+ * more. */
+#define ROOM_BYTES ((size_t)32 << 20)
+
 static struct {
     size_t page;
     green_guard_kind best;
@@ -46,6 +50,18 @@ green_map_page(void)
     return map.page;
 }
 
+static bool
+room_left(void)
+{
+    void *room =
+        mmap(NULL, ROOM_BYTES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (room == MAP_FAILED) {
+        return false;
+    }
+    munmap(room, ROOM_BYTES);
+    return true;
+}
+
 char *
 green_map_new(size_t bytes)
 {
@@ -55,6 +71,11 @@ green_map_new(size_t bytes)
     char *address = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
     if (address == MAP_FAILED) {
+        return NULL;
+    }
+    if (!room_left()) {
+        munmap(address, bytes);
+        errno = ENOMEM;
         return NULL;
     }
     madvise(address, bytes, MADV_NOHUGEPAGE); /* refused by a kernel that has none: fine */
