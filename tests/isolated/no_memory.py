@@ -14,14 +14,15 @@ hub = gevent.get_hub()
 hub.exception_stream = io.StringIO()
 
 
+def consume(queue, event):
+    queue.get()
+    event.wait(1)
+
+
+# Without closures: 3.12 and 3.13 themselves crash where there is no memory to make one.
 def script():
-    queue, event, seen = Queue(), Event(), []
-
-    def consume():
-        seen.append(queue.get())
-        event.wait(1)
-
-    greenlets = [gevent.spawn(consume) for _ in range(4)]
+    queue, event = Queue(), Event()
+    greenlets = [gevent.spawn(consume, queue, event) for _ in range(4)]
     gevent.sleep(0)
     for item in range(4):
         queue.put(item)
