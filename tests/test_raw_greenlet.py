@@ -675,6 +675,59 @@ def test_parked_greenlet_keeps_what_its_frames_use():
     assert g.switch() is refs[0]()
 
 
+def test_switch_while_the_collector_runs_finalizers():
+    class Garbage:
+        def __init__(self):
+            self.self = self
+
+        def __del__(self):
+            results.append(other.switch(self))
+
+    def work(value):
+        while True:
+            kept = [[] for _ in range(10_000)]
+            kept.append(kept)
+            gc.collect()  # already under way, in the other greenlet
+            value = main.switch(type(value))
+
+    main = getcurrent()
+    results = []
+    other = Greenlet(work)
+    for _ in range(10):
+        Garbage()
+    gc.collect()
+    assert results == [Garbage] * 10
+    assert other.switch(1) is int
+
+
+def test_greenlet_parked_within_a_finalizer():
+    """The collector's run is suspended with it, and ends when it goes on."""
+
+    class Garbage:
+        def __init__(self):
+            self.self = self
+
+        def __del__(self):
+            main.switch("in the finalizer")
+
+    def collect():
+        Garbage()
+        ref = weakref.ref(Garbage())
+        gc.collect()
+        return ref()
+
+    main = getcurrent()
+    g = Greenlet(collect)
+    assert g.switch() == "in the finalizer"
+    kept = [[] for _ in range(10_000)]
+    kept.append(kept)
+    del kept
+    while not g.dead:
+        result = g.switch()
+    assert result is None
+    gc.collect()
+
+
 def test_nothing_stays_behind():
     def count():
         gc.collect()
@@ -1012,31 +1065,45 @@ class Subclass(Greenlet):
     pass
 
 
-@pytest.mark.parametrize("kind", [Greenlet, Subclass])
-def test_long_line_of_parents_is_dropped(kind):
-    last = getcurrent()
-    for _ in range(100_000):
-        last = kind(None, last)
-    first = weakref.ref(last)
-    del last
-    assert first() is None
+@pytest.fixture
+def small_stacks():
+    """The native threads that the test starts overflow soon."""
+    old = threading.stack_size(256 * 1024)
+    yield
+    threading.stack_size(old)
 
 
 @pytest.mark.parametrize("kind", [Greenlet, Subclass])
-def test_long_line_of_parked_parents_is_dropped(kind):
-    def park():
-        try:
-            main.switch()
-        finally:
-            killed.append(None)
+def test_long_line_of_parents_is_dropped(kind, small_stacks):
+    def work():
+        last = getcurrent()
+        for _ in range(50_000):
+            last = kind(None, last)
+        first = weakref.ref(last)
+        del last
+        return first()
 
-    main = last = getcurrent()
-    killed = []
-    for _ in range(5000):
-        last = kind(park, last)
-        last.switch()
-    del last
-    assert len(killed) == 5000
+    assert in_thread(work) is None
+
+
+@pytest.mark.parametrize("kind", [Greenlet, Subclass])
+def test_long_line_of_parked_parents_is_dropped(kind, small_stacks):
+    def work():
+        def park():
+            try:
+                main.switch()
+            finally:
+                killed.append(None)
+
+        main = last = getcurrent()
+        killed = []
+        for _ in range(5000):
+            last = kind(park, last)
+            last.switch()
+        del last
+        return len(killed)
+
+    assert in_thread(work) == 5000
 
 
 def test_many_parked():

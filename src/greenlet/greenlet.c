@@ -350,11 +350,11 @@ greenlet_drop_parent(GreenletObject *parent)
     }
     nesting++;
     Py_DECREF(parent);
-    nesting--;
-    while (nesting == 0 && deferred) {
+    while (nesting == 1 && deferred) {
         deferred = false;
         green_thread_kill_orphans(thread);
     }
+    nesting--;
 }
 
 static void
