@@ -1,0 +1,28 @@
+"""Run a piece of code in an interpreter of its own, where `gevent` is greencore."""
+
+import subprocess
+import sys
+import textwrap
+
+LIMIT = 60  # seconds; a hang is a failure
+
+
+def run_code(code, patched=True):
+    """Return (exit status, what it wrote) of `code`, run after everything was patched unless told otherwise."""
+    head = "import greencore.alias\ngreencore.alias.install()\n"
+    if patched:
+        head += "from gevent import monkey\nmonkey.patch_all()\n"
+    done = subprocess.run(
+        [sys.executable, "-c", head + textwrap.dedent(code)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=LIMIT,
+    )
+    return done.returncode, done.stdout
+
+
+def check_code(code, expected, patched=True):
+    """Assert that `code` ends with status 0, having written `expected` (lines, stripped)."""
+    status, output = run_code(code, patched)
+    assert (status, output.strip()) == (0, textwrap.dedent(expected).strip())

@@ -1,0 +1,182 @@
+"""Descriptors, forks and waiting for children."""
+
+import os
+import signal
+
+import pytest
+from isolated.run import check_code, run_code
+
+import gevent
+from gevent import os as green_os
+
+
+def test_nonblocking_read_and_write():
+    r, w = os.pipe()
+    assert green_os.make_nonblocking(r) and green_os.make_nonblocking(w)
+    assert green_os.make_nonblocking(r) is None
+    reader = gevent.spawn(green_os.nb_read, r, 10)
+    gevent.sleep(0)
+    assert not reader.ready()
+    assert green_os.nb_write(w, b"abc") == 3
+    assert reader.get(timeout=5) == b"abc"
+    writer = gevent.spawn(lambda: sum(green_os.nb_write(w, b"x" * 65536) for _ in range(4)))
+    gevent.sleep(0)
+    assert not writer.ready()
+    total = 0
+    while not writer.ready():
+        total += len(green_os.nb_read(r, 65536))
+        gevent.sleep(0)
+    green_os.close(w)
+    while chunk := green_os.nb_read(r, 65536):
+        total += len(chunk)
+    assert total == writer.get()
+    green_os.close(r)
+    with pytest.raises(OSError):
+        green_os.close(r)
+
+
+def test_threads_read_and_write():
+    r, w = os.pipe()
+    reader = gevent.spawn(green_os.tp_read, r, 10)
+    assert green_os.tp_write(w, b"abc") == 3
+    assert reader.get(timeout=5) == b"abc"
+    os.close(r)
+    os.close(w)
+
+
+def test_close_wakes_who_waits():
+    r, w = os.pipe()
+    green_os.make_nonblocking(r)
+    reader = gevent.spawn(green_os.nb_read, r, 10)
+    gevent.sleep(0)
+    green_os.close(r)
+    with pytest.raises(OSError):
+        reader.get(timeout=5)
+    os.close(w)
+
+
+def test_waitpid():
+    pid = green_os.fork()
+    if not pid:
+        os._exit(7)
+    assert green_os.waitpid(pid, 0) == (pid, 7 << 8)
+    for target in (pid, -1):
+        with pytest.raises(ChildProcessError):
+            green_os.waitpid(target, 0)
+
+
+def test_waitpid_without_waiting():
+    pid = green_os.fork()
+    if not pid:
+        signal.pause()
+    assert green_os.waitpid(pid, os.WNOHANG) == (0, 0)
+    waiter = gevent.spawn(green_os.waitpid, pid, 0)
+    gevent.sleep(0.001)
+    assert not waiter.ready()
+    os.kill(pid, signal.SIGKILL)
+    assert waiter.get(timeout=10) == (pid, signal.SIGKILL)
+
+
+def test_waitpid_for_any():
+    pids = []
+    for status in (1, 2):
+        pids.append(green_os.fork())
+        if not pids[-1]:
+            os._exit(status)
+    assert {green_os.waitpid(-1, 0)[0] for _ in pids} == set(pids)
+
+
+def test_fork_and_watch():
+    seen = []
+    pid = green_os.fork_and_watch(lambda watcher: seen.append((watcher.pid, watcher.rstatus)))
+    if not pid:
+        os._exit(5)
+    while not seen:
+        gevent.sleep(0.001)
+    assert seen == [(pid, 5 << 8)]
+    assert green_os.waitpid(pid, 0) == (pid, 5 << 8)
+
+
+def test_forkpty():
+    pid, fd = green_os.forkpty()
+    if not pid:
+        os.write(1, b"hello")
+        os._exit(0)
+    assert os.read(fd, 5) == b"hello"
+    green_os.waitpid(pid, 0)
+    os.close(fd)
+
+
+def test_only_the_greenlet_that_forks_goes_on():
+    status, output = run_code(
+        """
+        import gevent, os, threading
+        def other(): gevent.sleep(0.005); os.write(1, b"other\\n")
+        gevent.spawn(other)
+        gevent.spawn_later(0.005, os.write, 1, b"later\\n")
+        threading.Thread(target=other, daemon=True).start()
+        pid = os.fork()
+        if not pid:
+            gevent.sleep(0.05)
+            new = gevent.spawn(lambda: "new").get()
+            os.write(1, f"child {new} {threading.active_count()}\\n".encode())
+            os._exit(0)
+        os.waitpid(pid, 0)
+        """
+    )
+    assert (status, sorted(output.splitlines())) == (0, ["child new 1", "later", "other", "other"])
+
+
+def test_greenlets_can_be_kept():
+    status, output = run_code(
+        """
+        import gevent, os
+        gevent.config.fork_keeps_greenlets = True
+        def other(): gevent.sleep(0.005); os.write(1, b"other\\n")
+        greenlet = gevent.spawn(other)
+        gevent.sleep(0)
+        pid = os.fork()
+        greenlet.join()
+        if not pid: os._exit(0)
+        os.waitpid(pid, 0)
+        """
+    )
+    assert (status, output) == (0, "other\nother\n")
+
+
+def test_fork_from_a_greenlet():
+    check_code(
+        """
+        import gevent, os, sys, threading
+        def body():
+            pid = os.fork()
+            if not pid:
+                assert threading.current_thread() is threading.main_thread()
+                gevent.sleep(0.001)
+                return 1
+            return os.waitpid(pid, 0)[1]
+        print(gevent.spawn(body).get())
+        """,
+        "0",
+    )
+
+
+def test_nothing_switches_inside_fork_hooks():
+    status, output = run_code(
+        """
+        import gevent, logging, os
+        from gevent.exceptions import BlockingSwitchOutError
+        def hook():
+            try: gevent.sleep(0)
+            except BlockingSwitchOutError: os.write(1, b"refused\\n")
+        os.register_at_fork(before=hook)
+        def logs():
+            with logging._lock: gevent.sleep(0.01)
+        gevent.spawn(logs)
+        gevent.sleep(0)
+        pid = os.fork()
+        if not pid: os._exit(0)
+        print(os.waitpid(pid, 0)[1])
+        """
+    )
+    assert (status, output) == (0, "refused\n0\n")
