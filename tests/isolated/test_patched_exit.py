@@ -1,0 +1,49 @@
+"""The end of patched programs: whatever waits or runs, they end, and quietly."""
+
+import pytest
+from isolated.run import run_code
+
+PROGRAMS = {
+    "a parked greenlet": ("gevent.spawn(gevent.sleep, 1000); gevent.sleep(0)", ""),
+    "a daemon that waits": (
+        "threading.Thread(target=gevent.sleep, args=(1000,), daemon=True).start()",
+        "",
+    ),
+    "a thread that goes on": (
+        "def body():\n    time.sleep(0.01)\n    print('thread')\nthreading.Thread(target=body).start()\nprint('main')",
+        "main\nthread\n",
+    ),
+    "a thread that joins the main one": (
+        "def body():\n    threading.main_thread().join()\n    print('joined')\nthreading.Thread(target=body).start()",
+        "joined\n",
+    ),
+    "threads that wait for each other": (
+        "lock = threading.Lock()\nlock.acquire()\nthreading.Thread(target=lock.acquire).start()",
+        "",
+    ),
+    "a native thread that sleeps": (
+        "monkey.get_original('_thread', 'start_new_thread')(monkey.get_original('time', 'sleep'), (1000,))",
+        "",
+    ),
+    "an exit handler that waits": (
+        "import atexit\natexit.register(lambda: (time.sleep(0.001), print('waited')))",
+        "waited\n",
+    ),
+    "an executor whose workers idle": (
+        "from concurrent.futures import ThreadPoolExecutor\npool = ThreadPoolExecutor(2)\n"
+        "print(pool.submit(len, 'ab').result())",
+        "2\n",
+    ),
+    "a function registered with threading": (
+        "done = threading.Event()\nthreading._register_atexit(done.set)\n"
+        "def body():\n    done.wait()\n    print('told')\nthreading.Thread(target=body).start()",
+        "told\n",
+    ),
+    "sys.exit in a greenlet": ("import sys\ngevent.spawn(sys.exit, 0)\ngevent.sleep(1000)", ""),
+}
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_ends(name):
+    code, expected = PROGRAMS[name]
+    assert run_code(f"import gevent, threading, time\n{code}\n") == (0, expected)
