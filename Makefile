@@ -3,7 +3,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 ARGS ?=
 
-.PHONY: build test test-all test-aarch64 test-references test-sanitizers test-valgrind demo bench format clean
+.PHONY: build test test-stdlib test-all test-aarch64 test-references test-sanitizers test-valgrind demo bench format clean
 
 # What Debian has to lend; an interpreter that is not Debian's brings its own headers and venv.
 SYSTEM = gcc make pkg-config libuv1-dev libc-ares-dev
@@ -25,6 +25,9 @@ test: build
 	$(BIN)/python -m pytest $(ARGS)
 
 # The suite with CPython 3.10 to 3.15, and on an emulated arm64 machine. These need root.
+test-stdlib: build
+	$(BIN)/python tests/stdlib/run.py $(if $(PEER),--peer $(PEER))
+
 test-all:
 	.ci/interpreters test
 
