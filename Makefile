@@ -24,10 +24,11 @@ $(VENV)/.ready: tests/requirements.txt
 test: build
 	$(BIN)/python -m pytest $(ARGS)
 
-# The suite with CPython 3.10 to 3.15, and on an emulated arm64 machine. These need root.
+# The standard library's own tests, patched; PEER: an interpreter with real gevent, to compare with.
 test-stdlib: build
 	$(BIN)/python tests/stdlib/run.py $(if $(PEER),--peer $(PEER))
 
+# The suite with CPython 3.10 to 3.15, and on an emulated arm64 machine. These need root.
 test-all:
 	.ci/interpreters test
 
