@@ -418,7 +418,9 @@ class Hub(_core.Hub):
 
     def _get_threadpool(self):
         if self._threadpool is None:
-            self._threadpool = self.threadpool_class(self.threadpool_size, hub=self)
+            self._threadpool = self.threadpool_class(
+                self.threadpool_size, hub=self, idle_task_timeout=GEVENT_CONFIG.threadpool_idle_task_timeout
+            )
         return self._threadpool
 
     def _set_threadpool(self, value):
