@@ -9,22 +9,16 @@
 #include <unistd.h>
 
 #include "hub/fd.h"
-#include "hub/poll.h"
-#include "hub/watcher.h"
+#include "hub/signals.h"
 
 #ifndef SYS_pidfd_open
 #define SYS_pidfd_open 434
 #endif
 
-typedef struct {
-    uv_signal_t handle;
-    struct ChildWatcherObject *watcher; /* borrowed; NULL once stopped */
-} child_signal;
-
 typedef struct ChildWatcherObject {
     WatcherObject base;
     green_fd_interest interest;
-    child_signal *signal; /* owned; NULL: the pidfd serves */
+    green_signal *signal; /* owned; NULL: the pidfd serves */
     int pidfd;            /* -1: none */
     int pid;
     int rpid; /* what waitpid said: whose status */
@@ -55,55 +49,12 @@ childwatcher_reap(ChildWatcherObject *self)
 }
 
 static void
-childwatcher_signal_cb(uv_signal_t *handle, int Py_UNUSED(signum))
-{
-    child_signal *signal = (child_signal *)handle;
-    if (signal->watcher != NULL) {
-        green_watcher_fire(&signal->watcher->base);
-    }
-}
-
-static void
-childwatcher_closed_cb(uv_handle_t *handle)
-{
-    PyMem_RawFree(handle);
-}
-
-static void
 childwatcher_fire(green_fd_interest *interest, int revents)
 {
     ChildWatcherObject *self = GREEN_CONTAINER(interest, ChildWatcherObject, interest);
     if (!(revents & GREEN_FD_CLOSED)) {
         green_watcher_fire(&self->base);
     }
-}
-
-static int
-childwatcher_start_signal(ChildWatcherObject *self)
-{
-    child_signal *signal = PyMem_RawCalloc(1, sizeof(*signal));
-    if (signal == NULL) {
-        PyErr_NoMemory();
-        return -1;
-    }
-    int code = uv_signal_init(&self->base.loop->poll->uv, &signal->handle);
-    if (code < 0) {
-        PyMem_RawFree(signal);
-        green_poll_error(code);
-        return -1;
-    }
-    uv_unref((uv_handle_t *)&signal->handle);
-    code = uv_signal_start(&signal->handle, childwatcher_signal_cb, SIGCHLD);
-    if (code < 0) {
-        uv_close((uv_handle_t *)&signal->handle, childwatcher_closed_cb);
-        green_poll_error(code);
-        return -1;
-    }
-    signal->watcher = self;
-    self->signal = signal;
-    /* It may have ended before the handler was there. */
-    green_watcher_push(&self->base);
-    return 0;
 }
 
 static int
@@ -120,7 +71,12 @@ childwatcher_start(WatcherObject *watcher)
             return 0;
         }
     }
-    return childwatcher_start_signal(self);
+    self->signal = green_signal_new(watcher, SIGCHLD);
+    if (self->signal == NULL) {
+        return -1;
+    }
+    green_watcher_push(watcher); /* it may have ended before the handler was there */
+    return 0;
 }
 
 static void
@@ -133,9 +89,7 @@ childwatcher_stop(WatcherObject *watcher)
         self->pidfd = -1;
     }
     if (self->signal != NULL) {
-        self->signal->watcher = NULL;
-        uv_signal_stop(&self->signal->handle);
-        uv_close((uv_handle_t *)&self->signal->handle, childwatcher_closed_cb);
+        green_signal_free(self->signal);
         self->signal = NULL;
     }
 }

@@ -170,6 +170,28 @@ print(seen)
 """) == "['watcher', 'handler', 'watcher', 'handler']\n"
 
 
+def test_the_handler_of_sigchld_is_put_back_after_a_child_watcher_needed_it():
+    assert run("""
+seen = []
+signal.signal(signal.SIGCHLD, lambda *args: seen.append("handler"))
+child = os.fork()
+if not child:
+    time.sleep(0.01)
+    os._exit(3)
+event = Event()
+watcher = get_hub().loop.child(child, trace=True)
+watcher.start(event.set)
+assert event.wait(10)
+print(os.waitstatus_to_exitcode(watcher.rstatus))
+watcher.stop()
+seen.clear()
+if not os.fork():
+    os._exit(0)
+os.wait()
+print(seen)
+""") == "3\n['handler']\n"
+
+
 def test_somebody_else_s_wakeup_descriptor_stays():
     assert run("""
 r, w = os.pipe()
