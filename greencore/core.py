@@ -63,7 +63,7 @@ class loop(_core.loop):
     MAXPRI = 2
     CALLBACK_CHECK_COUNT = 128
     WatcherType = watcher
-    approx_timer_resolution = 0.001  # seconds: what libuv sleeps in
+    approx_timer_resolution = 0.00001  # seconds: what falling asleep and waking takes
     backend = "default"
     backend_int = 0
     starting_timer_may_update_loop_time = False

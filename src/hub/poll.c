@@ -4,7 +4,11 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
+
+/* ns: what remains until a deadline and is less than it takes to fall asleep and wake. */
+#define POLL_SHORT 2000
 
 PyObject *
 green_poll_error(int code)
@@ -14,11 +18,10 @@ green_poll_error(int code)
 }
 
 static void
-poll_wake_cb(uv_poll_t *handle, int Py_UNUSED(status), int Py_UNUSED(events))
+poll_drain(int fd)
 {
     uint64_t count;
-    green_poll *poll = GREEN_CONTAINER(handle, green_poll, wake);
-    if (read(poll->wake_fd, &count, sizeof(count)) < 0) {
+    if (read(fd, &count, sizeof(count)) < 0) {
         /* Drained before: nothing to do. */
     }
 }
@@ -40,11 +43,43 @@ poll_find_ring(const uv_loop_t *uv)
     return -1;
 }
 
-/* Due before uv_run began to poll: without the stop it would sleep, having no timer left. */
+/* Both only end a sleep. */
 static void
-poll_alarm_cb(uv_timer_t *handle)
+poll_wake_cb(uv_poll_t *handle, int Py_UNUSED(status), int Py_UNUSED(events))
 {
-    uv_stop(handle->loop);
+    poll_drain(GREEN_CONTAINER(handle, green_poll, wake)->wake_fd);
+}
+
+static void
+poll_alarm_cb(uv_poll_t *handle, int Py_UNUSED(status), int Py_UNUSED(events))
+{
+    green_poll *poll = GREEN_CONTAINER(handle, green_poll, alarm);
+    poll_drain(poll->alarm_fd);
+    poll->alarm_at = UINT64_MAX;
+}
+
+/* 0, or a negative errno. */
+static int
+poll_watch(green_poll *poll, uv_poll_t *handle, int fd, uv_poll_cb callback)
+{
+    int code = fd < 0 ? -errno : uv_poll_init(&poll->uv, handle, fd);
+    if (code == 0) {
+        code = uv_poll_start(handle, UV_READABLE, callback);
+        uv_unref((uv_handle_t *)handle);
+    }
+    return code;
+}
+
+static int
+poll_open_wake(void)
+{
+    return eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+}
+
+static int
+poll_open_alarm(void)
+{
+    return timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
 }
 
 green_poll *
@@ -63,21 +98,19 @@ green_poll_new(LoopObject *loop)
     }
     poll->uv.data = loop;
     poll->ring_fd = poll_find_ring(&poll->uv);
-    poll->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    code = poll->wake_fd < 0 ? -errno : uv_poll_init(&poll->uv, &poll->wake, poll->wake_fd);
+    poll->alarm_at = UINT64_MAX;
+    poll->alarm_fd = -1;
+    poll->wake_fd = poll_open_wake();
+    code = poll_watch(poll, &poll->wake, poll->wake_fd, poll_wake_cb);
+    if (code == 0) {
+        poll->alarm_fd = poll_open_alarm();
+        code = poll_watch(poll, &poll->alarm, poll->alarm_fd, poll_alarm_cb);
+    }
     if (code < 0) {
-        if (poll->wake_fd >= 0) {
-            close(poll->wake_fd);
-        }
-        uv_loop_close(&poll->uv);
-        free(poll);
+        green_poll_free(poll);
         green_poll_error(code);
         return NULL;
     }
-    uv_poll_start(&poll->wake, UV_READABLE, poll_wake_cb);
-    uv_unref((uv_handle_t *)&poll->wake);
-    uv_timer_init(&poll->uv, &poll->alarm);
-    uv_unref((uv_handle_t *)&poll->alarm);
     return poll;
 }
 
@@ -93,9 +126,9 @@ void
 green_poll_free(green_poll *poll)
 {
     green_fds_close(poll);
-    uv_poll_stop(&poll->wake);
     uv_walk(&poll->uv, poll_close_walk_cb, NULL);
     close(poll->wake_fd);
+    close(poll->alarm_fd);
     /* Closing takes one iteration; more would mean a callback that starts anew. */
     for (int i = 0; i < 8; i++) {
         if (uv_loop_close(&poll->uv) == 0) {
@@ -117,8 +150,8 @@ bool
 green_poll_owns_fd(const green_poll *poll, int fd)
 {
     const uv_loop_t *uv = &poll->uv;
-    return fd == uv_backend_fd(uv) || fd == poll->wake_fd || fd == poll->ring_fd ||
-           fd == uv->async_io_watcher.fd || fd == uv->signal_pipefd[0] ||
+    return fd == uv_backend_fd(uv) || fd == poll->wake_fd || fd == poll->alarm_fd ||
+           fd == poll->ring_fd || fd == uv->async_io_watcher.fd || fd == uv->signal_pipefd[0] ||
            fd == uv->signal_pipefd[1];
 }
 
@@ -136,14 +169,15 @@ poll_may_sleep(LoopObject *loop)
 {
     green_poll *poll = loop->poll;
     uint64_t deadline = green_timers_deadline(&loop->timers);
-    if (deadline != UINT64_MAX) {
-        uint64_t now = green_time_now();
-        if (deadline <= now) {
-            return false;
-        }
-        uv_update_time(&poll->uv);
-        /* Rounded up: a sleep never ends early. */
-        uv_timer_start(&poll->alarm, poll_alarm_cb, (deadline - now + 999999) / 1000000, 0);
+    if (deadline != UINT64_MAX && deadline <= green_time_now() + POLL_SHORT) {
+        return false;
+    }
+    /* One that is set too early is left: it costs a look in vain, not a system call each time. */
+    if (deadline < poll->alarm_at) {
+        struct itimerspec at = {
+            .it_value = {(time_t)(deadline / 1000000000u), (long)(deadline % 1000000000u)}};
+        timerfd_settime(poll->alarm_fd, TFD_TIMER_ABSTIME, &at, NULL);
+        poll->alarm_at = deadline;
     }
     return uv_backend_timeout(&poll->uv) != 0;
 }
@@ -171,19 +205,32 @@ green_poll_run(LoopObject *loop, bool nowait)
         PyEval_RestoreThread(ts);
     }
     loop->polling = false;
-    uv_timer_stop(&poll->alarm);
     uv_unref((uv_handle_t *)&poll->wake);
+}
+
+/* Put a descriptor of our own in the place of one that we share with the parent, whom it would
+   wake. 0, or a negative errno. Steals `fd`. */
+static int
+poll_renew(int shared, int fd)
+{
+    int code = fd < 0 || dup3(fd, shared, O_CLOEXEC) < 0 ? -errno : 0;
+    if (fd >= 0) {
+        close(fd);
+    }
+    return code;
 }
 
 int
 green_poll_forked(LoopObject *loop)
 {
     green_poll *poll = loop->poll;
-    /* The parent's event would wake us, and ours the parent. */
-    int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    int code = fd < 0 || dup3(fd, poll->wake_fd, O_CLOEXEC) < 0 ? -errno : uv_loop_fork(&poll->uv);
-    if (fd >= 0) {
-        close(fd);
+    int code = poll_renew(poll->wake_fd, poll_open_wake());
+    if (code == 0) {
+        code = poll_renew(poll->alarm_fd, poll_open_alarm());
+        poll->alarm_at = UINT64_MAX;
+    }
+    if (code == 0) {
+        code = uv_loop_fork(&poll->uv);
     }
     if (code < 0) {
         green_poll_error(code);

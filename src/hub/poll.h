@@ -10,12 +10,14 @@
 #include "hub/loop.h"
 
 typedef struct green_poll {
-    uv_loop_t uv;                      /* uv.data is the LoopObject, borrowed */
-    uv_poll_t wake;                    /* unref'd; of wake_fd: other threads end a sleep with it */
-    int wake_fd;                       /* an eventfd: a uv_async_t waits for who is just sending */
-    int ring_fd;                       /* libuv's io_uring, of which it does not tell; or -1 */
-    uv_timer_t alarm;                  /* unref'd: the next deadline of the loop's own timers */
-    struct green_fds *fds;             /* hub/fd.c; NULL until first used */
+    uv_loop_t uv;          /* uv.data is the LoopObject, borrowed */
+    uv_poll_t wake;        /* unref'd; of wake_fd: other threads end a sleep with it */
+    int wake_fd;           /* an eventfd: a uv_async_t waits for who is just sending */
+    int ring_fd;           /* libuv's io_uring, of which it does not tell; or -1 */
+    uv_poll_t alarm;       /* unref'd; of alarm_fd: a deadline of the loop's own timers */
+    int alarm_fd;          /* a timerfd: libuv's own timers know milliseconds only */
+    uint64_t alarm_at;     /* what it is set to, ns; UINT64_MAX: not set */
+    struct green_fds *fds; /* hub/fd.c; NULL until first used */
     struct green_interrupt *interrupt; /* the main thread's; NULL elsewhere */
 } green_poll;
 
