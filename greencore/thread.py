@@ -7,6 +7,7 @@ A thread that this module starts is a greenlet of the native thread that started
 import _thread
 import sys
 from _signal import SIGINT, getsignal
+from weakref import WeakSet
 
 from greencore._core import Lock as LockType
 from greencore._core import write_unraisable
@@ -212,6 +213,9 @@ class _ThreadHandle:
 # Handles of threads that the interpreter waits for at its end.
 _not_daemons = set()
 
+# Handles of all threads that were started.
+_handles = WeakSet()
+
 
 def start_joinable_thread(function, handle=None, daemon=True):
     """Start a thread that calls `function()`, and return its handle: `handle`, or a new one.
@@ -234,6 +238,7 @@ def start_joinable_thread(function, handle=None, daemon=True):
 
     greenlet = Greenlet(_run, function, (), {}, at_end)
     handle.ident = get_ident(greenlet)
+    _handles.add(handle)
     if not daemon:
         _not_daemons.add(handle)
     greenlet.start()
@@ -254,6 +259,7 @@ def _make_thread_handle(ident):
     """Return the handle of a thread that runs already."""
     handle = _ThreadHandle()
     handle.ident = ident
+    _handles.add(handle)
     return handle
 
 
@@ -275,9 +281,10 @@ def _after_fork_in_child():
     current = getcurrent()
     for greenlet in [greenlet for greenlet in _running if greenlet is not current]:
         del _running[greenlet]
-    for handle in [handle for handle in _not_daemons if handle.ident != id(current)]:
-        _not_daemons.remove(handle)
-        handle._forked()
+    for handle in list(_handles):
+        if handle.ident != id(current):
+            _not_daemons.discard(handle)
+            handle._forked()
 
 
 __imports__ = copy_globals(

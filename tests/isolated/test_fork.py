@@ -257,3 +257,22 @@ process.join()
 assert process.exitcode == 0
 gevent.sleep(0.001)
 """)
+
+
+@pytest.mark.parametrize("daemon", [False, True])
+def test_in_the_child_of_a_thread_all_others_can_be_joined(daemon):
+    assert run(f"""
+import gevent.monkey
+gevent.monkey.patch_all()
+import threading
+others = [threading.current_thread(), threading.Thread(target=gevent.sleep, args=(30,), daemon={daemon})]
+others[1].start()
+def work():
+    if os.fork():
+        os._exit(os.waitstatus_to_exitcode(os.wait()[1]))
+    for other in others:
+        other.join()
+    print([other.is_alive() for other in others], flush=True)
+    os._exit(0)
+threading.Thread(target=work).start()
+""") == "[False, False]\n"
