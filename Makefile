@@ -3,7 +3,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 ARGS ?=
 
-.PHONY: build test test-stdlib test-all test-aarch64 test-references test-sanitizers test-valgrind demo bench format clean
+.PHONY: build test test-stdlib test-all test-aarch64 test-references test-sanitizers test-valgrind test-soak demo bench format clean
 
 # What Debian has to lend; an interpreter that is not Debian's brings its own headers and venv.
 SYSTEM = gcc make pkg-config libuv1-dev libc-ares-dev
@@ -38,6 +38,10 @@ test-aarch64:
 # Raw greenlets where errors with memory show; see tests/memory/run.py.
 test-references test-sanitizers test-valgrind: build
 	$(BIN)/python tests/memory/run.py $(@:test-%=%) $(ARGS)
+
+# Ten minutes of everything at once: memory and descriptors stay flat.
+test-soak: build
+	$(BIN)/python tests/memory/soak.py $(ARGS)
 
 demo: build
 	$(BIN)/python examples/tour.py
