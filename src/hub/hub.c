@@ -132,7 +132,7 @@ hub_switch_out(HubObject *Py_UNUSED(self), PyObject *Py_UNUSED(ignored))
     return NULL;
 }
 
-/* ---- queued starts and throws ---- */
+/* ---- queued starts ---- */
 
 /* There was no stack for it. On the hub, since whoever is told may run Python code. */
 static GreenletObject *
@@ -221,59 +221,6 @@ hub_module_leave_behind(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored
     }
     green_fds_forget(loop);
     Py_RETURN_NONE;
-}
-
-typedef struct {
-    green_ready ready;
-    LoopObject *loop;         /* owned */
-    GreenletObject *greenlet; /* owned */
-    PyObject *exception;      /* owned */
-} hub_throw;
-
-static GreenletObject *
-throw_turn(green_ready *ready)
-{
-    hub_throw *self = GREEN_CONTAINER(ready, hub_throw, ready);
-    GreenletObject *g = self->greenlet;
-    LoopObject *loop = self->loop;
-    Py_XSETREF(loop->keep, (PyObject *)g); /* steals */
-    if (g->status == GREEN_DEAD) {
-        Py_DECREF(self->exception);
-        g = NULL;
-    } else {
-        green_thread_self->exception = self->exception; /* steals */
-    }
-    PyMem_Free(self);
-    Py_DECREF(loop);
-    return g;
-}
-
-static void
-throw_drop(green_ready *ready)
-{
-    hub_throw *self = GREEN_CONTAINER(ready, hub_throw, ready);
-    Py_DECREF(self->exception);
-    Py_DECREF(self->greenlet);
-    Py_DECREF(self->loop);
-    PyMem_Free(self);
-}
-
-static const green_ready_kind throw_kind = {throw_turn, false, throw_drop};
-
-int
-green_hub_throw_later(HubObject *hub, GreenletObject *g, PyObject *exception)
-{
-    hub_throw *self = PyMem_Malloc(sizeof(*self));
-    if (self == NULL) {
-        PyErr_NoMemory();
-        return -1;
-    }
-    green_ready_init(&self->ready, &throw_kind);
-    self->loop = (LoopObject *)Py_NewRef((PyObject *)hub->loop);
-    self->greenlet = (GreenletObject *)Py_NewRef((PyObject *)g);
-    self->exception = Py_NewRef(exception);
-    green_ready_push(hub->loop, &self->ready);
-    return 0;
 }
 
 /* ---- whose hub ---- */

@@ -39,10 +39,6 @@ void green_hub_start(HubObject *hub, GreenletObject *g);
 /* Take a queued start out again; no-op when its turn has come. */
 void green_hub_unstart(GreenletObject *g);
 
-/* Queue a throw: `exception` (borrowed, an exception object) is raised in g, wherever it is parked,
-   at its turn; no-op when g is dead by then. -1: MemoryError. */
-int green_hub_throw_later(HubObject *hub, GreenletObject *g, PyObject *exception);
-
 int green_hub_exec(PyObject *module);
 
 #endif
