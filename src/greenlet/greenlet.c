@@ -4,6 +4,7 @@
 #include "greenlet/attributes.h"
 #include "greenlet/error.h"
 #include "greenlet/locals.h"
+#include "greenlet/spare.h"
 #include <structmember.h>
 
 PyTypeObject *Greenlet_Type;
@@ -12,44 +13,19 @@ PyObject *green_exc_error;
 
 static Py_ssize_t mains; /* main greenlets that exist */
 
-/* Dead objects of exactly Greenlet_Type, linked through `parent`. */
-#define SPARE_MAX 256
-static GreenletObject *spare;
-static int spares;
+static green_spares spares; /* of exactly Greenlet_Type */
 
+/* Blank; tracked where the type is another. */
 static GreenletObject *
 greenlet_alloc(PyTypeObject *type)
 {
     if (type != Greenlet_Type) {
         return (GreenletObject *)type->tp_alloc(type, 0);
     }
-    GreenletObject *self = spare;
-    if (self != NULL) {
-        spare = self->parent;
-        spares--;
-        PyObject_Init((PyObject *)self, type);
-    } else {
-        self = PyObject_GC_New(GreenletObject, type);
-        if (self == NULL) {
-            return NULL;
-        }
+    GreenletObject *self = green_spares_take(&spares, type);
+    if (self == NULL && (self = PyObject_GC_New(GreenletObject, type)) != NULL) {
+        green_greenlet_blank(self);
     }
-    self->weakrefs = NULL;
-    self->dict = NULL;
-    self->sp = NULL;
-    self->stack = NULL;
-    self->stack_kib = 0;
-    self->is_main = 0;
-    self->run_found = 0;
-    self->catches = 0;
-    self->unborn = NULL;
-    self->run_replaced = NULL;
-    self->waiting = NULL;
-    self->locals = NULL;
-#if PY_VERSION_HEX < 0x030D0000
-    self->asyncio_loop = NULL;
-#endif
-    self->thread = NULL;
     return self;
 }
 
@@ -66,8 +42,6 @@ green_greenlet_new(PyTypeObject *type, PyObject *run, PyObject *args, PyObject *
     self->args = Py_XNewRef(args);
     self->kwargs = Py_XNewRef(kwargs);
     self->body = green_greenlet_body;
-    self->status = GREEN_UNSTARTED;
-    self->state.context = NULL;
     green_ready_init(&self->ready, NULL);
     if (type == Greenlet_Type) {
         PyObject_GC_Track(self);
@@ -82,11 +56,6 @@ green_greenlet_new_main(green_thread *thread)
     if (self == NULL) {
         return NULL;
     }
-    self->parent = NULL;
-    self->run = NULL;
-    self->args = NULL;
-    self->kwargs = NULL;
-    self->body = NULL;
     self->thread = thread;
     green_thread_incref(thread);
     self->status = GREEN_ACTIVE;
@@ -397,11 +366,7 @@ greenlet_dealloc(PyObject *op)
     mains -= self->is_main;
     if (lost) {
         /* What is left on the stack may point into the object: its memory stays, too. */
-    } else if (type == Greenlet_Type && spares < SPARE_MAX && !PyObject_GC_IsFinalized(op)) {
-        self->parent = spare;
-        spare = self;
-        spares++;
-    } else {
+    } else if (type != Greenlet_Type || !green_spares_keep(&spares, self)) {
         type->tp_free(op);
     }
     Py_DECREF(type);

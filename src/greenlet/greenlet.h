@@ -96,13 +96,33 @@ bool green_greenlet_kill(GreenletObject *g);
    True: it lives on, and is tracked again. */
 bool green_greenlet_survives(GreenletObject *g);
 
-/* For a subtype's tp_alloc that hands a freed object out again: zero all of it, `size` bytes, but
-   the header and the state, which the start lays out. */
+/* Make it what zeroed memory would be, but for the state, which the start lays out. */
 static inline void
-green_greenlet_blank(GreenletObject *g, size_t size)
+green_greenlet_blank(GreenletObject *g)
 {
-    memset((char *)g + sizeof(PyObject), 0, offsetof(GreenletObject, state) - sizeof(PyObject));
-    memset((char *)g + sizeof(*g), 0, size - sizeof(*g));
+    g->weakrefs = NULL;
+    g->dict = NULL;
+    g->parent = NULL;
+    g->run = NULL;
+    g->run_replaced = NULL;
+    g->args = NULL;
+    g->kwargs = NULL;
+    g->body = NULL;
+    g->unborn = NULL;
+    g->thread = NULL;
+    g->sp = NULL;
+    g->stack = NULL;
+    g->stack_kib = 0;
+    g->status = GREEN_UNSTARTED;
+    g->is_main = 0;
+    g->catches = 0;
+    g->run_found = 0;
+    g->waiting = NULL;
+    g->locals = NULL;
+#if PY_VERSION_HEX < 0x030D0000
+    g->asyncio_loop = NULL;
+#endif
+    g->state.context = NULL;
 }
 
 /* The greenlet to run when `target` is switched to: itself, or the first parent that is not dead.

@@ -17,15 +17,21 @@ const green_stack_policy green_pystate_stack_policy = {8 * MIB, 8 * MIB, 0};
 const size_t green_pystate_stack_min = 64 * KIB;
 #endif
 
+static void
+pystate_finish_rare(PyThreadState *ts)
+{
+    green_rare rare;
+    green_pystate_save_rare(&rare, ts);
+    for (int i = 0; i < GREEN_OWNED_COUNT; i++) {
+        Py_CLEAR(rare.owned[i]);
+    }
+}
+
 void
 green_pystate_finish(PyThreadState *ts)
 {
-    green_rare rare = {0};
-    if (green_pystate_has_rare(ts)) {
-        green_pystate_save_rare(&rare, ts);
-    }
-    for (int i = 0; i < GREEN_OWNED_COUNT; i++) {
-        Py_CLEAR(rare.owned[i]);
+    if (GREEN_RARELY(green_pystate_has_rare(ts))) {
+        pystate_finish_rare(ts);
     }
     /* None, where an exception was ever handled. */
 #if PY_VERSION_HEX < 0x030B0000

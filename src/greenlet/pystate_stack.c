@@ -5,16 +5,24 @@
 
 #include <frameobject.h>
 
-int
-green_pystate_stack(PyThreadState *ts, green_code_position *positions, int limit)
+typedef PyFrameObject frame;
+
+static inline frame *
+frame_top(PyThreadState *ts)
 {
-    int count = 0;
-    for (PyFrameObject *f = ts->frame; f != NULL && count < limit; f = f->f_back) {
-        positions[count].code = f->f_code;
-        positions[count].instruction = f->f_lasti * (int)sizeof(_Py_CODEUNIT);
-        count++;
-    }
-    return count;
+    return ts->frame;
+}
+
+static inline frame *
+frame_caller(frame *f)
+{
+    return f->f_back;
+}
+
+static inline green_code_position
+frame_position(frame *f)
+{
+    return (green_code_position){f->f_code, f->f_lasti * (int)sizeof(_Py_CODEUNIT)};
 }
 
 #else
@@ -26,39 +34,69 @@ green_pystate_stack(PyThreadState *ts, green_code_position *positions, int limit
 #include <internal/pycore_frame.h>
 #endif
 
-static inline _PyInterpreterFrame *
-stack_top(PyThreadState *ts)
+typedef _PyInterpreterFrame frame;
+
+static inline frame *
+frame_complete(frame *f)
+{
+    while (f != NULL && _PyFrame_IsIncomplete(f)) {
+        f = f->previous;
+    }
+    return f;
+}
+
+static inline frame *
+frame_top(PyThreadState *ts)
 {
 #if PY_VERSION_HEX >= 0x030D0000
-    return ts->current_frame;
+    return frame_complete(ts->current_frame);
 #else
-    return ts->cframe->current_frame;
+    return frame_complete(ts->cframe->current_frame);
 #endif
 }
 
-static inline PyCodeObject *
-frame_code(_PyInterpreterFrame *f)
+static inline frame *
+frame_caller(frame *f)
 {
+    return frame_complete(f->previous);
+}
+
+static inline green_code_position
+frame_position(frame *f)
+{
+    int instruction = _PyInterpreterFrame_LASTI(f) * (int)sizeof(_Py_CODEUNIT);
 #if PY_VERSION_HEX >= 0x030D0000
-    return _PyFrame_GetCode(f);
+    return (green_code_position){_PyFrame_GetCode(f), instruction};
 #else
-    return f->f_code;
+    return (green_code_position){f->f_code, instruction};
 #endif
 }
+
+#endif
 
 int
 green_pystate_stack(PyThreadState *ts, green_code_position *positions, int limit)
 {
     int count = 0;
-    for (_PyInterpreterFrame *f = stack_top(ts); f != NULL && count < limit; f = f->previous) {
-        if (_PyFrame_IsIncomplete(f)) {
-            continue;
-        }
-        positions[count].code = frame_code(f);
-        positions[count].instruction = _PyInterpreterFrame_LASTI(f) * (int)sizeof(_Py_CODEUNIT);
-        count++;
+    for (frame *f = frame_top(ts); f != NULL && count < limit; f = frame_caller(f)) {
+        positions[count++] = frame_position(f);
     }
     return count;
 }
 
-#endif
+bool
+green_pystate_stack_is(PyThreadState *ts, const green_code_position *positions, int count,
+                       int limit)
+{
+    int i = 0;
+    for (frame *f = frame_top(ts); f != NULL && i < limit; f = frame_caller(f), i++) {
+        if (i == count) {
+            return false;
+        }
+        green_code_position here = frame_position(f);
+        if (here.code != positions[i].code || here.instruction != positions[i].instruction) {
+            return false;
+        }
+    }
+    return i == count;
+}

@@ -3,6 +3,7 @@
 #define GREEN_GREENLET_PYSTATE_STACK_H
 
 #include <Python.h>
+#include <stdbool.h>
 
 typedef struct {
     PyCodeObject *code; /* borrowed */
@@ -12,5 +13,9 @@ typedef struct {
 /* Fill `positions` with at most `limit` calls of the running greenlet, innermost first. Returns how
    many. */
 int green_pystate_stack(PyThreadState *ts, green_code_position *positions, int limit);
+
+/* Whether that would give just these. */
+bool green_pystate_stack_is(PyThreadState *ts, const green_code_position *positions, int count,
+                            int limit);
 
 #endif

@@ -299,20 +299,14 @@ hub_make(green_thread *thread)
 }
 
 HubObject *
-green_hub_get(void)
+green_hub_renew(void)
 {
     green_thread *thread = green_thread_get();
     if (thread == NULL) {
         return NULL;
     }
-    HubObject *hub = (HubObject *)thread->hub;
-    if (__builtin_expect(hub == NULL || hub->loop == NULL, 0)) {
-        if (hub != NULL) {
-            hub_attach(thread, NULL); /* destroyed: whoever needs one again gets another */
-        }
-        return hub_make(thread);
-    }
-    return hub;
+    hub_attach(thread, NULL);
+    return hub_make(thread);
 }
 
 static PyObject *

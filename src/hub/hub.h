@@ -17,9 +17,18 @@ typedef struct HubObject {
 
 extern PyTypeObject *Hub_Type;
 
+/* green_hub_get where the thread has none, or one whose loop was destroyed. */
+HubObject *green_hub_renew(void);
+
 /* This thread's hub, made on first use by the default hub class. Borrowed; NULL with an exception.
  */
-HubObject *green_hub_get(void);
+static inline HubObject *
+green_hub_get(void)
+{
+    green_thread *thread = green_thread_self;
+    HubObject *hub = thread == NULL ? NULL : (HubObject *)thread->hub;
+    return __builtin_expect(hub != NULL && hub->loop != NULL, 1) ? hub : green_hub_renew();
+}
 
 /* This thread's hub or NULL, without an exception. Borrowed. */
 static inline HubObject *

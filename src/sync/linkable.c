@@ -145,7 +145,7 @@ green_linkable_unlink_all(green_linkable *linkable)
 }
 
 void
-green_linkable_clear(green_linkable *linkable)
+green_linkable_clear_linked(green_linkable *linkable)
 {
     green_linkable_unlink_all(linkable);
     if (linkable->phase == LINGERING) {
@@ -443,7 +443,8 @@ int
 green_linkable_wait(green_linkable *linkable, double seconds, const char *verb, bool take)
 {
     PyObject *object = linkable_object(linkable);
-    linkable_client client = {.take = take};
+    linkable_client client; /* the wait fills the rest */
+    client.take = take;
     int status = green_client_wait(&client.client, &linkable->links, &linkable->users, seconds,
                                    verb, object);
     if (status != GREEN_WOKEN && client.client.served && take) {
@@ -458,7 +459,8 @@ green_linkable_wait(green_linkable *linkable, double seconds, const char *verb, 
 int
 green_linkable_wait_behind(green_linkable *linkable, const char *verb)
 {
-    linkable_client client = {.take = false};
+    linkable_client client;
+    client.take = false;
     return green_client_wait(&client.client, &linkable->behind, &linkable->users, -1, verb,
                              linkable_object(linkable));
 }

@@ -67,7 +67,16 @@ void green_linkable_init(green_linkable *linkable, const green_linkable_kind *ki
 
 /* For the object's tp_traverse and tp_clear (or dealloc): the callables linked. */
 int green_linkable_traverse(green_linkable *linkable, visitproc visit, void *arg);
-void green_linkable_clear(green_linkable *linkable);
+void green_linkable_clear_linked(green_linkable *linkable);
+
+static inline void
+green_linkable_clear(green_linkable *linkable)
+{
+    if (linkable->phase != 0 || !green_list_empty(&linkable->links) ||
+        !green_list_empty(&linkable->serving)) {
+        green_linkable_clear_linked(linkable);
+    }
+}
 
 void green_linkable_notify_linked(green_linkable *linkable);
 

@@ -46,30 +46,17 @@ static PyType_Spec stack_spec = {
     .slots = stack_slots,
 };
 
-static bool
-stack_matches(const StackObject *stack, const green_code_position *positions, int count)
-{
-    if (stack == NULL || Py_SIZE(stack) != count) {
-        return false;
-    }
-    for (int i = 0; i < count; i++) {
-        if (stack->positions[i].code != positions[i].code ||
-            stack->positions[i].instruction != positions[i].instruction) {
-            return false;
-        }
-    }
-    return true;
-}
-
 static PyObject *
 stack_record(int limit)
 {
-    green_code_position positions[STACK_MOST];
-    int count = green_pystate_stack(PyThreadState_Get(), positions,
-                                    limit < STACK_MOST ? limit : STACK_MOST);
-    if (stack_matches(stack_last, positions, count)) {
+    PyThreadState *ts = PyThreadState_Get();
+    limit = limit < STACK_MOST ? limit : STACK_MOST;
+    if (stack_last != NULL &&
+        green_pystate_stack_is(ts, stack_last->positions, (int)Py_SIZE(stack_last), limit)) {
         return Py_NewRef(stack_last);
     }
+    green_code_position positions[STACK_MOST];
+    int count = green_pystate_stack(ts, positions, limit);
     StackObject *stack = PyObject_NewVar(StackObject, Stack_Type, count);
     if (stack == NULL) {
         return NULL;

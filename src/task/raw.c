@@ -1,5 +1,6 @@
 #include "task/raw.h"
 
+#include "greenlet/spare.h"
 #include "hub/hub.h"
 #include "task/origin.h"
 
@@ -12,22 +13,15 @@ typedef struct {
 
 static PyTypeObject *Raw_Type;
 
-/* Dead objects of exactly Raw_Type, linked through `origin.spawner`. */
-#define SPARE_MAX 256
-static RawObject *spare;
-static int spares;
+static green_spares spares; /* of exactly Raw_Type */
 
 static PyObject *
 raw_alloc(PyTypeObject *type, Py_ssize_t count)
 {
-    if (type != Raw_Type || spare == NULL) {
+    GreenletObject *self = type == Raw_Type ? green_spares_take(&spares, type) : NULL;
+    if (self == NULL) {
         return PyType_GenericAlloc(type, count);
     }
-    RawObject *self = spare;
-    spare = (RawObject *)self->origin.spawner;
-    spares--;
-    PyObject_Init((PyObject *)self, type);
-    green_greenlet_blank(&self->base, sizeof(*self));
     PyObject_GC_Track(self);
     return (PyObject *)self;
 }
@@ -35,13 +29,7 @@ raw_alloc(PyTypeObject *type, Py_ssize_t count)
 static void
 raw_free(void *op)
 {
-    RawObject *self = op;
-    if (Py_IS_TYPE((PyObject *)self, Raw_Type) && spares < SPARE_MAX &&
-        !PyObject_GC_IsFinalized((PyObject *)self)) {
-        self->origin.spawner = (PyObject *)spare;
-        spare = self;
-        spares++;
-    } else {
+    if (!Py_IS_TYPE((PyObject *)op, Raw_Type) || !green_spares_keep(&spares, op)) {
         PyObject_GC_Del(op);
     }
 }

@@ -1,6 +1,7 @@
 #include "task/task.h"
 
 #include "greenlet/error.h"
+#include "greenlet/spare.h"
 #include "hub/timer.h"
 #include "task/attributes.h"
 #include "task/kill.h"
@@ -21,38 +22,26 @@ struct task_alarm {
 
 /* ---- making ---- */
 
-/* Dead objects of exactly Task_Type, linked through `func`. */
-#define SPARE_MAX 256
-static TaskObject *spare;
-static int spares;
+static green_spares spares; /* of exactly Task_Type */
 
 static PyObject *
 task_alloc(PyTypeObject *type, Py_ssize_t count)
 {
-    if (type != Task_Type || spare == NULL) {
+    TaskObject *self = type == Task_Type ? (TaskObject *)green_spares_take(&spares, type) : NULL;
+    if (self == NULL) {
         return PyType_GenericAlloc(type, count);
     }
-    TaskObject *self = spare;
-    spare = (TaskObject *)self->func;
-    spares--;
-    PyObject_Init((PyObject *)self, type);
-    green_greenlet_blank(&self->base, sizeof(*self));
-    green_list_init(&self->linkable.links);
-    green_list_init(&self->linkable.serving);
-    PyObject_GC_Track(self); /* a debug interpreter traverses it here */
+    /* The dealloc has cleared all references. */
+    self->phase = TASK_NEW;
+    self->done = self->exited = false;
+    PyObject_GC_Track(self);
     return (PyObject *)self;
 }
 
 static void
 task_free(void *op)
 {
-    TaskObject *self = op;
-    if (Py_IS_TYPE((PyObject *)self, Task_Type) && spares < SPARE_MAX &&
-        !PyObject_GC_IsFinalized((PyObject *)self)) {
-        self->func = (PyObject *)spare;
-        spare = self;
-        spares++;
-    } else {
+    if (!Py_IS_TYPE((PyObject *)op, Task_Type) || !green_spares_keep(&spares, op)) {
         PyObject_GC_Del(op);
     }
 }
