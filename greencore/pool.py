@@ -2,7 +2,7 @@
 
 from queue import Full as QueueFull
 
-from greencore._core import GroupBase
+from greencore._core import GroupBase, spawn_map
 from greencore._imap import IMap, IMapUnordered
 from greencore.event import Event
 from greencore.greenlet import Greenlet, GreenletExit, joinall
@@ -61,14 +61,10 @@ class GroupMappingMixin:
             greenlet.link(pass_value(callback))
         return greenlet
 
-    def _map(self, func, iterable):
-        spawn = self.spawn
-        return [task.get() for task in [spawn(func, item) for item in iterable]]
-
     def map(self, func, iterable):
         """Return the list of func(item) for the items, each run by spawn(), or raise the first error."""
         # In a greenlet of its own, since the caller may be a member that blocks the others' places.
-        return Greenlet.spawn(self._map, func, iterable).get()
+        return Greenlet.spawn(spawn_map, self.spawn, func, iterable).get()
 
     def map_cb(self, func, iterable, callback=None):
         """As map(); callback(result) is called then, too."""

@@ -4,6 +4,7 @@
 #include "task/imap.h"
 #include "task/join.h"
 #include "task/kill.h"
+#include "task/map.h"
 #include "task/raw.h"
 #include "task/start.h"
 
@@ -20,5 +21,8 @@ green_task_exec(PyObject *module)
     if (green_raw_exec(module) < 0 || green_kill_exec(module) < 0 || green_join_exec(module) < 0) {
         return -1;
     }
-    return green_group_exec(module) < 0 ? -1 : green_imap_exec(module);
+    if (green_task_map_exec(module) < 0 || green_imap_exec(module) < 0) {
+        return -1;
+    }
+    return green_group_exec(module);
 }

@@ -13,6 +13,7 @@ typedef struct GroupObject {
     PyObject *empty_event; /* owned Event, set while empty; NULL while nobody has asked */
     PyObject *semaphore;   /* owned; NULL: no limit */
     bool unlimited;        /* the semaphore is a DummySemaphore */
+    bool own_class;        /* greenlet_class was set on the object */
     green_link members;    /* group_place.sibling */
 } GroupObject;
 
@@ -26,7 +27,7 @@ typedef struct {
 static PyTypeObject *Group_Type;
 static PyObject *str_greenlet_class;
 
-/* ---- which methods a class overrides ---- */
+/* ---- what a class is like ---- */
 
 enum { GROUP_HAS_START = 1, GROUP_HAS_ADD = 2, GROUP_HAS_DISCARD = 4 };
 
@@ -34,36 +35,82 @@ static const char *const hook_names[] = {"start", "add", "_discard"};
 #define HOOKS Py_ARRAY_LENGTH(hook_names)
 static PyObject *plain[HOOKS]; /* owned; Group_Type's own */
 
-static struct {
+/* Found once for each version of a class. */
+typedef struct {
     PyTypeObject *type; /* compared only */
     unsigned int tag;
-    int overrides;
-} known[8];
+    int overrides;            /* GROUP_HAS_... */
+    PyObject *greenlet_class; /* owned; NULL: only the object can tell */
+} group_traits;
 
-static int
-group_overrides(GroupObject *self)
+static group_traits known[8];
+
+static const group_traits *
+group_traits_find(PyTypeObject *type)
 {
-    PyTypeObject *type = Py_TYPE(self);
-    unsigned int tag = type->tp_version_tag;
-    size_t place = tag % Py_ARRAY_LENGTH(known);
-    if (__builtin_expect(tag != 0 && known[place].tag == tag && known[place].type == type, 1)) {
-        return known[place].overrides;
-    }
-    int overrides = 0;
+    group_traits found = {.type = type};
     for (size_t i = 0; i < HOOKS; i++) {
         PyObject *hook = PyObject_GetAttrString((PyObject *)type, hook_names[i]);
         if (hook == NULL) {
             PyErr_Clear();
         }
-        overrides |= hook == plain[i] ? 0 : 1 << i;
+        found.overrides |= hook == plain[i] ? 0 : 1 << i;
         Py_XDECREF(hook);
     }
-    tag = type->tp_version_tag; /* the look-ups gave it one */
-    place = tag % Py_ARRAY_LENGTH(known);
-    known[place].type = type;
-    known[place].tag = tag;
-    known[place].overrides = overrides;
-    return overrides;
+    if (type->tp_getattro == PyObject_GenericGetAttr) {
+        found.greenlet_class = PyObject_GetAttr((PyObject *)type, str_greenlet_class);
+        if (found.greenlet_class == NULL) {
+            PyErr_Clear();
+        } else if (!PyType_Check(found.greenlet_class)) {
+            Py_CLEAR(found.greenlet_class); /* a property, perhaps */
+        }
+    }
+    found.tag = type->tp_version_tag; /* the look-ups gave it one */
+    group_traits *place = &known[found.tag % Py_ARRAY_LENGTH(known)];
+    PyObject *old = place->greenlet_class;
+    *place = found;
+    Py_XDECREF(old);
+    return place;
+}
+
+/* Valid until other code runs. */
+static inline const group_traits *
+group_traits_get(GroupObject *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    unsigned int tag = type->tp_version_tag;
+    const group_traits *place = &known[tag % Py_ARRAY_LENGTH(known)];
+    if (__builtin_expect(tag != 0 && place->tag == tag && place->type == type, 1)) {
+        return place;
+    }
+    return group_traits_find(type);
+}
+
+static inline int
+group_overrides(GroupObject *self)
+{
+    return group_traits_get(self)->overrides;
+}
+
+/* The attribute greenlet_class: new reference, or NULL with an exception. */
+static PyObject *
+group_greenlet_class(GroupObject *self)
+{
+    PyObject *class = self->own_class ? NULL : group_traits_get(self)->greenlet_class;
+    return class != NULL ? Py_NewRef(class)
+                         : PyObject_GetAttr((PyObject *)self, str_greenlet_class);
+}
+
+static int
+group_setattr(PyObject *op, PyObject *name, PyObject *value)
+{
+    if (PyObject_GenericSetAttr(op, name, value) < 0) {
+        return -1;
+    }
+    if (PyUnicode_Compare(name, str_greenlet_class) == 0) {
+        ((GroupObject *)op)->own_class = value != NULL;
+    }
+    return 0;
 }
 
 /* ---- the limit ---- */
@@ -367,7 +414,7 @@ PyDoc_STRVAR(
 static PyObject *
 group_method_spawn(GroupObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
-    PyObject *class = PyObject_GetAttr((PyObject *)self, str_greenlet_class);
+    PyObject *class = group_greenlet_class(self);
     PyObject *greenlet = class == NULL ? NULL : green_task_call(class, args, nargs, kwnames);
     Py_XDECREF(class);
     if (greenlet == NULL) {
@@ -638,6 +685,7 @@ static PyType_Slot group_slots[] = {
     {Py_tp_new, group_new},
     {Py_tp_init, group_init},
     {Py_tp_dealloc, group_dealloc},
+    {Py_tp_setattro, group_setattr},
     {Py_tp_traverse, group_traverse},
     {Py_tp_clear, group_clear},
     {Py_tp_iter, group_iter},

@@ -156,6 +156,26 @@ task_join(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwn
     Py_RETURN_NONE;
 }
 
+PyObject *
+green_task_get(TaskObject *self, PyObject *timeout)
+{
+    if (green_task_ready(self)) {
+        return green_task_result(self);
+    }
+    green_deadline deadline;
+    if (green_deadline_start(&deadline, timeout) < 0) {
+        return NULL;
+    }
+    int status = green_linkable_wait(&self->linkable, deadline.seconds, "Greenlet.get", false);
+    if (green_deadline_stop(&deadline) < 0 || status < 0) {
+        return NULL;
+    }
+    if (status == GREEN_TIMED_OUT && !green_task_ready(self)) {
+        return green_timeout_raise(timeout);
+    }
+    return green_task_result(self);
+}
+
 PyDoc_STRVAR(
     get_doc,
     "get($self, block=True, timeout=None)\n--\n\n"
@@ -170,26 +190,11 @@ task_get(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwna
     if (green_arguments("get", args, nargs, kwnames, names, 2, values) < 0) {
         return NULL;
     }
-    if (green_task_ready(TASK(self))) {
-        return green_task_result(TASK(self));
-    }
-    int block = green_argument_flag(values[0], 1);
+    int block = green_task_ready(TASK(self)) ? 1 : green_argument_flag(values[0], 1);
     if (block <= 0) {
         return block < 0 ? NULL : green_timeout_raise(NULL);
     }
-    green_deadline deadline;
-    if (green_deadline_start(&deadline, values[1]) < 0) {
-        return NULL;
-    }
-    int status =
-        green_linkable_wait(&TASK(self)->linkable, deadline.seconds, "Greenlet.get", false);
-    if (green_deadline_stop(&deadline) < 0 || status < 0) {
-        return NULL;
-    }
-    if (status == GREEN_TIMED_OUT && !green_task_ready(TASK(self))) {
-        return green_timeout_raise(values[1]);
-    }
-    return green_task_result(TASK(self));
+    return green_task_get(TASK(self), values[1]);
 }
 
 PyDoc_STRVAR(ready_doc, "ready($self)\n--\n\nReturn whether it has ended, or can never begin.");

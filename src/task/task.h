@@ -112,6 +112,9 @@ PyObject *green_task_raise(TaskObject *self);
 /* The result of a task that is ready, or what it failed with. */
 PyObject *green_task_result(TaskObject *self);
 
+/* The same once it is ready. `timeout` as green_deadline_start has it; Timeout when it passes. */
+PyObject *green_task_get(TaskObject *self, PyObject *timeout);
+
 /* Its hub (borrowed); TypeError where the parent is none. */
 HubObject *green_task_hub(TaskObject *self);
 

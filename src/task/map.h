@@ -1,0 +1,9 @@
+/* map: one task for each item, and the list of their results. */
+#ifndef GREEN_TASK_MAP_H
+#define GREEN_TASK_MAP_H
+
+#include <Python.h>
+
+int green_task_map_exec(PyObject *module);
+
+#endif
