@@ -14,6 +14,7 @@ PyTypeObject *Hub_Type;
 static PyObject *hub_default_class; /* owned; NULL: greencore.hub.Hub, not looked up yet */
 static PyObject *hub_switch_method; /* owned; Hub.switch as it is defined here */
 static PyObject *name_switch, *name_switch_out; /* interned: others would fill the type cache */
+static PyObject *zero;                          /* owned; the one int that it is */
 
 /* ---- switching ---- */
 
@@ -357,6 +358,9 @@ static PyObject *
 hub_module_sleep(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t nargs,
                  PyObject *kwnames)
 {
+    if (nargs == 1 && kwnames == NULL && args[0] == zero) {
+        return green_wait_yield() < 0 ? NULL : Py_NewRef(Py_None);
+    }
     double seconds = 0;
     int ref = 1;
     PyObject *wanted = nargs > 0 ? args[0] : NULL, *wanted_ref = nargs > 1 ? args[1] : NULL;
@@ -655,7 +659,8 @@ green_hub_exec(PyObject *module)
     name_switch = PyUnicode_InternFromString("switch");
     name_switch_out = PyUnicode_InternFromString("switch_out");
     PyObject *bases = PyTuple_Pack(1, Greenlet_Type);
-    if (bases == NULL || name_switch == NULL || name_switch_out == NULL) {
+    zero = PyLong_FromLong(0);
+    if (bases == NULL || name_switch == NULL || name_switch_out == NULL || zero == NULL) {
         return -1;
     }
     Hub_Type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &hub_spec, bases);

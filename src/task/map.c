@@ -37,8 +37,8 @@ map_get(PyObject *task)
     return PyObject_CallMethodNoArgs(task, name_get);
 }
 
-PyDoc_STRVAR(
-    map_doc, "spawn_map(spawn, func, iterable)\n--\n\n"
+PyDoc_STRVAR(map_doc,
+             "spawn_map(spawn, func, iterable)\n--\n\n"
              "The list of spawn(func, item).get() for the items: all are spawned before the first\n"
              "result is waited for. Raises the first error in the order of the items.");
 
