@@ -38,6 +38,7 @@ else:
     MAIN_THREAD_IDENT = _threading.main_thread().ident
     del _threading
 thread_mod_name = "_thread"
+MOST_DESCRIBED = 100  # greenlets that LoopExit lists
 
 
 def idle(priority=0):
@@ -255,18 +256,23 @@ class Hub(_core.Hub):
         stream.write(f"{gmctime()} {context} failed with {getattr(t, '__name__', 'exception')}\n\n")
 
     def _describe_waiting(self):
-        """For LoopExit: a line for each greenlet of this hub that is parked."""
+        """For LoopExit: a line for each greenlet of this hub that is parked, the first ones if there are many."""
         from gc import get_objects
 
+        parked = [
+            greenlet
+            for greenlet in get_objects()
+            if isinstance(greenlet, RawGreenlet)
+            and greenlet is not self
+            and _core.waiting(greenlet) is not None
+            and _core.same_thread(greenlet, self)
+        ]
         lines = []
-        for greenlet in get_objects():
-            if not isinstance(greenlet, RawGreenlet) or greenlet is self:
-                continue
-            waiting = _core.waiting(greenlet)
-            if waiting is None or not _core.same_thread(greenlet, self):
-                continue
-            verb, what = waiting
+        for greenlet in parked[:MOST_DESCRIBED]:
+            verb, what = _core.waiting(greenlet)
             lines.append(f"{greenlet!r} in {verb}" + ("" if what is None else f" of {what!r}"))
+        if len(parked) > MOST_DESCRIBED:
+            lines.append(f"and {len(parked) - MOST_DESCRIBED} more")
         return lines
 
     # Running

@@ -2,6 +2,7 @@
 
 import gc
 import os
+import re
 import sys
 import threading
 import time
@@ -521,6 +522,17 @@ def test_loop_exit_tells_who_waits_for_what():
     assert "a-waiting-one" in text and repr(event) in text and "AsyncResult" in text
     event.set()
     waiting.join()
+
+
+def test_loop_exit_of_many_lists_some():
+    event = Event()
+    waiting = [gevent.spawn(event.wait) for _ in range(500)]
+    with pytest.raises(LoopExit) as caught:
+        gevent.event.AsyncResult().get()
+    text = str(caught.value)
+    assert 50 < len(text.splitlines()) < 150 and re.search(r"and \d+ more", text)
+    event.set()
+    gevent.joinall(waiting)
 
 
 def test_loop_exit_is_raised_again_and_the_hub_goes_on():

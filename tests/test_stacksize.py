@@ -93,3 +93,63 @@ def test_by_the_environment(text):
 def test_no_size_in_the_environment(text):
     done = run(text)
     assert done.returncode == 1 and "ImportError: GREENCORE_STACK_SIZE" in done.stderr
+
+
+PARKED = """
+import gevent
+from gevent.event import Event
+
+def resident():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * 4096
+
+def deep(n):
+    return sorted([1], key=lambda item: deep(n - 1)) if n else 0
+
+def work():
+    local = list(range(10))
+    deep(20)
+    event.wait()
+    results.append(sum(local))
+
+COUNT = 200
+event, results = Event(), []
+before = resident()
+greenlets = [gevent.spawn(work) for _ in range(COUNT)]
+gevent.sleep(0)
+grown = resident() - before
+assert grown > COUNT * 32768, grown
+while resident() - before > grown / 4:  # this test's time limit ends it
+    gevent.sleep(0.1)
+event.set()
+gevent.joinall(greenlets)
+assert results == [45] * COUNT
+"""
+
+
+def test_what_a_parked_greenlet_no_longer_needs_is_given_back():
+    subprocess.run([sys.executable, "-c", PARKED], check=True, timeout=60)
+
+
+IDLE = """
+import os, signal, threading, time
+import gevent
+
+def switches():
+    with open("/proc/self/task/%d/status" % os.getpid()) as file:
+        return next(line for line in file if line.startswith("voluntary"))
+
+def watch():
+    last = None
+    while last != (last := switches()):  # until it has slept through
+        time.sleep(2.5)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+threading.Thread(target=watch, daemon=True).start()
+gevent.sleep(1000)
+"""
+
+
+@pytest.mark.slow
+def test_an_idle_loop_stops_waking():
+    assert subprocess.run([sys.executable, "-c", IDLE], timeout=60).returncode == -15

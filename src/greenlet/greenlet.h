@@ -41,6 +41,7 @@ typedef struct GreenletObject {
     uint8_t is_main;
     uint8_t catches;   /* a hub: its body is called with what was thrown before it began, too */
     uint8_t run_found; /* unstarted: `run` is what the attribute of that name gave */
+    uint8_t rest;      /* looks of green_tidy since it last ran, 2 at most */
     green_ready ready; /* its start, or the wake-up of sleep(0): never both */
     struct green_waiter *waiting; /* the wait it is parked in, borrowed from its stack; or NULL */
     struct green_local *locals;   /* what objects keep for it; see locals.h */

@@ -56,6 +56,20 @@ green_pystate_frame(green_pystate *state)
     return PyThreadState_GetFrame(&pose);
 }
 
+const char *
+green_pystate_data_top(const green_pystate *state, const green_stack *stack)
+{
+    const char *end = stack->data + stack->data_size;
+#if PY_VERSION_HEX < 0x030B0000
+    (void)state;
+    return end;
+#else
+    /* Deeper calls have chunks of their own, and the first one stays full. */
+    const char *top = (const char *)state->datastack_top;
+    return top >= stack->data && top < end ? top : end;
+#endif
+}
+
 int
 green_pystate_traverse(green_pystate *state, visitproc visit, void *arg)
 {

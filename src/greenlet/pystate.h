@@ -65,6 +65,9 @@ void green_pystate_finish(PyThreadState *ts);
    where there is none. Allocates, so the collector may run. */
 PyFrameObject *green_pystate_frame(green_pystate *state);
 
+/* The end of what a parked greenlet has of the data area of its stack. */
+const char *green_pystate_data_top(const green_pystate *state, const green_stack *stack);
+
 /* For the collector: visit/clear what a state owns, where safe. Nothing of a greenlet with frames
    is visited, because they may still run. */
 int green_pystate_traverse(green_pystate *state, visitproc visit, void *arg);

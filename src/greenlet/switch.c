@@ -86,6 +86,7 @@ green_greenlet_begin(green_thread *thread, GreenletObject *target)
         return -1;
     }
     target->stack = stack;
+    stack->owner = target;
     target->sp = green_swap_prepare(stack->base, switch_enter);
     PyObject *context = target->state.context; /* set through gr_context, or NULL */
     green_pystate_init(&target->state, stack, thread->tstate);
@@ -118,6 +119,7 @@ switch_swap(green_thread *thread, GreenletObject *self, GreenletObject *target, 
 #endif
     thread->origin = self;
     thread->current = target;
+    target->rest = 0;
     green_pystate_save(&self->state, thread->tstate);
     green_pystate_load(&target->state, thread->tstate);
     green_stack_switch_begin(fake_stack, target->stack);

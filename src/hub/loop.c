@@ -1,6 +1,7 @@
 #include "hub/loop.h"
 
 #include "greenlet/error.h"
+#include "greenlet/tidy.h"
 #include <sched.h>
 
 #include "hub/hub.h"
@@ -13,8 +14,10 @@
 #define LOOP_BUDGET 128
 #define LOOP_INTERVAL 500000
 
-/* ns between looks for stack memory to give back */
-#define LOOP_TRIM_INTERVAL 1000000000
+/* ns between looks for memory to give back, and how often it looks without anything having run:
+   what is not used twice in a row is given back. */
+#define LOOP_TIDY_INTERVAL 1000000000
+#define LOOP_TIDY_ROUNDS 3
 
 PyTypeObject *Loop_Type;
 
@@ -119,6 +122,9 @@ static void
 loop_run_ready(LoopObject *loop)
 {
     green_thread *thread = loop->thread;
+    if (!green_list_empty(&loop->ready)) {
+        loop->untidy = LOOP_TIDY_ROUNDS;
+    }
     while (!green_list_empty(&loop->ready)) {
         if (--loop->budget <= 0) {
             loop->budget = LOOP_BUDGET;
@@ -148,6 +154,15 @@ loop_run_ready(LoopObject *loop)
     }
 }
 
+/* When the loop must wake by itself, ns. */
+static uint64_t
+loop_deadline(const LoopObject *loop)
+{
+    uint64_t timers = green_timers_deadline(&loop->timers);
+    uint64_t tidy = loop->untidy > 0 ? loop->tidied + LOOP_TIDY_INTERVAL : UINT64_MAX;
+    return timers < tidy ? timers : tidy;
+}
+
 static void
 loop_poll(LoopObject *loop, bool nowait)
 {
@@ -158,12 +173,14 @@ loop_poll(LoopObject *loop, bool nowait)
         green_loop_handle_error(loop, NULL);
     }
     green_interrupt_claim(loop, loop->polled);
-    if (loop->polled - loop->trimmed >= LOOP_TRIM_INTERVAL) {
-        loop->trimmed = loop->polled;
-        green_stack_trim();
+    if (loop->untidy > 0 && loop->polled - loop->tidied >= LOOP_TIDY_INTERVAL) {
+        loop->tidied = loop->polled;
+        loop->untidy -= !green_tidy();
     }
-    green_poll_run(loop, nowait || !green_list_empty(&loop->ready) ||
-                             !green_list_empty(&loop->phases[GREEN_IDLE]));
+    green_poll_run(loop,
+                   nowait || !green_list_empty(&loop->ready) ||
+                       !green_list_empty(&loop->phases[GREEN_IDLE]),
+                   loop_deadline(loop));
     if (loop->destroyed) {
         return;
     }

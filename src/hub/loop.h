@@ -17,7 +17,8 @@ typedef struct LoopObject {
     green_timers timers;
     int budget;             /* turns until the clock is looked at */
     uint64_t polled;        /* when the loop last polled, ns */
-    uint64_t trimmed;       /* when it last gave stack memory back, ns */
+    uint64_t tidied;        /* when it last gave memory back, ns */
+    int untidy;             /* how many more times it will, should nothing run meanwhile */
     uint64_t interval;      /* ns between polls while greenlets are ready all the time */
     green_thread *thread;   /* whose loop it is; NULL until it first runs or a hub has it */
     GreenletObject *runner; /* inside green_loop_run: owned by its frame; NULL when not running */

@@ -165,10 +165,8 @@ green_poll_wake(green_poll *poll)
 }
 
 static bool
-poll_may_sleep(LoopObject *loop)
+poll_may_sleep(green_poll *poll, uint64_t deadline)
 {
-    green_poll *poll = loop->poll;
-    uint64_t deadline = green_timers_deadline(&loop->timers);
     if (deadline != UINT64_MAX && deadline <= green_time_now() + POLL_SHORT) {
         return false;
     }
@@ -183,7 +181,7 @@ poll_may_sleep(LoopObject *loop)
 }
 
 void
-green_poll_run(LoopObject *loop, bool nowait)
+green_poll_run(LoopObject *loop, bool nowait, uint64_t deadline)
 {
     green_poll *poll = loop->poll;
     /* A referenced handle, or uv_run returns without a look. */
@@ -191,7 +189,7 @@ green_poll_run(LoopObject *loop, bool nowait)
     loop->polling = true;
     void (*deferred)(void *) = loop->deferred;
     loop->deferred = NULL;
-    if (nowait || !poll_may_sleep(loop)) {
+    if (nowait || !poll_may_sleep(poll, deadline)) {
         if (deferred != NULL) {
             deferred(loop->deferred_arg);
         }

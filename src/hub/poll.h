@@ -27,10 +27,9 @@ green_poll *green_poll_new(LoopObject *loop);
 /* Close every handle, run the closing, free. */
 void green_poll_free(green_poll *poll);
 
-/* One look at the system: waits at most until the timers' next deadline (for ever without one), or
-   not at all. What is seen goes to loop->fired. Releases the interpreter lock while it may sleep.
- */
-void green_poll_run(LoopObject *loop, bool nowait);
+/* One look at the system: waits at most until the deadline (ns; UINT64_MAX: for ever), or not at
+   all. What is seen goes to loop->fired. Releases the interpreter lock while it may sleep. */
+void green_poll_run(LoopObject *loop, bool nowait, uint64_t deadline);
 
 /* Do handles or requests of others (libraries that share the uv_loop_t) keep it running? All of our
    own are unref'd in libuv; LoopObject.refs counts those that matter. */

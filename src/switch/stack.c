@@ -34,7 +34,8 @@ _Static_assert(sizeof(green_stack) % 16 == 0 && DATA_BELOW % 16 == 0,
    given back to the system is cold: its header is gone, its guard is not, and its bit in `cold` is
    set. */
 typedef struct green_slab {
-    green_link link; /* in its class's list if any of its stacks is cold or not cut yet */
+    green_link link;  /* in its class's list if any of its stacks is cold or not cut yet */
+    green_link every; /* in the list of all */
     char *memory;
     size_t bytes;
     size_t stride;
@@ -63,8 +64,16 @@ static struct {
     uint32_t roomy_class;
     green_guard_kind guard_kind; /* the weakest so far */
     size_t mapped;
+    green_link slabs;      /* green_slab.every, oldest first */
+    green_slab *walk_slab; /* where green_stack_walk goes on; NULL: at the first */
+    uint32_t walk_index;
     stack_class classes[CLASS_COUNT];
-} pool = {.policy = {256 * KIB, 256 * KIB, 0}, .size_class = 4, .roomy_class = 4};
+} pool = {
+    .policy = {256 * KIB, 256 * KIB, 0},
+    .size_class = 4,
+    .roomy_class = 4,
+    .slabs = {&pool.slabs, &pool.slabs},
+};
 
 static size_t
 class_size(uint32_t size_class)
@@ -155,12 +164,17 @@ slab_new(uint32_t size_class)
     pool.guard_kind = kind > pool.guard_kind ? kind : pool.guard_kind;
     class->count += slab->count;
     green_list_prepend(&class->room, &slab->link);
+    green_list_append(&pool.slabs, &slab->every);
     return slab;
 }
 
 static void
 slab_free(green_slab *slab)
 {
+    if (pool.walk_slab == slab) {
+        pool.walk_slab = NULL;
+    }
+    green_list_remove(&slab->every);
     green_list_remove(&slab->link);
     pool.mapped -= slab->bytes;
     pool.classes[slab->size_class].count -= slab->count;
@@ -199,7 +213,8 @@ slab_stack_init(green_slab *slab, uint32_t index)
     stack->data = (char *)(stack + 1);
     stack->data_size = (size_t)(end - stack->data);
     stack->slab = slab;
-    stack->size_class = slab->size_class;
+    stack->size_class = (uint16_t)slab->size_class;
+    stack->in_use = false;
     green_annotate_begin(stack);
     return stack;
 }
@@ -300,6 +315,15 @@ pool_age(void)
     }
 }
 
+static inline green_stack *
+class_lend(stack_class *class, green_stack *stack)
+{
+    stack->owner = NULL;
+    stack->in_use = true;
+    class->live++;
+    return stack;
+}
+
 /* Nothing was released lately. Ways out of a refusal: another kind of guard, what caches hold, and
    for the policy's choice a smaller stack. */
 static green_stack *
@@ -315,8 +339,7 @@ acquire_slowly(uint32_t size_class, uint32_t smaller_class)
         stack = class_cut(size_class);
     }
     if (stack != NULL) {
-        class->live++;
-        return stack;
+        return class_lend(class, stack);
     }
     if (smaller_class < size_class) {
         return green_stack_acquire(class_size(smaller_class));
@@ -347,8 +370,7 @@ green_stack_acquire(size_t size)
     }
     class->cache = stack->next;
     class->cached--;
-    class->live++;
-    return stack;
+    return class_lend(class, stack);
 }
 
 /* No fault stopped a frame that left a spaced stack, but it left traces above the stack below. */
@@ -372,6 +394,7 @@ green_stack_release(green_stack *stack)
         spacing_check(stack);
     }
     green_annotate_vacant(stack);
+    stack->in_use = false;
     stack->next = class->cache;
     class->cache = stack;
     class->cached++;
@@ -432,6 +455,44 @@ green_stack_trim(void)
     size_t bytes = pool_chill(TRIM_BATCH);
     pool_age();
     return bytes;
+}
+
+static bool
+slab_is_cold(const green_slab *slab, uint32_t index)
+{
+    return slab->cold[index / 64] >> (index % 64) & 1;
+}
+
+bool
+green_stack_walk(size_t count, void (*visit)(green_stack *stack))
+{
+    while (count > 0) {
+        green_slab *slab = pool.walk_slab;
+        if (slab == NULL) {
+            if (green_list_empty(&pool.slabs)) {
+                return true;
+            }
+            slab = GREEN_CONTAINER(pool.slabs.next, green_slab, every);
+            pool.walk_slab = slab;
+            pool.walk_index = 0;
+        }
+        for (; count > 0 && pool.walk_index < slab->cut; pool.walk_index++, count--) {
+            green_stack *stack = slab_stack(slab, pool.walk_index);
+            if (!slab_is_cold(slab, pool.walk_index) && stack->in_use) {
+                visit(stack);
+            }
+        }
+        if (pool.walk_index < slab->cut) {
+            return false;
+        }
+        bool last = slab->every.next == &pool.slabs;
+        pool.walk_slab = last ? NULL : GREEN_CONTAINER(slab->every.next, green_slab, every);
+        pool.walk_index = 0;
+        if (last) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* The pages wholly inside. */

@@ -3,6 +3,7 @@
 #ifndef GREEN_SWITCH_STACK_H
 #define GREEN_SWITCH_STACK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -13,14 +14,18 @@
 
    Header, first C frames and first data share one page: a parked greenlet touches no other. */
 typedef struct green_stack {
-    char *limit;               /* lowest usable byte */
-    char *base;                /* end of the C frames, 16-byte aligned; this struct begins here */
-    char *data;                /* the data area, 16-byte aligned */
-    size_t data_size;          /* bytes; 16 KiB or more */
-    struct green_stack *next;  /* in a cache */
-    struct green_stack *later; /* in a cache: the next list, on the first of a list */
-    struct green_slab *slab;   /* that it was cut from */
-    uint32_t size_class;       /* index of the pool's class that it came from */
+    char *limit;              /* lowest usable byte */
+    char *base;               /* end of the C frames, 16-byte aligned; this struct begins here */
+    char *data;               /* the data area, 16-byte aligned */
+    size_t data_size;         /* bytes; 16 KiB or more */
+    struct green_stack *next; /* in a cache */
+    union {
+        struct green_stack *later; /* in a cache: the next list, on the first of a list */
+        void *owner;               /* in use: for the user to set */
+    };
+    struct green_slab *slab; /* that it was cut from */
+    uint16_t size_class;     /* index of the pool's class that it came from */
+    bool in_use;
     uint32_t valgrind_id;
 } green_stack;
 
@@ -56,6 +61,10 @@ void green_stack_release(green_stack *stack);
    and unmap slabs left without any other. Called now and then by the hub; the work of a call is
    bounded. Returns bytes advised or unmapped. */
 size_t green_stack_trim(void);
+
+/* Call `visit` for the stacks in use, as far as `count` looks reach, and go on from there in the
+   next call. Returns whether it came to the end of them. `visit` neither acquires nor releases. */
+bool green_stack_walk(size_t count, void (*visit)(green_stack *stack));
 
 /* Give back what a parked stack once touched and no longer needs: the pages wholly below its stack
    pointer `sp`, and those of the data area wholly above `data_top`. Returns bytes advised. */

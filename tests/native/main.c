@@ -30,6 +30,8 @@
     X(trim_keeps_guards_and_neighbours)                                                            \
     X(trim_is_bounded)                                                                             \
     X(shed_keeps_live_frames_and_data)                                                             \
+    X(walk_visits_each_in_use_once)                                                                \
+    X(walk_goes_on_when_slabs_come_and_go)                                                         \
     X(guard_is_hit_by_recursion)                                                                   \
     X(guard_is_hit_everywhere)                                                                     \
     X(guard_refuses_system_calls)                                                                  \

@@ -373,3 +373,71 @@ shed_keeps_live_frames_and_data(void)
     CHECK(coro_resume(&self, NULL) == NULL && self.done);
     coro_free(&self);
 }
+
+static size_t visits;
+
+static void
+count_visit(green_stack *stack)
+{
+    CHECK(stack->in_use);
+    (*(size_t *)stack->owner)++;
+    visits++;
+}
+
+void
+walk_visits_each_in_use_once(void)
+{
+    enum { COUNT = 100, STEP = 7 };
+    static green_stack *stacks[COUNT];
+    static size_t seen[COUNT];
+    while (!green_stack_walk(STEP, count_visit)) {
+    }
+    CHECK(visits == 0);
+    for (int i = 0; i < COUNT; i++) {
+        stacks[i] = green_stack_acquire(i % 2 ? 0 : 64 * KIB);
+        CHECK(stacks[i]->owner == NULL);
+        stacks[i]->owner = &seen[i];
+    }
+    /* Every third is cached; of those a first trim leaves all, the second makes them cold. */
+    for (int i = 0; i < COUNT; i += 3) {
+        green_stack_release(stacks[i]);
+    }
+    for (int round = 1; round <= 3; round++) {
+        while (!green_stack_walk(STEP, count_visit)) {
+        }
+        for (int i = 0; i < COUNT; i++) {
+            CHECK(seen[i] == (i % 3 == 0 ? 0 : (size_t)round));
+        }
+        green_stack_trim();
+    }
+    for (int i = 0; i < COUNT; i++) {
+        if (i % 3 != 0) {
+            green_stack_release(stacks[i]);
+        }
+    }
+}
+
+void
+walk_goes_on_when_slabs_come_and_go(void)
+{
+    enum { COUNT = 200 };
+    static green_stack *stacks[COUNT];
+    static size_t seen;
+    for (int i = 0; i < COUNT; i++) {
+        stacks[i] = green_stack_acquire(0);
+        stacks[i]->owner = &seen;
+    }
+    CHECK(!green_stack_walk(COUNT / 2, count_visit) && seen == COUNT / 2);
+    /* The slab that it stopped in is unmapped, with all others. */
+    for (int i = 0; i < COUNT; i++) {
+        green_stack_release(stacks[i]);
+    }
+    while (green_stack_trim() + green_stack_trim() > 0) {
+    }
+    CHECK(counts().mapped == 0);
+    stacks[0] = green_stack_acquire(0);
+    stacks[0]->owner = &seen;
+    visits = 0;
+    CHECK(green_stack_walk(COUNT, count_visit) && visits == 1);
+    green_stack_release(stacks[0]);
+}
