@@ -208,6 +208,28 @@ def test_imap(log):
     )
 
 
+def test_imap_whose_results_come_out_of_order(log):
+    """The reader's turn is that of the first result, though the one it wants comes later."""
+
+    def run(x):
+        rounds(2 - x)
+        log("end", x)
+        return x
+
+    def read():
+        for x in Group().imap(run, range(2)):
+            log("got", x)
+
+    reader = spawn(read)
+    rounds(3)
+    spawn(work, log, "o", 3)
+    reader.join()
+    rounds(1)
+    assert ", ".join(log) == (
+        "end 1, o 0, end 0, o 1, got 0, got 1, o 2, o end"
+    )
+
+
 def test_apply(log):
     pool = Pool(2)
     log(pool.apply(lambda: (log("runs"), sleep(0), 7)[2]))
@@ -247,6 +269,41 @@ def test_wait_for_events(log):
     rounds(2)
     assert ", ".join(log) == (
         "o 0, o 1, 2, o end"
+    )
+
+
+def test_two_wait_for_one_event(log):
+    def wait(name):
+        log(name, len(gevent.wait([event, Event()], count=1)))
+        sleep(0)
+        log(name, "end")
+
+    event = Event()
+    spawn(wait, "a")
+    spawn(wait, "b")
+    event.rawlink(lambda event: log("link"))
+    rounds(1)
+    event.set()
+    spawn(work, log, "o", 2)
+    rounds(3)
+    assert ", ".join(log) == (
+        "link, a 1, b 1, o 0, a end, b end, o 1, o end"
+    )
+
+
+def test_wait_for_a_result_that_others_are_being_told_of(log):
+    def wait():
+        result.wait()
+        log("waited")
+
+    result = AsyncResult()
+    spawn(wait)
+    rounds(1)
+    result.set(1)
+    log(result.wait(), "wait")
+    log(result.get(), "get")
+    assert ", ".join(log) == (
+        "waited, 1 wait, 1 get"
     )
 
 

@@ -284,7 +284,11 @@ result_wait(AsyncResultObject *self, PyObject *const *args, Py_ssize_t nargs, Py
     if (green_arguments("wait", args, nargs, kwnames, names, 1, &timeout) < 0) {
         return NULL;
     }
-    if (!result_ready(self)) {
+    if (result_ready(self)) {
+        if (green_linkable_wait_behind(&self->base.linkable, "AsyncResult.wait") < 0) {
+            return NULL;
+        }
+    } else {
         if (green_deadline_start(&deadline, timeout) < 0) {
             return NULL;
         }

@@ -327,17 +327,6 @@ event_is_set(EventObject *self, PyObject *Py_UNUSED(ignored))
     return PyBool_FromLong(self->flag);
 }
 
-/* Set, but others who waited for that have not run yet: they go first. */
-static int
-event_wait_behind(EventObject *self)
-{
-    HubObject *hub = green_hub_peek();
-    if (hub == NULL || (GreenletObject *)hub == green_thread_self->current) {
-        return 0;
-    }
-    return green_linkable_wait_behind(&self->base.linkable, "Event.wait") < 0 ? -1 : 0;
-}
-
 static PyObject *
 event_wait(EventObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
@@ -348,7 +337,7 @@ event_wait(EventObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject 
         return NULL;
     }
     if (self->flag) {
-        if (green_linkable_notifying(&self->base.linkable) && event_wait_behind(self) < 0) {
+        if (green_linkable_wait_behind(&self->base.linkable, "Event.wait") < 0) {
             return NULL;
         }
         Py_RETURN_TRUE;

@@ -459,10 +459,16 @@ green_linkable_wait(green_linkable *linkable, double seconds, const char *verb, 
 int
 green_linkable_wait_behind(green_linkable *linkable, const char *verb)
 {
+    HubObject *hub = green_hub_peek();
+    if (!green_linkable_notifying(linkable) || hub == NULL ||
+        (GreenletObject *)hub == green_thread_self->current) {
+        return 0;
+    }
     linkable_client client;
     client.take = false;
-    return green_client_wait(&client.client, &linkable->behind, &linkable->users, -1, verb,
-                             linkable_object(linkable));
+    int status = green_client_wait(&client.client, &linkable->behind, &linkable->users, -1, verb,
+                                   linkable_object(linkable));
+    return status < 0 ? -1 : 0;
 }
 
 /* --- links --- */

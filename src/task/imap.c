@@ -134,9 +134,8 @@ imap_put(ImapObject *self, imap_result result)
         self->results[(self->first + self->unread) & (self->room - 1)] = result;
     }
     self->unread++;
-    if (imap_readable((PyObject *)self)) {
-        green_linkable_notify(&self->reader);
-    }
+    /* Readable or not: the reader's place in the queue is that of the first result that came. */
+    green_linkable_notify(&self->reader);
 }
 
 static imap_result

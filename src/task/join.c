@@ -58,20 +58,29 @@ iwait_hook(green_hook *hook, PyObject *object)
     return ready->kind->turn(ready);
 }
 
-/* From anything else. */
+/* From anything else; on the hub, the waiter runs before what is linked behind it. */
 static PyObject *
 iwait_callback(PyObject *op, PyObject *object)
 {
     IwaitObject *self = (IwaitObject *)op;
-    if (iwait_take(self, object)) {
-        green_waiter *waiter = self->waiter;
-        green_wake(waiter);
-        if (green_loop_here() == waiter->loop) {
-            green_ready_cancel(&waiter->ready);
-            green_ready_push_front(waiter->loop, &waiter->ready);
-        }
+    if (!iwait_take(self, object)) {
+        Py_RETURN_NONE;
     }
-    Py_RETURN_NONE;
+    green_waiter *waiter = self->waiter;
+    green_wake(waiter);
+    LoopObject *loop = waiter->loop;
+    if (green_loop_here() != loop) {
+        Py_RETURN_NONE;
+    }
+    green_ready_cancel(&waiter->ready);
+    if (green_thread_self->current != (GreenletObject *)green_hub_get()) {
+        green_ready_push_front(loop, &waiter->ready);
+        Py_RETURN_NONE;
+    }
+    GreenletObject *greenlet = (GreenletObject *)Py_NewRef((PyObject *)waiter->greenlet);
+    PyObject *result = green_greenlet_switch(greenlet, Py_NewRef(Py_None));
+    Py_DECREF(greenlet);
+    return result;
 }
 
 static PyMethodDef iwait_callback_def = {"switch", iwait_callback, METH_O,
