@@ -6,6 +6,7 @@ import gevent
 from gevent import GreenletExit, getcurrent, sleep, spawn
 from gevent.event import AsyncResult, Event
 from gevent.pool import Group, Pool
+from gevent.queue import JoinableQueue
 
 
 class Log(list):
@@ -304,6 +305,58 @@ def test_wait_for_a_result_that_others_are_being_told_of(log):
     log(result.get(), "get")
     assert ", ".join(log) == (
         "waited, 1 wait, 1 get"
+    )
+
+
+def test_last_of_a_result_links_it_again(log):
+    """The pass lasts until the last one blocks: what it links to other things meanwhile comes first."""
+
+    def wait():
+        result.get()
+        result.rawlink(lambda result: log("result"))
+        event.rawlink(lambda event: log("event"))
+        log("linked")
+
+    result, event = AsyncResult(), Event()
+    event.set()
+    spawn(wait)
+    rounds(1)
+    result.set(1)
+    rounds(3)
+    assert ", ".join(log) == (
+        "linked, event, result"
+    )
+
+
+def test_wait_behind_the_only_one(log):
+    def wait():
+        result.get()
+        log("got")
+
+    result = AsyncResult()
+    spawn(wait)
+    rounds(1)
+    result.set(1)
+    spawn(log, "other")
+    result.wait()
+    log("waited")
+    assert ", ".join(log) == (
+        "got, waited"
+    )
+
+
+def test_join_a_queue_whose_tasks_others_wait_for(log):
+    queue = JoinableQueue()
+    queue.put(1)
+    spawn(lambda: (queue.join(), log("joined")))
+    rounds(1)
+    queue.get()
+    queue.task_done()
+    spawn(log, "other")
+    queue.join()
+    log("joined, too")
+    assert ", ".join(log) == (
+        "joined, joined, too"
     )
 
 

@@ -295,17 +295,12 @@ linkable_finish(green_linkable *linkable, LoopObject *loop, bool on_hub)
 /* One has been served that runs now, and has a reference to the object: the pass goes on when it
  * blocks. */
 static void
-linkable_stay(green_linkable *linkable, LoopObject *loop, bool on_hub)
+linkable_stay(green_linkable *linkable, LoopObject *loop)
 {
-    bool last = linkable->kind->once && green_list_empty(&linkable->serving) &&
-                green_list_empty(&linkable->links);
-    if (last && !linkable->kind->open) {
-        linkable_finish(linkable, loop, on_hub);
-        return;
-    }
     linkable_queue(linkable, loop, true);
-    if (last) {
-        /* What it links before it blocks belongs to this pass; unless it drops the object. */
+    if (linkable->kind->once && green_list_empty(&linkable->serving) &&
+        green_list_empty(&linkable->links) && green_list_empty(&linkable->behind)) {
+        /* The pass lasts until it blocks, for what it links meanwhile; unless it drops the object. */
         linkable->phase = LINGERING;
         Py_DECREF(linkable_object(linkable));
     }
@@ -338,7 +333,7 @@ linkable_serve(green_linkable *linkable, LoopObject *loop, bool on_hub)
             GreenletObject *next = hook->call(hook, object);
             bool forked = linkable->phase == IDLE; /* the queue's reference has gone then */
             if (next != NULL && !forked) {
-                linkable_stay(linkable, loop, on_hub);
+                linkable_stay(linkable, loop);
             }
             Py_DECREF(object);
             if (next != NULL || forked) {
@@ -356,7 +351,7 @@ linkable_serve(green_linkable *linkable, LoopObject *loop, bool on_hub)
         }
         green_client *client = linkable_take(linkable, link);
         GreenletObject *next = green_client_turn(client);
-        linkable_stay(linkable, loop, on_hub);
+        linkable_stay(linkable, loop);
         return next;
     }
     linkable_finish(linkable, loop, on_hub);
@@ -368,7 +363,7 @@ linkable_turn(green_ready *ready)
 {
     green_linkable *linkable = GREEN_CONTAINER(ready, green_linkable, notifier);
     if (linkable->phase == LINGERING) {
-        if (green_list_empty(&linkable->links)) {
+        if (green_list_empty(&linkable->links) && green_list_empty(&linkable->behind)) {
             linkable->phase = IDLE;
             return NULL;
         }

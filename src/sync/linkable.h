@@ -23,7 +23,7 @@ typedef struct green_linkable_kind {
     void (*take)(PyObject *object);
     void (*give)(PyObject *object);
     bool all;    /* a pass serves all, ready or not by then; else as long as it is ready */
-    bool once;   /* never unready again: the last one's service ends the pass at once */
+    bool once;   /* never unready again: after the last one the queue owns no reference */
     bool python; /* `ready` runs Python code: every turn needs the hub's stack */
     bool open;   /* who is linked during a pass is served by it, and a callable as often as it is
                     linked */

@@ -518,6 +518,9 @@ queue_join(QueueObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject 
         return NULL;
     }
     if (self->unfinished <= 0) {
+        if (green_linkable_wait_behind(&self->done, "Queue.join") < 0) {
+            return NULL;
+        }
         Py_RETURN_TRUE;
     }
     if (green_deadline_start(&deadline, timeout) < 0) {
