@@ -296,6 +296,7 @@ def test_wait_for_a_result_that_others_are_being_told_of(log):
     def wait():
         result.wait()
         log("waited")
+        result.set(2)
 
     result = AsyncResult()
     spawn(wait)
@@ -304,7 +305,7 @@ def test_wait_for_a_result_that_others_are_being_told_of(log):
     log(result.wait(), "wait")
     log(result.get(), "get")
     assert ", ".join(log) == (
-        "waited, 1 wait, 1 get"
+        "waited, 1 wait, 2 get"
     )
 
 

@@ -285,21 +285,22 @@ result_wait(AsyncResultObject *self, PyObject *const *args, Py_ssize_t nargs, Py
         return NULL;
     }
     if (result_ready(self)) {
+        PyObject *value = result_value(self);
         if (green_linkable_wait_behind(&self->base.linkable, "AsyncResult.wait") < 0) {
-            return NULL;
+            Py_CLEAR(value);
         }
-    } else {
-        if (green_deadline_start(&deadline, timeout) < 0) {
-            return NULL;
-        }
-        int status =
-            green_linkable_wait(&self->base.linkable, deadline.seconds, "AsyncResult.wait", false);
-        if (status < 0 && green_deadline_caught(&deadline)) {
-            status = GREEN_TIMED_OUT;
-        }
-        if (green_deadline_stop(&deadline) < 0 || status < 0) {
-            return NULL;
-        }
+        return value;
+    }
+    if (green_deadline_start(&deadline, timeout) < 0) {
+        return NULL;
+    }
+    int status =
+        green_linkable_wait(&self->base.linkable, deadline.seconds, "AsyncResult.wait", false);
+    if (status < 0 && green_deadline_caught(&deadline)) {
+        status = GREEN_TIMED_OUT;
+    }
+    if (green_deadline_stop(&deadline) < 0 || status < 0) {
+        return NULL;
     }
     return result_value(self);
 }
