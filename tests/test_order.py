@@ -361,6 +361,25 @@ def test_join_a_queue_whose_tasks_others_wait_for(log):
     )
 
 
+def test_who_leaves_calls_off_what_was_queued_for_it(log):
+    def wait():
+        try:
+            event.wait()
+        except GreenletExit:
+            event.rawlink(lambda event: log("event"))
+
+    event = Event()
+    waiter = spawn(wait)
+    rounds(1)
+    waiter.kill(block=False)
+    event.set()
+    spawn(work, log, "o", 2)
+    rounds(3)
+    assert ", ".join(log) == (
+        "o 0, event, o 1, o end"
+    )
+
+
 def test_error(log):
     def run():
         log("runs")

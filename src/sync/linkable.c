@@ -300,7 +300,8 @@ linkable_stay(green_linkable *linkable, LoopObject *loop)
     linkable_queue(linkable, loop, true);
     if (linkable->kind->once && green_list_empty(&linkable->serving) &&
         green_list_empty(&linkable->links) && green_list_empty(&linkable->behind)) {
-        /* The pass lasts until it blocks, for what it links meanwhile; unless it drops the object. */
+        /* The pass lasts until it blocks, for what it links meanwhile; unless it drops the object.
+         */
         linkable->phase = LINGERING;
         Py_DECREF(linkable_object(linkable));
     }
@@ -434,6 +435,19 @@ green_linkable_notify_linked(green_linkable *linkable)
              linkable_ready(linkable));
 }
 
+/* One has left: with nobody else linked, a pass that has not begun is called off. The caller owns a
+   reference to the object. */
+static void
+linkable_left(green_linkable *linkable)
+{
+    if (linkable->phase == QUEUED && green_list_empty(&linkable->links) &&
+        green_list_empty(&linkable->behind)) {
+        green_ready_cancel(&linkable->notifier);
+        linkable->phase = IDLE;
+        Py_DECREF(linkable_object(linkable));
+    }
+}
+
 int
 green_linkable_wait(green_linkable *linkable, double seconds, const char *verb, bool take)
 {
@@ -447,6 +461,9 @@ green_linkable_wait(green_linkable *linkable, double seconds, const char *verb, 
         PyErr_Fetch(&type, &value, &traceback);
         linkable->kind->give(object);
         PyErr_Restore(type, value, traceback);
+    }
+    if (status != GREEN_WOKEN) {
+        linkable_left(linkable);
     }
     return status;
 }
@@ -572,12 +589,7 @@ green_linkable_unlink(green_linkable *linkable, PyObject *callback)
             return -1;
         }
     }
-    if (linkable->phase == QUEUED && green_list_empty(&linkable->links) &&
-        green_list_empty(&linkable->behind)) {
-        green_ready_cancel(&linkable->notifier);
-        linkable->phase = IDLE;
-        Py_DECREF(linkable_object(linkable)); /* not the last: the caller has one */
-    }
+    linkable_left(linkable);
     return 0;
 }
 
