@@ -567,6 +567,31 @@ class TestAsyncResult:
             failed.get()
         assert failed.exc_info[0] is ValueError
 
+    def test_subclass_with_methods_of_its_own(self, log):
+        class Result(AsyncResult):
+            def set(self, value=None):
+                log.append("set")
+                super().set(value * 2)
+
+            def set_exception(self, exception, exc_info=None):
+                log.append("set_exception")
+                super().set_exception(KeyError(exception))
+
+            def get(self, block=True, timeout=None):
+                log.append((block, timeout))
+                return super().get(block, timeout)
+
+        result = Result()
+        done = greencore.spawn(lambda: 3)
+        done.join()
+        result(done)
+        assert result.get() == result.result(1) == result.get_nowait() == 6
+        assert log == ["set", (True, None), (True, 1), (False, None)]
+        killed = greencore.Greenlet(int)
+        killed.kill(ValueError)
+        result(killed)
+        assert isinstance(result.exception, KeyError) and log[4:] == ["set_exception"]
+
     def test_set_twice_keeps_the_last(self):
         result = AsyncResult()
         result.set(1)

@@ -612,6 +612,8 @@ def test_spawn_tree():
     g.spawn_tree_locals["name"] = "family"
     assert g.spawning_greenlet() is getcurrent()
     child = g.get()
+    with pytest.raises(TypeError):
+        g.spawn_tree_locals = 5
     assert child.spawn_tree_locals == {"name": "family"}
     assert Greenlet().spawn_tree_locals is not g.spawn_tree_locals
 

@@ -404,6 +404,23 @@ class TestRLock:
         assert weakref.ref(lock)() is lock
 
 
+@pytest.mark.parametrize("base", [Semaphore, BoundedSemaphore, RLock])
+def test_with_statement_calls_what_a_subclass_overrides(base, log):
+    class Lock(base):
+        def acquire(self, *args, **kwargs):
+            log.append("acquire")
+            return super().acquire(*args, **kwargs)
+
+        def release(self):
+            log.append("release")
+            return super().release()
+
+    lock = Lock()
+    with lock:
+        assert lock.locked()
+    assert log == ["acquire", "release"] and not lock.locked()
+
+
 def test_dummy_semaphore():
     sem = DummySemaphore(1)
     assert sem.acquire() and sem.acquire(False) and sem.wait() == 1 and sem.ready() and not sem.locked()

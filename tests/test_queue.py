@@ -810,6 +810,19 @@ class TestThreads:
 
 
 class TestChannel:
+    def test_subclass_with_methods_of_its_own(self):
+        class Echo(Channel):
+            def put(self, item, block=True, timeout=None):
+                calls.append((item, block))
+
+            def get(self, block=True, timeout=None):
+                return "item" if block else "none"
+
+        calls, channel = [], Echo()
+        channel.put_nowait(1)
+        assert calls == [(1, False)]
+        assert channel.get_nowait() == "none" and next(channel) == "item"
+
     def test_hand_over(self, log):
         channel = Channel()
 

@@ -23,6 +23,13 @@ result_ready(const AsyncResultObject *self)
     return self->value != NULL || self->exception != NULL;
 }
 
+/* Not a subclass, whose own set(), set_exception() and get() the other methods have to call. */
+static inline bool
+result_is_plain(AsyncResultObject *self)
+{
+    return Py_IS_TYPE(self, AsyncResult_Type);
+}
+
 static bool
 result_is_ready(PyObject *object)
 {
@@ -177,6 +184,11 @@ result_call(AsyncResultObject *self, PyObject *args, PyObject *kwargs)
         if (value == NULL) {
             return NULL;
         }
+        if (!result_is_plain(self)) {
+            PyObject *done = PyObject_CallMethod((PyObject *)self, "set", "(O)", value);
+            Py_DECREF(value);
+            return done;
+        }
         Py_XSETREF(self->value, value);
         green_linkable_notify(&self->base.linkable);
         Py_RETURN_NONE;
@@ -189,6 +201,13 @@ result_call(AsyncResultObject *self, PyObject *args, PyObject *kwargs)
     if (exc_info == NULL && PyErr_ExceptionMatches(PyExc_AttributeError)) {
         PyErr_Clear();
         exc_info = Py_NewRef(Py_None);
+    }
+    if (exc_info != NULL && !result_is_plain(self)) {
+        PyObject *done =
+            PyObject_CallMethod((PyObject *)self, "set_exception", "(OO)", exception, exc_info);
+        Py_DECREF(exception);
+        Py_DECREF(exc_info);
+        return done;
     }
     int result = exc_info == NULL ? -1 : result_set_exception_core(self, exception, exc_info);
     Py_DECREF(exception);
@@ -260,13 +279,18 @@ result_result(AsyncResultObject *self, PyObject *const *args, Py_ssize_t nargs, 
     if (green_arguments("result", args, nargs, kwnames, names, 1, &timeout) < 0) {
         return NULL;
     }
+    if (!result_is_plain(self)) {
+        return PyObject_CallMethod((PyObject *)self, "get", "(OO)", Py_True,
+                                   timeout == NULL ? Py_None : timeout);
+    }
     return result_get_core(self, true, timeout);
 }
 
 static PyObject *
 result_get_nowait(AsyncResultObject *self, PyObject *Py_UNUSED(ignored))
 {
-    return result_get_core(self, false, NULL);
+    return result_is_plain(self) ? result_get_core(self, false, NULL)
+                                 : PyObject_CallMethod((PyObject *)self, "get", "(O)", Py_False);
 }
 
 static PyObject *

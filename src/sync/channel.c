@@ -227,6 +227,9 @@ channel_get(ChannelObject *self, PyObject *const *args, Py_ssize_t nargs, PyObje
 static PyObject *
 channel_put_nowait(ChannelObject *self, PyObject *item)
 {
+    if (!Py_IS_TYPE(self, Channel_Type)) { /* a subclass may have its own */
+        return PyObject_CallMethod((PyObject *)self, "put", "(OO)", item, Py_False);
+    }
     if (channel_put_core(self, item, false, NULL) < 0) {
         return NULL;
     }
@@ -236,13 +239,17 @@ channel_put_nowait(ChannelObject *self, PyObject *item)
 static PyObject *
 channel_get_nowait(ChannelObject *self, PyObject *Py_UNUSED(ignored))
 {
-    return channel_get_core(self, false, NULL);
+    return Py_IS_TYPE(self, Channel_Type)
+               ? channel_get_core(self, false, NULL)
+               : PyObject_CallMethod((PyObject *)self, "get", "(O)", Py_False);
 }
 
 static PyObject *
 channel_iternext(ChannelObject *self)
 {
-    PyObject *item = channel_get_core(self, true, NULL);
+    PyObject *item = Py_IS_TYPE(self, Channel_Type)
+                         ? channel_get_core(self, true, NULL)
+                         : PyObject_CallMethod((PyObject *)self, "get", NULL);
     if (item == PyExc_StopIteration) {
         Py_CLEAR(item); /* NULL without an exception ends the iteration */
     }

@@ -132,6 +132,9 @@ rlock_acquire(RLockObject *self, PyObject *const *args, Py_ssize_t nargs, PyObje
 static PyObject *
 rlock_enter(RLockObject *self, PyObject *Py_UNUSED(ignored))
 {
+    if (!Py_IS_TYPE(self, RLock_Type)) { /* a subclass may have its own */
+        return PyObject_CallMethod((PyObject *)self, "acquire", NULL);
+    }
     int result = rlock_try(self);
     if (result == 0) {
         result = rlock_wait(self, NULL);
@@ -177,7 +180,8 @@ rlock_release(RLockObject *self, PyObject *Py_UNUSED(ignored))
 static PyObject *
 rlock_exit(RLockObject *self, PyObject *const *Py_UNUSED(args), Py_ssize_t Py_UNUSED(nargs))
 {
-    return rlock_release(self, NULL);
+    return Py_IS_TYPE(self, RLock_Type) ? rlock_release(self, NULL)
+                                        : PyObject_CallMethod((PyObject *)self, "release", NULL);
 }
 
 static PyObject *

@@ -151,19 +151,60 @@ semaphore_release(SemaphoreObject *self, PyObject *Py_UNUSED(ignored))
     return PyLong_FromSsize_t(self->counter);
 }
 
+/* Not a subclass, which may have an acquire() or release() of its own for a with statement to call.
+ */
+static inline bool
+semaphore_is_plain(SemaphoreObject *self)
+{
+    return Py_IS_TYPE(self, Semaphore_Type) || Py_IS_TYPE(self, BoundedSemaphore_Type);
+}
+
 static PyObject *
 semaphore_enter(SemaphoreObject *self, PyObject *Py_UNUSED(ignored))
 {
-    if (green_semaphore_acquire(self, -1) < 0) {
+    if (!semaphore_is_plain(self)) {
+        PyObject *taken = PyObject_CallMethod((PyObject *)self, "acquire", NULL);
+        if (taken == NULL) {
+            return NULL;
+        }
+        Py_DECREF(taken);
+    } else if (green_semaphore_acquire(self, -1) < 0) {
         return NULL;
     }
     Py_RETURN_NONE;
 }
 
+static int
+bounded_release_core(SemaphoreObject *self)
+{
+    if (self->counter >= self->initial) {
+        PyObject *error = PyObject_GetAttrString((PyObject *)self, "_OVER_RELEASE_ERROR");
+        if (error != NULL) {
+            PyErr_SetString(error, "Semaphore released too many times");
+            Py_DECREF(error);
+        }
+        return -1;
+    }
+    green_semaphore_release(self);
+    return 0;
+}
+
 static PyObject *
 semaphore_exit(SemaphoreObject *self, PyObject *const *Py_UNUSED(args), Py_ssize_t Py_UNUSED(nargs))
 {
-    green_semaphore_release(self);
+    if (Py_IS_TYPE(self, Semaphore_Type)) {
+        green_semaphore_release(self);
+    } else if (Py_IS_TYPE(self, BoundedSemaphore_Type)) {
+        if (bounded_release_core(self) < 0) {
+            return NULL;
+        }
+    } else {
+        PyObject *done = PyObject_CallMethod((PyObject *)self, "release", NULL);
+        if (done == NULL) {
+            return NULL;
+        }
+        Py_DECREF(done);
+    }
     Py_RETURN_NONE;
 }
 
@@ -274,34 +315,10 @@ static PyType_Spec semaphore_spec = {
 
 /* --- BoundedSemaphore --- */
 
-static int
-bounded_release_core(SemaphoreObject *self)
-{
-    if (self->counter >= self->initial) {
-        PyObject *error = PyObject_GetAttrString((PyObject *)self, "_OVER_RELEASE_ERROR");
-        if (error != NULL) {
-            PyErr_SetString(error, "Semaphore released too many times");
-            Py_DECREF(error);
-        }
-        return -1;
-    }
-    green_semaphore_release(self);
-    return 0;
-}
-
 static PyObject *
 bounded_release(SemaphoreObject *self, PyObject *Py_UNUSED(ignored))
 {
     return bounded_release_core(self) < 0 ? NULL : PyLong_FromSsize_t(self->counter);
-}
-
-static PyObject *
-bounded_exit(SemaphoreObject *self, PyObject *const *Py_UNUSED(args), Py_ssize_t Py_UNUSED(nargs))
-{
-    if (bounded_release_core(self) < 0) {
-        return NULL;
-    }
-    Py_RETURN_NONE;
 }
 
 static PyObject *
@@ -318,7 +335,6 @@ PyDoc_STRVAR(bounded_release_doc,
 
 static PyMethodDef bounded_methods[] = {
     {"release", (PyCFunction)bounded_release, METH_NOARGS, bounded_release_doc},
-    {"__exit__", (PyCFunction)(void (*)(void))bounded_exit, METH_FASTCALL, PyDoc_STR("release()")},
     {"_at_fork_reinit", (PyCFunction)bounded_at_fork_reinit, METH_NOARGS,
      PyDoc_STR("In a forked child: all permits are back.")},
     {NULL, NULL, 0, NULL},
