@@ -202,3 +202,9 @@ def test_killall_of_raw_greenlets():
     assert running.dead and new.dead
     with pytest.raises(TypeError):
         gevent.killall([1])
+
+
+def test_without_time_what_is_ready_counts():
+    assert len(gevent.wait([gevent.spawn(int), gevent.event.Event()], timeout=0)) == 1
+    greenlets = [gevent.spawn(int), gevent.spawn(gevent.sleep), gevent.Greenlet(int)]
+    assert gevent.joinall(greenlets, timeout=0) == greenlets[:2]

@@ -201,7 +201,8 @@ iwait_park(IwaitObject *self, Py_ssize_t wanted)
     double seconds = -1;
     if (self->until != UINT64_MAX) {
         uint64_t now = green_time_now();
-        seconds = now < self->until ? (double)(self->until - now) / 1e9 : 0;
+        /* not before the next poll: what is ready goes first */
+        seconds = now < self->until ? (double)(self->until - now) / 1e9 : 1e-9;
     }
     self->waiter = &waiter;
     self->wanted = wanted;
