@@ -1,6 +1,8 @@
 """Timeout and with_timeout."""
 
+import copy
 import gc
+import pickle
 import threading
 import weakref
 
@@ -322,6 +324,17 @@ def test_comparison():
         Timeout(1) < "x"
     with pytest.raises(TypeError):
         Timeout(1) > 1
+
+
+@pytest.mark.parametrize("copied", [copy.copy, lambda timeout: pickle.loads(pickle.dumps(timeout))])
+def test_copy(copied):
+    with Timeout(5, False) as timeout:
+        timeout.name = "mine"
+        other = copied(timeout)
+    assert str(other) == str(timeout) and other.exception is False and other.name == "mine"
+    assert not other.pending
+    del timeout.exception
+    assert copied(timeout).exception is None
 
 
 def test_exception_is_not_kept():

@@ -547,7 +547,23 @@ timeout_set_seconds(TimeoutObject *self, PyObject *value, void *Py_UNUSED(closur
     return timeout_set_seconds_core(self, value == NULL ? Py_None : value);
 }
 
+/* A copy, and what another process gets: not started, but it still says what it was for. */
+static PyObject *
+timeout_reduce(TimeoutObject *self, PyObject *Py_UNUSED(ignored))
+{
+    PyObject *dict = self->base.dict;
+    PyObject *state = dict == NULL ? PyDict_New() : PyDict_Copy(dict);
+    PyObject *exception = self->exception == NULL ? Py_None : self->exception;
+    if (state == NULL || PyDict_SetItemString(state, "seconds", self->seconds) < 0 ||
+        PyDict_SetItemString(state, "exception", exception) < 0) {
+        Py_XDECREF(state);
+        return NULL;
+    }
+    return Py_BuildValue("(OON)", Py_TYPE(self), self->base.args, state);
+}
+
 static PyMethodDef timeout_methods[] = {
+    {"__reduce__", (PyCFunction)timeout_reduce, METH_NOARGS, NULL},
     {"start", (PyCFunction)timeout_start, METH_NOARGS, timeout_start_doc},
     {"cancel", (PyCFunction)timeout_cancel, METH_NOARGS, timeout_cancel_doc},
     {"close", (PyCFunction)timeout_close, METH_NOARGS, timeout_close_doc},
