@@ -38,7 +38,8 @@ callback_drop(green_ready *ready)
     Py_DECREF(self);
 }
 
-static const green_ready_kind callback_kind = {callback_turn, true, callback_drop};
+static const green_ready_kind callback_kind = {
+    .turn = callback_turn, .on_hub = true, .drop = callback_drop};
 
 PyObject *
 green_callback_new(LoopObject *loop, PyObject *func, PyObject *args)

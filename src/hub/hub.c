@@ -152,7 +152,10 @@ unborn_turn(green_ready *ready)
 
 static void start_drop(green_ready *ready);
 
-static const green_ready_kind unborn_kind = {unborn_turn, true, start_drop};
+static GreenletObject *start_whose(const green_ready *ready);
+
+static const green_ready_kind unborn_kind = {
+    .turn = unborn_turn, .on_hub = true, .drop = start_drop, .whose = start_whose};
 
 static GreenletObject *
 start_turn(green_ready *ready)
@@ -179,7 +182,14 @@ start_drop(green_ready *ready)
     Py_DECREF(GREEN_CONTAINER(ready, GreenletObject, ready));
 }
 
-static const green_ready_kind start_kind = {start_turn, false, start_drop};
+static GreenletObject *
+start_whose(const green_ready *ready)
+{
+    return GREEN_CONTAINER(ready, GreenletObject, ready);
+}
+
+static const green_ready_kind start_kind = {
+    .turn = start_turn, .drop = start_drop, .whose = start_whose};
 
 void
 green_hub_start(HubObject *hub, GreenletObject *g)
@@ -199,7 +209,14 @@ green_hub_unstart(GreenletObject *g)
     }
 }
 
-/* In a forked child: all greenlets but the running one and the hub belong to the parent. */
+/* In a forked child all greenlets but the running one and the hub are the parent's. */
+static bool
+hub_left(const GreenletObject *g)
+{
+    const green_thread *thread = green_thread_self;
+    return g != thread->current && (PyObject *)g != thread->hub;
+}
+
 static PyObject *
 hub_module_leave_behind(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
 {
@@ -214,12 +231,13 @@ hub_module_leave_behind(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored
     green_list_splice(&queue, &loop->ready);
     while (!green_list_empty(&queue)) {
         green_ready *ready = GREEN_CONTAINER(green_list_pop(&queue), green_ready, link);
-        if (ready->kind == &start_kind) {
-            start_drop(ready);
+        if (ready->kind->whose != NULL && hub_left(ready->kind->whose(ready))) {
+            green_ready_drop(ready);
         } else {
             green_list_append(&loop->ready, &ready->link);
         }
     }
+    green_timers_leave(&loop->timers, hub_left);
     green_fds_forget(loop);
     Py_RETURN_NONE;
 }

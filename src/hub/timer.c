@@ -130,6 +130,24 @@ green_timers_settle(green_timers *timers)
     return 0;
 }
 
+/* All become new ones, so that those to be stopped are found in a list. */
+void
+green_timers_leave(green_timers *timers, bool (*left)(const struct GreenletObject *))
+{
+    for (size_t i = 1; i <= timers->count; i++) {
+        timers->heap[i]->position = 0;
+        green_list_append(&timers->fresh, &timers->heap[i]->link);
+    }
+    timers->count = 0;
+    for (green_link *link = timers->fresh.next, *next; link != &timers->fresh; link = next) {
+        next = link->next;
+        green_timer *timer = GREEN_CONTAINER(link, green_timer, link);
+        if (timer->whose != NULL && left(timer->whose)) {
+            green_timer_stop(timers, timer);
+        }
+    }
+}
+
 uint64_t
 green_timers_deadline(const green_timers *timers)
 {

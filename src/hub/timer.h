@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include "switch/list.h"
 
+struct GreenletObject;
+
 typedef struct green_timer {
     green_link link;   /* among the new ones; a circle of one otherwise */
     uint64_t deadline; /* ns */
@@ -18,6 +20,9 @@ typedef struct green_timer {
     void (*expired)(struct green_timer *timer);
     bool late; /* among what one iteration found, its turn comes after I/O (time-outs) */
     bool ref;  /* keeps the loop running */
+    /* Whose wait or start it ends, borrowed: stopped in a forked child that leaves this greenlet
+       behind. NULL: nobody's. */
+    struct GreenletObject *whose;
 } green_timer;
 
 typedef struct green_timers {
@@ -37,6 +42,7 @@ green_timer_init(green_timer *timer, void (*expired)(green_timer *), bool late)
     timer->expired = expired;
     timer->late = late;
     timer->ref = true;
+    timer->whose = NULL;
 }
 
 static inline bool
@@ -81,6 +87,9 @@ green_timer_stop(green_timers *timers, green_timer *timer)
 
 /* Sort the new ones in. -1: no memory for the heap (errno), those left stay new. */
 int green_timers_settle(green_timers *timers);
+
+/* Stop those that `left(greenlet)` is true for, of all that are some greenlet's. */
+void green_timers_leave(green_timers *timers, bool (*left)(const struct GreenletObject *));
 
 /* The earliest deadline of settled timers, UINT64_MAX for none. */
 uint64_t green_timers_deadline(const green_timers *timers);

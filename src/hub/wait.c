@@ -19,7 +19,13 @@ waiter_turn(green_ready *ready)
     return w->greenlet;
 }
 
-static const green_ready_kind waiter_kind = {waiter_turn, false, NULL};
+static GreenletObject *
+waiter_whose(const green_ready *ready)
+{
+    return GREEN_CONTAINER(ready, green_waiter, ready)->greenlet;
+}
+
+static const green_ready_kind waiter_kind = {.turn = waiter_turn, .whose = waiter_whose};
 
 static void
 waiter_expired(green_timer *timer)
@@ -56,7 +62,7 @@ green_waiter_init(green_waiter *w, const char *verb, PyObject *object)
     green_list_init(&w->link);
     green_ready_init(&w->ready, &waiter_kind);
     green_timer_init(&w->timer, waiter_expired, true);
-    w->greenlet = (GreenletObject *)Py_NewRef((PyObject *)thread->current);
+    w->greenlet = w->timer.whose = (GreenletObject *)Py_NewRef((PyObject *)thread->current);
     w->loop = (LoopObject *)Py_NewRef((PyObject *)hub->loop);
     w->status = GREEN_PARKED;
     w->epoch = green_epoch;
@@ -156,7 +162,13 @@ yield_turn(green_ready *ready)
     return greenlet;
 }
 
-static const green_ready_kind yield_kind = {yield_turn, false, NULL};
+static GreenletObject *
+yield_whose(const green_ready *ready)
+{
+    return GREEN_CONTAINER(ready, GreenletObject, ready);
+}
+
+static const green_ready_kind yield_kind = {.turn = yield_turn, .whose = yield_whose};
 
 int
 green_wait_yield(void)

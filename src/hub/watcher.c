@@ -74,7 +74,8 @@ watcher_drop(green_ready *ready)
     watcher_unfeed(GREEN_CONTAINER(ready, WatcherObject, ready));
 }
 
-static const green_ready_kind watcher_ready_kind = {watcher_turn, true, watcher_drop};
+static const green_ready_kind watcher_ready_kind = {
+    .turn = watcher_turn, .on_hub = true, .drop = watcher_drop};
 
 void
 green_watcher_fire(WatcherObject *self)

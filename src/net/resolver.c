@@ -57,7 +57,7 @@ channel_timeout_turn(green_ready *ready)
 }
 
 /* On the hub: c-ares needs more stack than a greenlet should touch. */
-static const green_ready_kind timeout_kind = {channel_timeout_turn, true, NULL};
+static const green_ready_kind timeout_kind = {.turn = channel_timeout_turn, .on_hub = true};
 
 /* ---- sockets ---- */
 
@@ -72,7 +72,7 @@ socket_turn(green_ready *ready)
     return NULL; /* c-ares may have closed it: s is gone then */
 }
 
-static const green_ready_kind socket_kind = {socket_turn, true, NULL};
+static const green_ready_kind socket_kind = {.turn = socket_turn, .on_hub = true};
 
 static void
 socket_fire(green_fd_interest *interest, int revents)

@@ -92,7 +92,7 @@ task_drop(green_ready *ready)
     Py_DECREF(GREEN_CONTAINER(ready, TaskObject, ready));
 }
 
-static const green_ready_kind task_kind = {task_turn, true, task_drop};
+static const green_ready_kind task_kind = {.turn = task_turn, .on_hub = true, .drop = task_drop};
 
 /* The worker is through with it: tell who asked. Returns whether its loop sleeps, and is still to
    be woken. */

@@ -27,8 +27,9 @@ static PyTypeObject *Channel_Type;
 static GreenletObject *channel_turn(green_ready *ready);
 static void channel_drop(green_ready *ready);
 
-static const green_ready_kind channel_kind = {channel_turn, false, channel_drop};
-static const green_ready_kind channel_on_hub = {channel_turn, true, channel_drop};
+static const green_ready_kind channel_kind = {.turn = channel_turn, .drop = channel_drop};
+static const green_ready_kind channel_on_hub = {
+    .turn = channel_turn, .on_hub = true, .drop = channel_drop};
 
 static inline channel_client *
 channel_pop(green_link *list)

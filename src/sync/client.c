@@ -2,7 +2,7 @@
 
 #include <pthread.h>
 
-static const green_ready_kind native_kind = {NULL, false, NULL}; /* a tag: never queued */
+static const green_ready_kind native_kind = {.turn = NULL}; /* a tag: never queued */
 
 static unsigned forks; /* counted in the children */
 
@@ -20,7 +20,8 @@ green_client_gone(const green_client *client)
         return client->forks != forks;
     }
     const green_thread *thread = waiter->greenlet->thread;
-    return waiter->loop->destroyed || thread == NULL || thread->tstate == NULL;
+    return green_waiter_stale(waiter) || waiter->loop->destroyed || thread == NULL ||
+           thread->tstate == NULL;
 }
 
 void

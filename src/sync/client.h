@@ -67,8 +67,8 @@ int green_client_wait(green_client *client, green_link *list, green_users *users
 /* Serve it: unlinks it and lets it run, behind what is ready on its loop. Any thread. */
 void green_client_serve(green_client *client);
 
-/* Is it another thread's that has ended, or was not forked along? It must not be served then, only
-   unlinked. */
+/* Is it another thread's that has ended, or was a fork's left behind? It must not be served then,
+   only unlinked. */
 bool green_client_gone(const green_client *client);
 
 /* Serve it in a turn of its own loop: what this returns is the turn's result. */

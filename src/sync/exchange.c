@@ -6,8 +6,9 @@ enum { EXCHANGE_ROUNDS = 64 }; /* served in a row before others get their turn *
 static GreenletObject *exchange_turn(green_ready *ready);
 static void exchange_drop(green_ready *ready);
 
-static const green_ready_kind exchange_kind = {exchange_turn, false, exchange_drop};
-static const green_ready_kind exchange_on_hub = {exchange_turn, true, exchange_drop};
+static const green_ready_kind exchange_kind = {.turn = exchange_turn, .drop = exchange_drop};
+static const green_ready_kind exchange_on_hub = {
+    .turn = exchange_turn, .on_hub = true, .drop = exchange_drop};
 
 void
 green_queue_exchange_init(QueueObject *self)
@@ -300,11 +301,16 @@ green_queue_refuse(QueueObject *self, PyObject *exception)
 {
     green_link *lists[] = {&self->getters, &self->putters};
     for (int i = 0; i < 2; i++) {
-        while (!green_list_empty(lists[i])) {
+        for (;;) {
+            green_clients_sweep(lists[i]);
+            if (green_list_empty(lists[i])) {
+                break;
+            }
             PyObject *instance = PyObject_CallNoArgs(exception);
             if (instance == NULL) {
                 return -1;
             }
+            green_clients_sweep(lists[i]); /* the call may have let others run */
             if (green_list_empty(lists[i])) {
                 Py_DECREF(instance);
                 break;

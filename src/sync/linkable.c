@@ -22,11 +22,12 @@ static GreenletObject *linkable_turn(green_ready *ready);
 static void linkable_drop(green_ready *ready);
 static GreenletObject *linkable_call(green_hook *hook, PyObject *object);
 
-static const green_ready_kind notifier_kind = {linkable_turn, false, linkable_drop};
-static const green_ready_kind notifier_on_hub = {linkable_turn, true, linkable_drop};
+static const green_ready_kind notifier_kind = {.turn = linkable_turn, .drop = linkable_drop};
+static const green_ready_kind notifier_on_hub = {
+    .turn = linkable_turn, .on_hub = true, .drop = linkable_drop};
 /* Tags, no turns: these nodes are never queued. */
-static const green_ready_kind hook_kind = {NULL, false, NULL};
-static const green_ready_kind hook_on_hub = {NULL, true, NULL};
+static const green_ready_kind hook_kind = {.turn = NULL};
+static const green_ready_kind hook_on_hub = {.on_hub = true};
 
 static inline PyObject *
 linkable_object(green_linkable *linkable)

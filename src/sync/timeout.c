@@ -70,8 +70,16 @@ static GreenletObject *timeout_turn(green_ready *ready);
 static GreenletObject *timeout_turn_on_hub(green_ready *ready);
 static void timeout_drop(green_ready *ready);
 
-static const green_ready_kind timeout_kind = {timeout_turn, false, timeout_drop};
-static const green_ready_kind timeout_on_hub = {timeout_turn_on_hub, true, timeout_drop};
+static GreenletObject *
+timeout_whose(const green_ready *ready)
+{
+    return GREEN_CONTAINER(ready, TimeoutObject, ready)->greenlet;
+}
+
+static const green_ready_kind timeout_kind = {
+    .turn = timeout_turn, .drop = timeout_drop, .whose = timeout_whose};
+static const green_ready_kind timeout_on_hub = {
+    .turn = timeout_turn_on_hub, .on_hub = true, .drop = timeout_drop, .whose = timeout_whose};
 
 static void
 timeout_expired(green_timer *timer)
@@ -197,6 +205,7 @@ timeout_start_core(TimeoutObject *self)
     if (_PyType_Lookup(Py_TYPE(self), name_on_expiration) != timeout_on_expiration) {
         self->ready.kind = &timeout_on_hub;
     }
+    self->timer.whose = self->greenlet;
     green_timer_start(&self->loop->timers, &self->timer, green_time_after(self->delay));
     return 0;
 }

@@ -130,7 +130,14 @@ throw_drop(green_ready *ready)
     throw_free(GREEN_CONTAINER(ready, queued_throw, ready));
 }
 
-static const green_ready_kind throw_kind = {throw_turn, false, throw_drop};
+static GreenletObject *
+throw_whose(const green_ready *ready)
+{
+    return GREEN_CONTAINER(ready, queued_throw, ready)->target;
+}
+
+static const green_ready_kind throw_kind = {
+    .turn = throw_turn, .drop = throw_drop, .whose = throw_whose};
 
 /* Queue a throw of `exception` (borrowed) in `target`. Borrowed until it runs; NULL: MemoryError.
  */

@@ -17,7 +17,6 @@ struct task_alarm {
     HubObject *hub;   /* owned */
     LoopObject *loop; /* owned; the hub's */
     TaskObject *task; /* owned */
-    uint32_t epoch;   /* in which it was asked for */
 };
 
 /* ---- making ---- */
@@ -338,7 +337,7 @@ alarm_expired(green_timer *timer)
     struct task_alarm *alarm = GREEN_CONTAINER(timer, struct task_alarm, timer);
     TaskObject *task = alarm->task;
     HubObject *hub = alarm->hub;
-    if (hub->loop != NULL && alarm->epoch == green_epoch) {
+    if (hub->loop != NULL) {
         task->phase = TASK_QUEUED;
         green_hub_start(hub, &task->base);
     }
@@ -366,8 +365,8 @@ green_task_start_later(TaskObject *self, double seconds)
     alarm->hub = (HubObject *)Py_NewRef((PyObject *)hub);
     alarm->loop = (LoopObject *)Py_NewRef((PyObject *)hub->loop);
     alarm->task = (TaskObject *)Py_NewRef((PyObject *)self);
-    alarm->epoch = green_epoch;
     green_timer_init(&alarm->timer, alarm_expired, false);
+    alarm->timer.whose = &self->base;
     green_timer_start(&hub->loop->timers, &alarm->timer, green_time_after(seconds));
     self->alarm = alarm;
     self->phase = TASK_LATER;
