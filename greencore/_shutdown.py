@@ -1,9 +1,11 @@
-"""gevent.shutdown: end a program in order."""
+"""The end of a program: in order by gevent.shutdown, or without its main greenlet."""
 
 import gc
+import os
 import sys
 
-from greencore.exceptions import GreenletExit
+from greencore._core import left_behind
+from greencore.exceptions import GreenletExit, LoopExit
 from greencore.greenlet import Greenlet, killall
 from greencore.hub import get_hub, getcurrent
 
@@ -23,9 +25,30 @@ def shutdown(timeout=None):
     others = [
         found
         for found in gc.get_objects()
-        if isinstance(found, Greenlet) and found is not current and not found.ready() and found.parent is hub
+        if isinstance(found, Greenlet) and found is not current and not found.ready() and found.parent is hub and not left_behind(found)
     ]
     killall(others, GreenletExit, block=True, timeout=timeout)
     if current is hub.parent:
         sys.exit(0)
     hub.handle_system_error(SystemExit, SystemExit(0))
+
+
+def leave(error):
+    """End this process, a forked child whose main greenlet is the parent's, by what would have been raised in that one.
+
+    As at the end of a native thread that forked: no `finally` clause of the parent's runs, nor its exit functions.
+    Its output is flushed.
+    """
+    status = 1
+    if isinstance(error, LoopExit):  # all that the child had to do is done
+        status = 0
+    elif not isinstance(error, SystemExit):
+        sys.excepthook(type(error), error, error.__traceback__)
+    elif error.code is None or isinstance(error.code, int):
+        status = int(error.code or 0)
+    else:
+        print(error.code, file=sys.stderr)
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.flush()
+    os._exit(status & 0xFF)

@@ -211,6 +211,10 @@ class Hub(_core.Hub):
         if get_ident() != self.thread_ident and self.loop is not None:
             self.loop.run_callback_threadsafe(self.parent.throw, type, value, tb)
             return
+        if _core.left_behind(self.parent):
+            from greencore._shutdown import leave
+
+            leave(value)
         current = getcurrent()
         if current is self or current is self.parent or self.loop is None:
             self.parent.throw(type, value, tb)
@@ -266,6 +270,7 @@ class Hub(_core.Hub):
             and greenlet is not self
             and _core.waiting(greenlet) is not None
             and _core.same_thread(greenlet, self)
+            and not _core.left_behind(greenlet)
         ]
         lines = []
         for greenlet in parked[:MOST_DESCRIBED]:

@@ -60,6 +60,7 @@ green_greenlet_new_main(green_thread *thread)
     green_thread_incref(thread);
     self->status = GREEN_ACTIVE;
     self->is_main = 1;
+    self->epoch = green_epoch;
     green_ready_init(&self->ready, NULL);
     green_pystate_init_main(&self->state, PyThreadState_Get());
     PyObject_GC_Track(self);

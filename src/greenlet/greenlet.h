@@ -42,6 +42,7 @@ typedef struct GreenletObject {
     uint8_t catches;   /* a hub: its body is called with what was thrown before it began, too */
     uint8_t run_found; /* unstarted: `run` is what the attribute of that name gave */
     uint8_t rest;      /* looks of green_tidy since it last ran, 2 at most */
+    uint32_t epoch;    /* in which it started or last went to the hub: green_greenlet_left */
     green_ready ready; /* its start, or the wake-up of sleep(0): never both */
     struct green_waiter *waiting; /* the wait it is parked in, borrowed from its stack; or NULL */
     struct green_local *locals;   /* what objects keep for it; see locals.h */
@@ -156,6 +157,14 @@ static inline bool
 green_greenlet_stranded(const GreenletObject *g)
 {
     return g->thread != NULL && g->thread->tstate == NULL;
+}
+
+/* Whether a fork has left it behind: it belongs to the parent process, and must not go on here.
+   Asked of one that is parked in the hub. */
+static inline bool
+green_greenlet_left(const GreenletObject *g)
+{
+    return g->epoch != green_epoch;
 }
 
 int green_greenlet_exec(PyObject *module);

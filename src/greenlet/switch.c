@@ -102,6 +102,7 @@ green_greenlet_begin(green_thread *thread, GreenletObject *target)
     target->thread = thread;
     green_thread_incref(thread);
     target->status = GREEN_ACTIVE;
+    target->epoch = green_epoch;
     return 0;
 }
 

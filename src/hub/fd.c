@@ -462,7 +462,7 @@ green_file_wait(green_file *file, int events, double seconds, const char *verb, 
     if (events & GREEN_WRITE && file->writing) {
         other = file->writing;
     }
-    if (other != NULL && !green_waiter_stale(&other->waiter)) {
+    if (other != NULL && !green_greenlet_left(other->waiter.greenlet)) {
         PyErr_Format(green_exc_ConcurrentObjectUseError,
                      "This socket is already used by another greenlet: %R", other->waiter.greenlet);
         return -1;
@@ -603,7 +603,7 @@ green_fds_forget(LoopObject *loop)
         for (green_link *link = fd->interests.next, *next; link != &fd->interests; link = next) {
             next = link->next;
             green_fd_interest *interest = GREEN_CONTAINER(link, green_fd_interest, link);
-            if (interest->waiter != NULL && green_waiter_stale(interest->waiter)) {
+            if (interest->waiter != NULL && green_greenlet_left(interest->waiter->greenlet)) {
                 green_fd_stop(loop, interest);
             }
         }

@@ -104,6 +104,7 @@ hub_switch_away(HubObject *hub)
     if (__builtin_expect(thread == NULL || (PyObject *)hub != thread->hub, 0)) {
         return green_greenlet_switch((GreenletObject *)hub, Py_NewRef(Py_None));
     }
+    thread->current->epoch = green_epoch;
     if (hub_call_switch_out(thread->current) < 0) {
         return NULL;
     }
@@ -209,19 +210,26 @@ green_hub_unstart(GreenletObject *g)
     }
 }
 
-/* In a forked child all greenlets but the running one and the hub are the parent's. */
+/* In a forked child: is it the parent's? All are but the one that forked; for the hub, in which
+   handlers of signals run, this is the main one. */
 static bool
 hub_left(const GreenletObject *g)
 {
     const green_thread *thread = green_thread_self;
-    return g != thread->current && (PyObject *)g != thread->hub;
+    return (PyObject *)g != thread->hub && green_greenlet_left(g);
 }
 
 static PyObject *
 hub_module_leave_behind(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
 {
-    HubObject *hub = green_hub_peek();
+    green_thread *thread = green_thread_get();
+    if (thread == NULL) {
+        return NULL;
+    }
     green_epoch++;
+    HubObject *hub = (HubObject *)thread->hub;
+    bool in_hub = (PyObject *)thread->current == thread->hub;
+    (in_hub ? thread->main : thread->current)->epoch = green_epoch;
     if (hub == NULL || hub->loop == NULL || hub->loop->destroyed) {
         Py_RETURN_NONE;
     }
@@ -427,6 +435,20 @@ hub_module_waiting(PyObject *Py_UNUSED(module), PyObject *arg)
     return Py_BuildValue("(sO)", w->verb, w->object ? w->object : Py_None);
 }
 
+/* left_behind(greenlet): whether a fork has left it in the parent process. */
+static PyObject *
+hub_module_left_behind(PyObject *Py_UNUSED(module), PyObject *arg)
+{
+    if (!Greenlet_Check(arg)) {
+        return PyErr_Format(PyExc_TypeError, "a greenlet is needed, not %.100s",
+                            Py_TYPE(arg)->tp_name);
+    }
+    const GreenletObject *g = (GreenletObject *)arg;
+    const green_thread *thread = green_thread_self;
+    bool runs = thread != NULL && g == thread->current;
+    return PyBool_FromLong(g->status == GREEN_ACTIVE && !runs && green_greenlet_left(g));
+}
+
 /* same_thread(greenlet, other): whether both belong to one thread. */
 static PyObject *
 hub_module_same_thread(PyObject *Py_UNUSED(module), PyObject *args)
@@ -443,12 +465,6 @@ hub_module_same_thread(PyObject *Py_UNUSED(module), PyObject *args)
 static PyObject *
 hub_loop_exit(HubObject *self)
 {
-    struct green_waiter *parked = self->base.parent->waiting;
-    if (parked != NULL && green_waiter_stale(parked)) {
-        /* The greenlet that forked this process was not the main one, and has ended: so does the
-         * process. */
-        return PyObject_CallFunction(PyExc_SystemExit, "i", 0);
-    }
     PyObject *waiting = PyObject_CallMethod((PyObject *)self, "_describe_waiting", NULL);
     if (waiting == NULL) {
         return NULL;
@@ -459,6 +475,19 @@ hub_loop_exit(HubObject *self)
     return exc;
 }
 
+/* The main greenlet is the parent process's: `exc` (stolen) cannot be raised there, and ends this
+   process instead. Returns -1 with an exception if that fails. */
+static int
+hub_leave_process(PyObject *exc)
+{
+    PyObject *module = PyImport_ImportModule("greencore._shutdown");
+    PyObject *done = module == NULL ? NULL : PyObject_CallMethod(module, "leave", "O", exc);
+    Py_XDECREF(module);
+    Py_XDECREF(done);
+    Py_DECREF(exc);
+    return -1;
+}
+
 /* Raise `exc` (stolen) in the main greenlet, and what is thrown into the hub there meanwhile, too:
    it goes on when somebody waits again. -1 with an exception that is for the hub itself:
    GreenletExit, so HubDestroyed. */
@@ -466,6 +495,9 @@ static int
 hub_raise_in_main(HubObject *self, PyObject *exc)
 {
     while (!PyErr_GivenExceptionMatches(exc, green_exc_GreenletExit)) {
+        if (green_greenlet_left(self->base.parent)) {
+            return hub_leave_process(exc);
+        }
         PyObject *got = green_greenlet_throw(self->base.parent, exc);
         if (got != NULL) {
             Py_DECREF(got);
@@ -659,6 +691,8 @@ static PyMethodDef hub_functions[] = {
      "running."},
     {"same_thread", hub_module_same_thread, METH_VARARGS,
      "same_thread(greenlet, other)\n--\n\nWhether both greenlets belong to one thread."},
+    {"left_behind", hub_module_left_behind, METH_O,
+     "left_behind(greenlet)\n--\n\nWhether a fork has left it in the parent process."},
     {"leave_behind", hub_module_leave_behind, METH_NOARGS,
      "leave_behind()\n--\n\n"
      "In a forked child: from now on no greenlet but the running one and the hub comes to its "

@@ -9,7 +9,7 @@ static GreenletObject *
 waiter_turn(green_ready *ready)
 {
     green_waiter *w = GREEN_CONTAINER(ready, green_waiter, ready);
-    if (__builtin_expect(green_waiter_stale(w), 0)) {
+    if (__builtin_expect(green_greenlet_left(w->greenlet), 0)) {
         return NULL;
     }
     if (w->status == GREEN_PARKED) {
@@ -65,7 +65,6 @@ green_waiter_init(green_waiter *w, const char *verb, PyObject *object)
     w->greenlet = w->timer.whose = (GreenletObject *)Py_NewRef((PyObject *)thread->current);
     w->loop = (LoopObject *)Py_NewRef((PyObject *)hub->loop);
     w->status = GREEN_PARKED;
-    w->epoch = green_epoch;
     w->verb = verb;
     w->object = object;
     return 0;

@@ -22,17 +22,9 @@ typedef struct green_waiter {
     GreenletObject *greenlet; /* owned from init to finish */
     struct LoopObject *loop;  /* of the hub that it waits in; owned likewise */
     int status;               /* green_wait_status */
-    uint32_t epoch;           /* in which it began: green_waiter_stale */
     const char *verb;         /* for LoopExit: "Event.wait", a literal */
     PyObject *object;         /* what is waited for; borrowed, may be NULL; for LoopExit too */
 } green_waiter;
-
-/* Is it the wait of a greenlet that a fork has left behind? */
-static inline bool
-green_waiter_stale(const green_waiter *w)
-{
-    return w->epoch != green_epoch;
-}
 
 /* Prepare a wait of the running greenlet. -1 with an exception where none may block: in the hub
    (BlockingSwitchOutError), in a section that forbids switches. Makes the thread's hub if need be.

@@ -20,7 +20,7 @@ green_client_gone(const green_client *client)
         return client->forks != forks;
     }
     const green_thread *thread = waiter->greenlet->thread;
-    return green_waiter_stale(waiter) || waiter->loop->destroyed || thread == NULL ||
+    return green_greenlet_left(waiter->greenlet) || waiter->loop->destroyed || thread == NULL ||
            thread->tstate == NULL;
 }
 
@@ -56,7 +56,6 @@ native_wait(green_client *client, green_link *list, double seconds)
         return -1;
     }
     client->waiter.loop = NULL;
-    client->waiter.epoch = green_epoch;
     green_list_init(&client->waiter.link);
     green_ready_init(&client->waiter.ready, &native_kind);
     PyThread_acquire_lock(client->lock, WAIT_LOCK);

@@ -343,15 +343,16 @@ linkable_serve(green_linkable *linkable, LoopObject *loop, bool on_hub)
             }
             continue;
         }
-        if (__builtin_expect(green_waiter_stale(&green_client_from(link)->waiter), 0)) {
-            green_list_remove(link);
-            continue;
-        }
-        if (!green_client_near(green_client_from(link), loop)) {
+        green_client *client = green_client_from(link);
+        if (!green_client_near(client, loop)) {
             linkable_serve_far(linkable, link);
             continue;
         }
-        green_client *client = linkable_take(linkable, link);
+        if (__builtin_expect(green_greenlet_left(client->waiter.greenlet), 0)) {
+            green_list_remove(link);
+            continue;
+        }
+        linkable_take(linkable, link);
         GreenletObject *next = green_client_turn(client);
         linkable_stay(linkable, loop);
         return next;

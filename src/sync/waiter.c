@@ -12,7 +12,6 @@ typedef struct WaiterObject {
     PyObject *value;             /* owned; or NULL */
     PyObject *throw_args;        /* owned; a tuple with WAITER_EXCEPTION, else NULL */
     waiter_state state;
-    uint32_t epoch; /* of the get() */
 } WaiterObject;
 
 /* Many values: those that came while nobody was in get() are kept in order. */
@@ -113,7 +112,7 @@ waiter_switch(WaiterObject *self, PyObject *value)
     if (waiter_check_hub(self, "switch()") < 0) {
         return NULL;
     }
-    if (self->epoch != green_epoch) {
+    if (green_greenlet_left(self->greenlet)) {
         Py_RETURN_NONE; /* left behind by a fork */
     }
     GreenletObject *greenlet = (GreenletObject *)Py_NewRef((PyObject *)self->greenlet);
@@ -139,7 +138,7 @@ waiter_throw(WaiterObject *self, PyObject *args)
     if (waiter_check_hub(self, "throw()") < 0) {
         return NULL;
     }
-    if (self->epoch != green_epoch) {
+    if (green_greenlet_left(self->greenlet)) {
         Py_RETURN_NONE;
     }
     PyObject *throw = PyObject_GetAttrString((PyObject *)self->greenlet, "throw");
@@ -177,7 +176,6 @@ waiter_get(WaiterObject *self, PyObject *Py_UNUSED(ignored))
         return NULL;
     }
     self->greenlet = (GreenletObject *)Py_NewRef((PyObject *)current);
-    self->epoch = green_epoch;
     PyObject *result = green_hub_switch((HubObject *)self->hub);
     Py_CLEAR(self->greenlet);
     return result;

@@ -88,8 +88,8 @@ get_hub().loop.run_callback(lambda: pids.append({fork}()))
 gevent.sleep(0.001)
 if not pids[0]:
     check()
-    os._exit(0)
-assert ended(pids[0]) == 0
+    os._exit(7)
+assert ended(pids[0]) == 7
 def grandchild():
     assert ended(child_of({fork})) == 0
 assert ended(child_of({fork}, check, grandchild)) == 0

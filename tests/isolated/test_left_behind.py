@@ -146,3 +146,74 @@ victim = park(Event().wait)
 gevent.sleep(0)
 in_child(victim.kill)
 """) == "GreenletExit\nwas here\n".replace("GreenletExit\n", "\n")
+
+
+ENDS = {
+    "its end": ("pass", 0, ""),
+    "its error": ("raise ValueError", 0, "ValueError"),
+    "sys.exit": ("sys.exit(3)", 3, ""),
+    "sys.exit with words": ("sys.exit('words')", 1, "words"),
+    "Ctrl-C": ("os.kill(os.getpid(), signal.SIGINT); gevent.sleep(1)", 1, "KeyboardInterrupt"),
+    "gevent.kill()": ("gevent.kill()", 0, ""),
+}
+
+
+@pytest.mark.parametrize("wait", ["greenlet.join()", "gevent.sleep(0.2)", "get_hub().join()", "spin()"])
+@pytest.mark.parametrize("end", ENDS)
+def test_the_parents_main_greenlet_does_not_end_the_child(end, wait):
+    code, status, error = ENDS[end]
+    printed = run(BEGIN + f"""
+import atexit
+signal.signal(signal.SIGINT, signal.default_int_handler)
+atexit.register(lambda: say("at exit", os.getpid() == parent))
+parent = os.getpid()
+read, write = os.pipe()
+ended = []
+def body():
+    pid = os.fork()
+    if pid:
+        ended.append(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+        return
+    os.dup2(write, 2)
+    print("unflushed")
+    {code}
+def spin():
+    while not greenlet.ready():
+        gevent.sleep(0)
+from gevent import monkey
+monkey.patch_os()
+greenlet = gevent.spawn(body)
+try:
+    {wait}
+except BaseException as caught:
+    say("caught", repr(caught))
+finally:
+    say("finally", os.getpid() == parent)
+os.close(write)
+errors = os.read(read, 10000).decode()
+say(ended, {error!r} in errors)
+""")
+    assert printed.splitlines()[-3:] == ["finally True", f"[{status}] True", "at exit True"]
+    assert sorted(printed.splitlines()) == sorted(["unflushed", "finally True", f"[{status}] True", "at exit True"])
+
+
+def test_the_main_greenlet_goes_on_when_a_handler_of_a_signal_forks():
+    assert run(BEGIN + """
+from gevent import monkey
+monkey.patch_os()
+def handler(*_):
+    global pid
+    pid = os.fork()
+    event.set()
+event = Event()
+signal.signal(signal.SIGALRM, handler)
+signal.setitimer(signal.ITIMER_REAL, 0.01)
+with Timeout(10):
+    event.wait()
+if pid:
+    assert os.waitpid(pid, 0)[1] == 0
+    say("parent")
+else:
+    gevent.sleep(0.001)
+    say("child")
+""") == "child\nparent\n"
