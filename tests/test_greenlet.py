@@ -457,8 +457,9 @@ def test_gevent_kill():
     gevent.kill(raw)
     sleep(0)
     assert raw.dead
-    with pytest.raises(TypeError):
-        gevent.kill(1)
+    for wrong in (1, None):
+        with pytest.raises(TypeError):
+            gevent.kill(wrong)
 
 
 # Subclasses and hooks

@@ -308,7 +308,7 @@ green_task_throw(PyObject *op, PyObject *const *args, Py_ssize_t nargs)
 
 PyDoc_STRVAR(
     kill_doc,
-    "kill(greenlet=None, exception=GreenletExit)\n--\n\n"
+    "kill(greenlet=..., exception=GreenletExit)\n--\n\n"
     "Raise `exception` in the greenlet at its next turn. The caller does not wait.\n\n"
     "Without a greenlet the program ends: every greenlet of this thread does, then the main\n"
     "one (see shutdown).");
@@ -317,12 +317,12 @@ static PyObject *
 kill_function(PyObject *Py_UNUSED(module), PyObject *args, PyObject *kwargs)
 {
     static char *names[] = {"greenlet", "exception", NULL};
-    PyObject *target = Py_None;
+    PyObject *target = NULL;
     PyObject *argument = NULL;
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|OO:kill", names, &target, &argument)) {
         return NULL;
     }
-    if (target == Py_None) {
+    if (target == NULL) {
         PyObject *module = PyImport_ImportModule("greencore._shutdown");
         PyObject *done = module == NULL ? NULL : PyObject_CallMethod(module, "shutdown", NULL);
         Py_XDECREF(module);
