@@ -462,6 +462,14 @@ def test_gevent_kill():
             gevent.kill(wrong)
 
 
+def test_kill_with_none_is_greenletexit():
+    started, waiting = gevent.spawn(sleep, 10), gevent.spawn(sleep, 10)
+    sleep(0)
+    started.kill(exception=None)
+    waiting.kill(None)
+    assert isinstance(started.value, GreenletExit) and isinstance(waiting.value, GreenletExit)
+
+
 # Subclasses and hooks
 
 

@@ -1,10 +1,13 @@
-"""Every public name of gevent 26.9 and greenlet 3.5 is there, with its attributes.
+"""Every public name of gevent 26.9 and greenlet 3.5 is there, with its attributes and its arguments.
 
 Not those that speak of libev or Python 2, nor those that an instance alone has. data/names.txt has a line for each module (`gevent.event: AsyncResult Event`) and for each class
-(`gevent.event:Event: clear is_set ...`).
+(`gevent.event:Event: clear() value wait(timeout=)`). What it says of a call are the arguments that may be given by
+position, in this order, and by name; `=` marks those that may be left out.
 """
 
 import importlib
+import inspect
+import re
 from pathlib import Path
 
 import pytest
@@ -19,8 +22,31 @@ def test_names(owner, names):
     found = importlib.import_module(module)
     if attribute:
         found = getattr(found, attribute)
-    missing = [name for name in names.split() if not hasattr(found, name)]
+    missing = [name for name in re.sub(r"\(.*?\)", "", names).split() if not hasattr(found, name)]
     assert missing == []
+
+
+CALLS = [
+    (owner, *match.groups()) for owner, names in ENTRIES for match in re.finditer(r"(\w+)\((.*?)\)", names)
+]
+
+
+@pytest.mark.parametrize("owner, name, wanted", CALLS, ids=[f"{owner}.{name}" for owner, name, _ in CALLS])
+def test_arguments(owner, name, wanted):
+    module, _, attribute = owner.partition(":")
+    found = importlib.import_module(module)
+    function = getattr(getattr(found, attribute) if attribute else found, name)
+    parameters = list(inspect.signature(function).parameters.values())
+    if parameters and parameters[0].name == "self":
+        del parameters[0]
+    by_place = [each for each in parameters if each.kind is each.POSITIONAL_OR_KEYWORD]
+    for place, argument in enumerate(wanted.split(",") if wanted else ()):
+        optional = argument.endswith("=")
+        same = by_place[place] if place < len(by_place) else None
+        if same is None or same.name != argument.rstrip("="):
+            # By name alone, if at all: what comes after `*args` there.
+            same = next(each for each in parameters if each.name == argument.rstrip("=") and each.kind is each.KEYWORD_ONLY)
+        assert not optional or same.default is not same.empty
 
 
 def test_star_import_gives_what_is_declared():

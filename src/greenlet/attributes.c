@@ -50,7 +50,7 @@ green_attributes_switch(GreenletObject *self, PyObject *args, PyObject *kwargs)
 
 PyDoc_STRVAR(
     switch_doc,
-    "switch(*args, **kwargs)\n--\n\n"
+    "switch($self, /, *args, **kwargs)\n--\n\n"
     "Run this greenlet, until something switches back, and return what was handed over.\n\n"
     "One that has not begun calls run(*args, **kwargs). In one that is parked, its own\n"
     "switch() returns: the argument where it is one, the tuple of several, the dict of\n"
@@ -156,12 +156,12 @@ green_attributes_throw(GreenletObject *self, PyObject *type, PyObject *value, Py
     return exception == NULL ? NULL : green_greenlet_throw(self, exception);
 }
 
-PyDoc_STRVAR(
-    throw_doc,
-    "throw(type=GreenletExit, value=None, traceback=None)\n--\n\n"
-    "Switch to this greenlet and raise an exception there: an instance, or a class with\n"
-    "its argument or arguments. Returns and raises what switch() does. In a dead greenlet\n"
-    "GreenletExit is returned, all else raised in its parent.");
+PyDoc_STRVAR(throw_doc,
+             "throw($self, type=..., value=None, traceback=None, /)\n--\n\n"
+             "Switch to this greenlet and raise an exception there: an instance, or a class with\n"
+             "its argument or arguments; by default GreenletExit. Returns and raises what switch() "
+             "does. In a dead greenlet\n"
+             "GreenletExit is returned, all else raised in its parent.");
 
 static PyObject *
 attributes_throw(PyObject *op, PyObject *const *args, Py_ssize_t nargs)

@@ -637,13 +637,15 @@ hub_dealloc(HubObject *self)
 
 static PyMethodDef hub_methods[] = {
     {"switch", (PyCFunction)hub_switch, METH_NOARGS,
-     "switch()\n--\n\nLeave the running greenlet for the next that is ready, the hub itself where "
+     "switch($self, /)\n--\n\nLeave the running greenlet for the next that is ready, the hub "
+     "itself where "
      "none "
      "is; returns\nwhat the switch back hands over. Raises BlockingSwitchOutError in the hub."},
     {"switch_out", (PyCFunction)hub_switch_out, METH_NOARGS,
-     "switch_out()\n--\n\nRaises BlockingSwitchOutError: the hub itself cannot wait."},
+     "switch_out($self, /)\n--\n\nRaises BlockingSwitchOutError: the hub itself cannot wait."},
     {"run", (PyCFunction)hub_run, METH_NOARGS,
-     "run()\n--\n\nWhat the hub's greenlet does: runs the loop, and throws LoopExit into the main "
+     "run($self, /)\n--\n\nWhat the hub's greenlet does: runs the loop, and throws LoopExit into "
+     "the main "
      "greenlet\nwhenever nothing is left that could wake anybody."},
     {NULL, NULL, 0, NULL},
 };

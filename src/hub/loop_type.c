@@ -367,65 +367,74 @@ loop_set_error_handler(LoopObject *self, PyObject *value, void *Py_UNUSED(closur
 
 static PyMethodDef loop_methods[] = {
     {"run", (PyCFunction)(void (*)(void))loop_run, METH_VARARGS | METH_KEYWORDS,
-     "run(nowait=False, once=False)\n--\n\nRun until nothing is left to wait for or break_() is "
+     "run($self, /, nowait=False, once=False)\n--\n\nRun until nothing is left to wait for or "
+     "break_() is "
      "called; once: "
      "one iteration; nowait: one\nthat does not sleep. Returns whether there is more to come."},
-    {"break_", (PyCFunction)loop_break, METH_VARARGS, "break_()\n--\n\nMake run() return soon."},
+    {"break_", (PyCFunction)loop_break, METH_VARARGS,
+     "break_($self, how=1, /)\n--\n\nMake run() return soon. There is one way: how is not used."},
     {"run_callback", (PyCFunction)loop_run_callback, METH_VARARGS,
-     "run_callback(func, *args)\n--\n\nCall func(*args) in the hub, behind what is ready. Returns "
+     "run_callback($self, func, /, *args)\n--\n\nCall func(*args) in the hub, behind what is "
+     "ready. Returns "
      "an object "
      "with stop(). Any thread."},
     {"run_callback_threadsafe", (PyCFunction)loop_run_callback, METH_VARARGS,
-     "run_callback_threadsafe(func, *args)\n--\n\nThe same as run_callback()."},
+     "run_callback_threadsafe($self, func, /, *args)\n--\n\nThe same as run_callback()."},
     {"handle_error", (PyCFunction)loop_handle_error, METH_VARARGS,
-     "handle_error(context, type, value, tb)\n--\n\nReport an exception to the error handler (the "
+     "handle_error($self, /, context, type, value, tb)\n--\n\nReport an exception to the error "
+     "handler (the "
      "hub); without "
      "one print it and stop."},
     {"destroy", (PyCFunction)loop_destroy, METH_NOARGS,
-     "destroy()\n--\n\nClose all that it watches. It can't be used after that."},
+     "destroy($self, /)\n--\n\nClose all that it watches. It can't be used after that."},
     {"reinit", (PyCFunction)loop_reinit, METH_NOARGS,
-     "reinit()\n--\n\nMake it work in a forked child, and fire its fork watchers. Each fork does "
+     "reinit($self, /)\n--\n\nMake it work in a forked child, and fire its fork watchers. Each "
+     "fork does "
      "so by itself: "
      "the first\ncall after one has nothing to do."},
     {"_install_interrupt", (PyCFunction)loop_install_interrupt, METH_NOARGS,
-     "_install_interrupt()\n--\n\nLet signals end its sleep (the main thread's loop)."},
+     "_install_interrupt($self, /)\n--\n\nLet signals end its sleep (the main thread's loop)."},
     {"now", (PyCFunction)loop_now, METH_NOARGS,
-     "now()\n--\n\nSeconds on the monotonic clock, by which its timers go."},
+     "now($self, /)\n--\n\nSeconds on the monotonic clock, by which its timers go."},
     {"update", (PyCFunction)loop_update, METH_NOARGS,
-     "update()\n--\n\nRefresh libuv's idea of now; the loop's own is always fresh."},
-    {"update_now", (PyCFunction)loop_update, METH_NOARGS, "update_now()\n--\n\nThe same."},
+     "update($self, /)\n--\n\nRefresh libuv's idea of now; the loop's own is always fresh."},
+    {"update_now", (PyCFunction)loop_update, METH_NOARGS, "update_now($self, /)\n--\n\nThe same."},
     {"ref", (PyCFunction)loop_ref, METH_NOARGS,
-     "ref()\n--\n\nKeep the loop running though nothing is watched, until unref()."},
-    {"unref", (PyCFunction)loop_unref, METH_NOARGS, "unref()\n--\n\nTake back one ref()."},
+     "ref($self, /)\n--\n\nKeep the loop running though nothing is watched, until unref()."},
+    {"unref", (PyCFunction)loop_unref, METH_NOARGS, "unref($self, /)\n--\n\nTake back one ref()."},
     {"_owns_fd", (PyCFunction)loop_owns_fd, METH_O,
-     "_owns_fd(fd)\n--\n\nWhether the loop has opened the descriptor for itself."},
+     "_owns_fd($self, /, fd)\n--\n\nWhether the loop has opened the descriptor for itself."},
     {"fileno", (PyCFunction)loop_fileno, METH_NOARGS,
-     "fileno()\n--\n\nThe descriptor that libuv polls with."},
+     "fileno($self, /)\n--\n\nThe descriptor that libuv polls with."},
 #define LOOP_WATCHER_METHOD(name, kind, doc)                                                       \
     {                                                                                              \
         name, (PyCFunction)(void (*)(void))loop_##kind, METH_VARARGS | METH_KEYWORDS, doc          \
     }
-    LOOP_WATCHER_METHOD("io", io,
-                        "io(fd, events, ref=True, priority=None)\n--\n\nA new io watcher."),
-    LOOP_WATCHER_METHOD("timer", timer,
-                        "timer(after, repeat=0.0, ref=True, priority=None)\n--\n\nA new timer."),
+    LOOP_WATCHER_METHOD(
+        "io", io, "io($self, /, fd, events, ref=True, priority=None)\n--\n\nA new io watcher."),
+    LOOP_WATCHER_METHOD(
+        "timer", timer,
+        "timer($self, /, after, repeat=0.0, ref=True, priority=None)\n--\n\nA new timer."),
     LOOP_WATCHER_METHOD("async_", async_,
-                        "async_(ref=True, priority=None)\n--\n\nA new async watcher."),
+                        "async_($self, /, ref=True, priority=None)\n--\n\nA new async watcher."),
     LOOP_WATCHER_METHOD("async", async_,
-                        "async(ref=True, priority=None)\n--\n\nThe same as async_()."),
-    LOOP_WATCHER_METHOD("signal", signal,
-                        "signal(signalnum, ref=True, priority=None)\n--\n\nA new signal watcher."),
+                        "async($self, /, ref=True, priority=None)\n--\n\nThe same as async_()."),
+    LOOP_WATCHER_METHOD(
+        "signal", signal,
+        "signal($self, /, signum, ref=True, priority=None)\n--\n\nA new signal watcher."),
     LOOP_WATCHER_METHOD("child", child,
-                        "child(pid, trace=False, ref=True)\n--\n\nA new child watcher."),
+                        "child($self, /, pid, trace=False, ref=True)\n--\n\nA new child watcher."),
     LOOP_WATCHER_METHOD(
         "stat", stat,
-        "stat(path, interval=0.0, ref=True, priority=None)\n--\n\nA new stat watcher."),
-    LOOP_WATCHER_METHOD("idle", idle, "idle(ref=True, priority=None)\n--\n\nA new idle watcher."),
+        "stat($self, /, path, interval=0.0, ref=True, priority=None)\n--\n\nA new stat watcher."),
+    LOOP_WATCHER_METHOD("idle", idle,
+                        "idle($self, /, ref=True, priority=None)\n--\n\nA new idle watcher."),
     LOOP_WATCHER_METHOD("prepare", prepare,
-                        "prepare(ref=True, priority=None)\n--\n\nA new prepare watcher."),
+                        "prepare($self, /, ref=True, priority=None)\n--\n\nA new prepare watcher."),
     LOOP_WATCHER_METHOD("check", check,
-                        "check(ref=True, priority=None)\n--\n\nA new check watcher."),
-    LOOP_WATCHER_METHOD("fork", fork, "fork(ref=True, priority=None)\n--\n\nA new fork watcher."),
+                        "check($self, /, ref=True, priority=None)\n--\n\nA new check watcher."),
+    LOOP_WATCHER_METHOD("fork", fork,
+                        "fork($self, /, ref=True, priority=None)\n--\n\nA new fork watcher."),
     {NULL, NULL, 0, NULL},
 };
 

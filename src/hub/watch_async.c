@@ -39,11 +39,13 @@ asyncwatcher_send(WatcherObject *self, PyObject *Py_UNUSED(ignored))
 
 static PyMethodDef asyncwatcher_methods[] = {
     {"send", (PyCFunction)asyncwatcher_send, METH_NOARGS,
-     "send()\n--\n\nMake it fire, from any thread. Several before its turn count as one; without "
+     "send($self, /)\n--\n\nMake it fire, from any thread. Several before its turn count as one; "
+     "without "
      "effect "
      "on a\nstopped one."},
     {"send_ignoring_arg", (PyCFunction)asyncwatcher_send, METH_O,
-     "send_ignoring_arg(ignored)\n--\n\nsend(), as a callback that is given an argument."},
+     "send_ignoring_arg($self, /, ignored)\n--\n\nsend(), as a callback that is given an "
+     "argument."},
     {NULL, NULL, 0, NULL},
 };
 

@@ -33,7 +33,7 @@ static const green_watcher_kind signalwatcher_kind = {signalwatcher_start, signa
 static PyObject *
 signalwatcher_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    static char *keywords[] = {"loop", "signalnum", "ref", "priority", NULL};
+    static char *keywords[] = {"loop", "signum", "ref", "priority", NULL};
     PyObject *loop, *priority = NULL;
     int signalnum, ref = 1;
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "Oi|pO", keywords, &loop, &signalnum, &ref,
@@ -58,7 +58,7 @@ static PyMemberDef signalwatcher_members[] = {
 
 static PyType_Slot signalwatcher_slots[] = {
     {Py_tp_doc,
-     "signal(loop, signalnum, ref=True, priority=None)\n--\n\nFires when the process gets the "
+     "signal(loop, signum, ref=True, priority=None)\n--\n\nFires when the process gets the "
      "signal."},
     {Py_tp_new, signalwatcher_new},
     {Py_tp_members, signalwatcher_members},

@@ -140,7 +140,8 @@ timerwatcher_get_at(TimerWatcherObject *self, void *Py_UNUSED(closure))
 
 static PyMethodDef timerwatcher_methods[] = {
     {"again", (PyCFunction)(void (*)(void))timerwatcher_again, METH_VARARGS | METH_KEYWORDS,
-     "again(callback, *args, update=True)\n--\n\nStart over with `repeat` seconds to go; stop if "
+     "again($self, /, callback, *args, update=True)\n--\n\nStart over with `repeat` seconds to go; "
+     "stop if "
      "that is "
      "0."},
     {NULL, NULL, 0, NULL},

@@ -459,13 +459,15 @@ watcher_set_priority(WatcherObject *self, PyObject *value, void *Py_UNUSED(closu
 
 static PyMethodDef watcher_methods[] = {
     {"start", (PyCFunction)(void (*)(void))watcher_start, METH_VARARGS | METH_KEYWORDS,
-     "start(callback, *args, pass_events=False)\n--\n\nCall callback(*args) in the hub whenever it "
+     "start($self, /, callback, *args, pass_events=False)\n--\n\nCall callback(*args) in the hub "
+     "whenever it "
      "fires, with the events first if asked to."},
     {"stop", (PyCFunction)watcher_stop, METH_NOARGS,
-     "stop()\n--\n\nStop watching, and forget the callback. Harmless on a stopped one."},
-    {"close", (PyCFunction)watcher_stop, METH_NOARGS, "close()\n--\n\nThe same as stop()."},
+     "stop($self, /)\n--\n\nStop watching, and forget the callback. Harmless on a stopped one."},
+    {"close", (PyCFunction)watcher_stop, METH_NOARGS, "close($self, /)\n--\n\nThe same as stop()."},
     {"feed", (PyCFunction)watcher_feed, METH_VARARGS,
-     "feed(revents, callback, *args)\n--\n\nQueue one call of callback(*args), as though it had "
+     "feed($self, /, revents, callback, *args)\n--\n\nQueue one call of callback(*args), as though "
+     "it had "
      "fired."},
     {"__enter__", (PyCFunction)watcher_enter, METH_NOARGS, NULL},
     {"__exit__", (PyCFunction)watcher_exit, METH_VARARGS, NULL},

@@ -23,6 +23,21 @@ green_arguments(const char *function, PyObject *const *args, Py_ssize_t nargs, P
     return green_arguments_sort(function, args, nargs, kwnames, names, count, out);
 }
 
+/* The one argument that a function needs, borrowed; NULL with TypeError. */
+static inline PyObject *
+green_argument(const char *function, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames,
+               const char *name)
+{
+    PyObject *value;
+    if (green_arguments(function, args, nargs, kwnames, &name, 1, &value) < 0) {
+        return NULL;
+    }
+    if (value == NULL) {
+        PyErr_Format(PyExc_TypeError, "%s() needs the argument '%s'", function, name);
+    }
+    return value;
+}
+
 /* A flag that may be missing. -1 with an exception. */
 static inline int
 green_argument_flag(PyObject *value, int missing)

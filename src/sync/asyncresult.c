@@ -403,7 +403,7 @@ PyDoc_STRVAR(result_wait_doc,
 static PyMethodDef result_methods[] = {
     {"set", (PyCFunction)(void (*)(void))result_set, METH_FASTCALL | METH_KEYWORDS, result_set_doc},
     {"set_result", (PyCFunction)(void (*)(void))result_set, METH_FASTCALL | METH_KEYWORDS,
-     result_set_doc},
+     PyDoc_STR("set_result($self, /, value=None)\n--\n\nThe same as set().")},
     {"set_exception", (PyCFunction)(void (*)(void))result_set_exception,
      METH_FASTCALL | METH_KEYWORDS, result_set_exception_doc},
     {"get", (PyCFunction)(void (*)(void))result_get, METH_FASTCALL | METH_KEYWORDS, result_get_doc},

@@ -226,8 +226,12 @@ channel_get(ChannelObject *self, PyObject *const *args, Py_ssize_t nargs, PyObje
 }
 
 static PyObject *
-channel_put_nowait(ChannelObject *self, PyObject *item)
+channel_put_nowait(ChannelObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
+    PyObject *item = green_argument("put_nowait", args, nargs, kwnames, "item");
+    if (item == NULL) {
+        return NULL;
+    }
     if (!Py_IS_TYPE(self, Channel_Type)) { /* a subclass may have its own */
         return PyObject_CallMethod((PyObject *)self, "put", "(OO)", item, Py_False);
     }
@@ -367,8 +371,8 @@ static PyMethodDef channel_methods[] = {
      channel_put_doc},
     {"get", (PyCFunction)(void (*)(void))channel_get, METH_FASTCALL | METH_KEYWORDS,
      channel_get_doc},
-    {"put_nowait", (PyCFunction)channel_put_nowait, METH_O,
-     PyDoc_STR("put_nowait($self, item, /)\n--\n\nput() without block.")},
+    {"put_nowait", (PyCFunction)(void (*)(void))channel_put_nowait, METH_FASTCALL | METH_KEYWORDS,
+     PyDoc_STR("put_nowait($self, /, item)\n--\n\nput() without block.")},
     {"get_nowait", (PyCFunction)channel_get_nowait, METH_NOARGS,
      PyDoc_STR("get_nowait($self, /)\n--\n\nget() without block.")},
     {"qsize", channel_zero, METH_NOARGS, PyDoc_STR("qsize($self, /)\n--\n\n0: it keeps nothing.")},

@@ -86,8 +86,13 @@ linkable_object_init(PyObject *Py_UNUSED(self), PyObject *args, PyObject *kwargs
 }
 
 static PyObject *
-linkable_object_rawlink(LinkableObject *self, PyObject *callback)
+linkable_object_rawlink(LinkableObject *self, PyObject *const *args, Py_ssize_t nargs,
+                        PyObject *kwnames)
 {
+    PyObject *callback = green_argument("rawlink", args, nargs, kwnames, "callback");
+    if (callback == NULL) {
+        return NULL;
+    }
     if (green_linkable_link(&self->linkable, callback) < 0) {
         return NULL;
     }
@@ -95,8 +100,13 @@ linkable_object_rawlink(LinkableObject *self, PyObject *callback)
 }
 
 static PyObject *
-linkable_object_unlink(LinkableObject *self, PyObject *callback)
+linkable_object_unlink(LinkableObject *self, PyObject *const *args, Py_ssize_t nargs,
+                       PyObject *kwnames)
 {
+    PyObject *callback = green_argument("unlink", args, nargs, kwnames, "callback");
+    if (callback == NULL) {
+        return NULL;
+    }
     if (green_linkable_unlink(&self->linkable, callback) < 0) {
         return NULL;
     }
@@ -200,16 +210,18 @@ linkable_object_set_notify_all(LinkableObject *self, PyObject *value, void *Py_U
 }
 
 PyDoc_STRVAR(rawlink_doc,
-             "rawlink($self, callback, /)\n--\n\n"
+             "rawlink($self, /, callback)\n--\n\n"
              "Call callback(self) in the hub once this is ready; it is unlinked before the call.\n"
              "It must not block; what it raises goes to the hub's handle_error. Raises TypeError\n"
              "when callback is not callable.");
-PyDoc_STRVAR(unlink_doc, "unlink($self, callback, /)\n--\n\n"
+PyDoc_STRVAR(unlink_doc, "unlink($self, /, callback)\n--\n\n"
                          "Remove a callback that rawlink() added, if it is still linked.");
 
 static PyMethodDef linkable_object_methods[] = {
-    {"rawlink", (PyCFunction)linkable_object_rawlink, METH_O, rawlink_doc},
-    {"unlink", (PyCFunction)linkable_object_unlink, METH_O, unlink_doc},
+    {"rawlink", (PyCFunction)(void (*)(void))linkable_object_rawlink, METH_FASTCALL | METH_KEYWORDS,
+     rawlink_doc},
+    {"unlink", (PyCFunction)(void (*)(void))linkable_object_unlink, METH_FASTCALL | METH_KEYWORDS,
+     unlink_doc},
     {"linkcount", (PyCFunction)linkable_object_linkcount, METH_NOARGS,
      PyDoc_STR("linkcount($self, /)\n--\n\nHow many greenlets and callbacks wait for this.")},
     {"ready", linkable_object_method_ready, METH_NOARGS,
@@ -385,7 +397,7 @@ PyDoc_STRVAR(
     "Wait until the flag is set, at most `timeout` seconds (None: without limit; a Timeout\n"
     "counts as its seconds). Returns True if it was set at the call or while waiting, even\n"
     "if it has been cleared since, and False when the time has passed.");
-#define EVENT_IS_SET_DOC PyDoc_STR("is_set($self, /)\n--\n\nWhether the flag is set.")
+#define EVENT_IS_SET_DOC(name) PyDoc_STR(name "($self, /)\n--\n\nWhether the flag is set.")
 
 static PyMethodDef event_methods[] = {
     {"set", (PyCFunction)event_set, METH_NOARGS, event_set_doc},
@@ -393,9 +405,9 @@ static PyMethodDef event_methods[] = {
      PyDoc_STR("clear($self, /)\n--\n\nClear the flag.")},
     {"wait", (PyCFunction)(void (*)(void))event_wait, METH_FASTCALL | METH_KEYWORDS,
      event_wait_doc},
-    {"is_set", (PyCFunction)event_is_set, METH_NOARGS, EVENT_IS_SET_DOC},
-    {"isSet", (PyCFunction)event_is_set, METH_NOARGS, EVENT_IS_SET_DOC},
-    {"ready", (PyCFunction)event_is_set, METH_NOARGS, EVENT_IS_SET_DOC},
+    {"is_set", (PyCFunction)event_is_set, METH_NOARGS, EVENT_IS_SET_DOC("is_set")},
+    {"isSet", (PyCFunction)event_is_set, METH_NOARGS, EVENT_IS_SET_DOC("isSet")},
+    {"ready", (PyCFunction)event_is_set, METH_NOARGS, EVENT_IS_SET_DOC("ready")},
     {"_reset_internal_locks", event_reset_internal_locks, METH_NOARGS,
      PyDoc_STR("For the threading module; there is nothing to reset.")},
     {NULL, NULL, 0, NULL},

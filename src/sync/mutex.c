@@ -1,6 +1,7 @@
 #include "sync/mutex.h"
 
 #include <structmember.h>
+#include "sync/arguments.h"
 #include "sync/linkable.h"
 
 /* So many attempts in vain that would not wait, and others run: a program that spins on a lock must
@@ -188,8 +189,12 @@ mutex_wait(MutexObject *self, PyObject *args, PyObject *kwargs)
 }
 
 static PyObject *
-mutex_rawlink(MutexObject *self, PyObject *callback)
+mutex_rawlink(MutexObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
+    PyObject *callback = green_argument("rawlink", args, nargs, kwnames, "callback");
+    if (callback == NULL) {
+        return NULL;
+    }
     if (green_linkable_link(&self->linkable, callback) < 0) {
         return NULL;
     }
@@ -200,8 +205,12 @@ mutex_rawlink(MutexObject *self, PyObject *callback)
 }
 
 static PyObject *
-mutex_unlink(MutexObject *self, PyObject *callback)
+mutex_unlink(MutexObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
+    PyObject *callback = green_argument("unlink", args, nargs, kwnames, "callback");
+    if (callback == NULL) {
+        return NULL;
+    }
     return green_linkable_unlink(&self->linkable, callback) < 0 ? NULL : Py_NewRef(Py_None);
 }
 
@@ -257,18 +266,20 @@ mutex_dealloc(MutexObject *self)
     Py_DECREF(type);
 }
 
-PyDoc_STRVAR(mutex_doc, "Lock()\n--\n\nA lock that is either free or taken, by anybody.\n\n"
+PyDoc_STRVAR(mutex_doc, "LockType()\n--\n\nA lock that is either free or taken, by anybody.\n\n"
                         "As `_thread.lock`: who waits lets other greenlets run, and is served in "
                         "the order of coming. Native threads may share it.");
 
 PyDoc_STRVAR(
     acquire_doc,
-    "acquire(blocking=True, timeout=-1)\n--\n\nTake the lock, waiting until it is free.\n\n"
+    "acquire($self, /, blocking=True, timeout=-1)\n--\n\nTake the lock, waiting until it is "
+    "free.\n\n"
     "timeout: at most so many seconds, -1 for ever. Returns whether it was taken. Raises\n"
     "ValueError for a negative timeout, or one without blocking; OverflowError for one that\n"
     "is too large; LoopExit where nothing is left that could release it.");
 
-PyDoc_STRVAR(release_doc, "release()\n--\n\nFree the lock. RuntimeError: it is free already.");
+PyDoc_STRVAR(release_doc,
+             "release($self, /)\n--\n\nFree the lock. RuntimeError: it is free already.");
 
 static PyMethodDef mutex_methods[] = {
     {"acquire", (PyCFunction)(void (*)(void))mutex_acquire, METH_VARARGS | METH_KEYWORDS,
@@ -279,20 +290,24 @@ static PyMethodDef mutex_methods[] = {
     {"release_lock", (PyCFunction)mutex_release, METH_NOARGS, release_doc},
     {"__enter__", (PyCFunction)mutex_enter, METH_NOARGS, NULL},
     {"__exit__", (PyCFunction)mutex_exit, METH_VARARGS, NULL},
-    {"locked", (PyCFunction)mutex_locked, METH_NOARGS, "locked()\n--\n\nWhether it is taken."},
-    {"locked_lock", (PyCFunction)mutex_locked, METH_NOARGS, "locked_lock()\n--\n\nAs locked()."},
+    {"locked", (PyCFunction)mutex_locked, METH_NOARGS,
+     "locked($self, /)\n--\n\nWhether it is taken."},
+    {"locked_lock", (PyCFunction)mutex_locked, METH_NOARGS,
+     "locked_lock($self, /)\n--\n\nAs locked()."},
     /* threading.Condition asks for it, instead of trying to take the lock. */
     {"_is_owned", (PyCFunction)mutex_locked, METH_NOARGS, NULL},
     {"_at_fork_reinit", (PyCFunction)mutex_at_fork_reinit, METH_NOARGS, NULL},
     {"wait", (PyCFunction)(void (*)(void))mutex_wait, METH_VARARGS | METH_KEYWORDS,
-     "wait(timeout=None)\n--\n\nWait until it is free, at most timeout seconds. Returns whether."},
-    {"rawlink", (PyCFunction)mutex_rawlink, METH_O,
-     "rawlink(callback)\n--\n\nCall callback(lock) on the hub once it is free."},
-    {"unlink", (PyCFunction)mutex_unlink, METH_O,
-     "unlink(callback)\n--\n\nTake back rawlink(callback)."},
+     "wait($self, /, timeout=None)\n--\n\nWait until it is free, at most timeout seconds. Returns "
+     "whether."},
+    {"rawlink", (PyCFunction)(void (*)(void))mutex_rawlink, METH_FASTCALL | METH_KEYWORDS,
+     "rawlink($self, /, callback)\n--\n\nCall callback(lock) on the hub once it is free."},
+    {"unlink", (PyCFunction)(void (*)(void))mutex_unlink, METH_FASTCALL | METH_KEYWORDS,
+     "unlink($self, /, callback)\n--\n\nTake back rawlink(callback)."},
     {"linkcount", (PyCFunction)mutex_linkcount, METH_NOARGS,
-     "linkcount()\n--\n\nHow many wait and are linked."},
-    {"ready", (PyCFunction)mutex_ready_method, METH_NOARGS, "ready()\n--\n\nWhether it is free."},
+     "linkcount($self, /)\n--\n\nHow many wait and are linked."},
+    {"ready", (PyCFunction)mutex_ready_method, METH_NOARGS,
+     "ready($self, /)\n--\n\nWhether it is free."},
     {NULL, NULL, 0, NULL},
 };
 

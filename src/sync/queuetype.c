@@ -271,8 +271,12 @@ queue_put(QueueObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *
 }
 
 static PyObject *
-queue_put_nowait(QueueObject *self, PyObject *item)
+queue_put_nowait(QueueObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
+    PyObject *item = green_argument("put_nowait", args, nargs, kwnames, "item");
+    if (item == NULL) {
+        return NULL;
+    }
     if (self->overrides & QUEUE_OUTER_PUT) {
         return PyObject_CallMethod((PyObject *)self, "put", "OO", item, Py_False);
     }
@@ -633,8 +637,8 @@ static PyMethodDef simple_methods[] = {
     {"get", (PyCFunction)(void (*)(void))queue_get, METH_FASTCALL | METH_KEYWORDS, queue_get_doc},
     {"peek", (PyCFunction)(void (*)(void))queue_peek, METH_FASTCALL | METH_KEYWORDS,
      queue_peek_doc},
-    {"put_nowait", (PyCFunction)queue_put_nowait, METH_O,
-     PyDoc_STR("put_nowait($self, item, /)\n--\n\nput() that does not wait.")},
+    {"put_nowait", (PyCFunction)(void (*)(void))queue_put_nowait, METH_FASTCALL | METH_KEYWORDS,
+     PyDoc_STR("put_nowait($self, /, item)\n--\n\nput() that does not wait.")},
     {"get_nowait", (PyCFunction)queue_get_nowait, METH_NOARGS,
      PyDoc_STR("get_nowait($self, /)\n--\n\nget() that does not wait.")},
     {"peek_nowait", (PyCFunction)queue_peek_nowait, METH_NOARGS,

@@ -681,7 +681,8 @@ static PyGetSetDef group_getset[] = {
 };
 
 static PyType_Slot group_slots[] = {
-    {Py_tp_doc, "What Group and Pool share: the members, and how they come and go."},
+    {Py_tp_doc,
+     "GroupBase(*args)\n--\n\nWhat Group and Pool share: the members, and how they come and go."},
     {Py_tp_new, group_new},
     {Py_tp_init, group_init},
     {Py_tp_dealloc, group_dealloc},

@@ -52,7 +52,7 @@ green_kill_exception(PyObject *const *args, Py_ssize_t nargs)
 static PyObject *
 exception_of(PyObject *argument)
 {
-    if (argument == NULL) {
+    if (argument == NULL || argument == Py_None) {
         return green_kill_exception(NULL, 0);
     }
     if (PyTuple_Check(argument) && PyTuple_GET_SIZE(argument) == 3) {
@@ -212,7 +212,7 @@ kill_before_start(TaskObject *task, PyObject *argument)
     Py_CLEAR(task->func);
     Py_CLEAR(task->args);
     Py_CLEAR(task->kwargs);
-    if (argument == NULL || argument == green_exc_GreenletExit) {
+    if (argument == NULL || argument == Py_None || argument == green_exc_GreenletExit) {
         green_task_exit(task);
         return 1;
     }
@@ -308,8 +308,9 @@ green_task_throw(PyObject *op, PyObject *const *args, Py_ssize_t nargs)
 
 PyDoc_STRVAR(
     kill_doc,
-    "kill(greenlet=..., exception=GreenletExit)\n--\n\n"
-    "Raise `exception` in the greenlet at its next turn. The caller does not wait.\n\n"
+    "kill(greenlet=..., exception=None)\n--\n\n"
+    "Raise `exception` (None: GreenletExit) in the greenlet at its next turn. The caller does not "
+    "wait.\n\n"
     "Without a greenlet the program ends: every greenlet of this thread does, then the main\n"
     "one (see shutdown).");
 
@@ -438,8 +439,9 @@ killall_wait(PyObject *greenlets, queued_throw *last, PyObject *timeout)
 
 PyDoc_STRVAR(
     killall_doc,
-    "killall(greenlets, exception=GreenletExit, block=True, timeout=None)\n--\n\n"
-    "Raise `exception` in all the greenlets, of one hub, and wait until they have ended.\n\n"
+    "killall(greenlets, exception=None, block=True, timeout=None)\n--\n\n"
+    "Raise `exception` (None: GreenletExit) in all the greenlets, of one hub, and wait until they "
+    "have ended.\n\n"
     "Those that have not begun never will. Raises Timeout when `timeout` seconds pass before\n"
     "all have ended; with block false it does not wait. Raw greenlets may be among them.");
 

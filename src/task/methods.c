@@ -294,8 +294,12 @@ PyDoc_STRVAR(rawlink_doc,
              "The callback must not block. Raises TypeError for what can't be called.");
 
 static PyObject *
-task_rawlink(PyObject *self, PyObject *callback)
+task_rawlink(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
+    PyObject *callback = green_argument("rawlink", args, nargs, kwnames, "callback");
+    if (callback == NULL) {
+        return NULL;
+    }
     if (green_linkable_link(&TASK(self)->linkable, callback) < 0) {
         return NULL;
     }
@@ -359,8 +363,12 @@ PyDoc_STRVAR(unlink_doc, "unlink($self, callback)\n--\n\n"
                          "Take back a link() or rawlink(); nothing when there is none.");
 
 static PyObject *
-task_unlink(PyObject *self, PyObject *callback)
+task_unlink(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
+    PyObject *callback = green_argument("unlink", args, nargs, kwnames, "callback");
+    if (callback == NULL) {
+        return NULL;
+    }
     if (green_linkable_unlink(&TASK(self)->linkable, callback) < 0) {
         return NULL;
     }
@@ -403,12 +411,13 @@ PyMethodDef green_task_methods[] = {
     {"ready", task_ready, METH_NOARGS, ready_doc},
     {"successful", task_successful, METH_NOARGS, successful_doc},
     {"kill", (PyCFunction)(void (*)(void))green_task_kill, METH_FASTCALL | METH_KEYWORDS,
-     "kill($self, exception=GreenletExit, block=True, timeout=None)\n--\n\n"
-     "Raise `exception` (a class, an object, or a triple of type, value and traceback) in it.\n\n"
+     "kill($self, /, exception=None, block=True, timeout=None)\n--\n\n"
+     "Raise `exception` (a class, an object, or a triple of type, value and traceback; None is\n"
+     "GreenletExit) in it.\n\n"
      "One that has not begun never will. Waits until it has ended, or `timeout` seconds after the\n"
      "exception reached it; with block false not at all. Nothing happens to one that has ended."},
     {"throw", (PyCFunction)(void (*)(void))green_task_throw, METH_FASTCALL,
-     "throw($self, type=GreenletExit, value=None, traceback=None)\n--\n\n"
+     "throw($self, type=..., value=None, traceback=None, /)\n--\n\n"
      "Switch to it and raise the exception there, at once. Meant for the hub: nobody switches "
      "back\n"
      "to another caller. See kill()."},
@@ -417,13 +426,14 @@ PyMethodDef green_task_methods[] = {
     {"_report_error", task_report_error, METH_O, report_error_doc},
     {"_formatinfo", green_task_formatinfo, METH_NOARGS,
      "_formatinfo($self)\n--\n\nReturn what repr() shows of the function and its arguments."},
-    {"rawlink", task_rawlink, METH_O, rawlink_doc},
+    {"rawlink", (PyCFunction)(void (*)(void))task_rawlink, METH_FASTCALL | METH_KEYWORDS,
+     rawlink_doc},
     {"link", (PyCFunction)(void (*)(void))task_link, METH_FASTCALL | METH_KEYWORDS, link_doc},
     {"link_value", (PyCFunction)(void (*)(void))task_link_value, METH_FASTCALL | METH_KEYWORDS,
      link_value_doc},
     {"link_exception", (PyCFunction)(void (*)(void))task_link_exception,
      METH_FASTCALL | METH_KEYWORDS, link_exception_doc},
-    {"unlink", task_unlink, METH_O, unlink_doc},
+    {"unlink", (PyCFunction)(void (*)(void))task_unlink, METH_FASTCALL | METH_KEYWORDS, unlink_doc},
     {"unlink_all", task_unlink_all, METH_NOARGS, unlink_all_doc},
     {"has_links", task_has_links, METH_NOARGS, has_links_doc},
     {"__enter__", task_enter, METH_NOARGS, NULL},
