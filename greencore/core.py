@@ -73,10 +73,6 @@ class loop(_core.loop):
         """The address of the uv_loop_t, 0 once destroyed; `uv_loop` is the same in a capsule."""
         return self._uv_loop_address
 
-    def closing_fd(self, fd):
-        """Say that `fd` is about to be closed. Returns whether anybody watched it; they are woken."""
-        return _core.closing_fd(self, fd)
-
     def install_sigchld(self):
         """Nothing to do: children are watched without a SIGCHLD handler."""
 

@@ -187,3 +187,24 @@ def test_warning_class():
         warnings.simplefilter("always")
         monkey._queue_warning("late", None)
     assert [str(warning.message) for warning in caught] == ["late"]
+
+
+def test_sleep_is_no_method():
+    check_code(
+        """
+        import pickle, time
+
+        class Clock:
+            sleep = time.sleep
+
+        Clock().sleep(0.0001)
+        assert pickle.loads(pickle.dumps(time.sleep)) is time.sleep
+        for wrong, error in [(-1, ValueError), (float("nan"), ValueError), (None, TypeError), ("1", TypeError)]:
+            try:
+                time.sleep(wrong)
+            except error:
+                continue
+            raise AssertionError(wrong)
+        """,
+        "",
+    )

@@ -17,6 +17,7 @@ LONGEST_NAP = 0.01  # seconds between two looks at a semaphore
 
 def patch_when_imported():
     when_imported("multiprocessing.connection", patch_connection)
+    when_imported("multiprocessing.reduction", patch_reduction)
     when_imported("_multiprocessing", patch_semaphores)
 
 
@@ -31,39 +32,39 @@ def _hub():
 
 def _wait_until_ready(fd, event):
     hub = _hub()
-    if hub is None:
-        return
     poll = get_original("select", "poll")()
     poll.register(fd, select.POLLIN if event == 1 else select.POLLOUT)
-    if poll.poll(0):
-        return
-    watcher = hub.loop.io(fd, event)
-    try:
-        hub.wait(watcher)
-    finally:
-        watcher.close()
+    if hub is None:
+        poll.poll()
+    elif not poll.poll(0):
+        watcher = hub.loop.io(fd, event)
+        try:
+            hub.wait(watcher)
+        finally:
+            watcher.close()
 
 
+# A descriptor that was a green socket's does not block; of one that blocks another process may take what is there.
 def _read(fd, size, read=os.read):
     while True:
         _wait_until_ready(fd, 1)
         try:
             return read(fd, size)
         except BlockingIOError:
-            if _hub() is None:
-                raise
+            pass
 
 
 def _write(fd, data, write=os.write):
-    if _hub() is None:
-        return write(fd, data)
     with memoryview(data) as view:
         while True:
-            _wait_until_ready(fd, 2)
+            fits = len(view)
+            if _hub() is not None:
+                _wait_until_ready(fd, 2)
+                fits = select.PIPE_BUF
             try:
-                return write(fd, view[: select.PIPE_BUF])
+                return write(fd, view[:fits])
             except BlockingIOError:
-                pass
+                _wait_until_ready(fd, 2)
 
 
 def patch_connection(module):
@@ -75,6 +76,13 @@ def patch_connection(module):
     connection._send.__defaults__ = (_write,)
     connection._close.__defaults__ = (close,)
     patch_item(module, "_WaitSelector", DefaultSelector)
+
+
+def patch_reduction(module):
+    """Green sockets can be sent to other processes: a process that was spawned has imported this module already."""
+    from greencore.socket import socket
+
+    module.register(socket, module._reduce_socket)
 
 
 def patch_semaphores(module):

@@ -419,6 +419,20 @@ hub_module_sleep(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t 
     Py_RETURN_NONE;
 }
 
+static PyObject *
+hub_module_time_sleep(PyObject *Py_UNUSED(module), PyObject *arg)
+{
+    double seconds = PyFloat_AsDouble(arg);
+    if (seconds == -1 && PyErr_Occurred()) {
+        return NULL;
+    }
+    if (!(seconds >= 0)) { /* nor is NaN */
+        PyErr_SetString(PyExc_ValueError, "sleep length must be non-negative");
+        return NULL;
+    }
+    return green_wait_sleep(seconds, true) < 0 ? NULL : Py_NewRef(Py_None);
+}
+
 /* waiting(greenlet): (verb, object) of the wait that it is parked in, or None. For LoopExit and
    run info. */
 static PyObject *
@@ -691,6 +705,9 @@ static PyMethodDef hub_functions[] = {
      "less: let "
      "all others that are ready run\nonce. With ref=False the sleep alone does not keep the loop "
      "running."},
+    {"time_sleep", hub_module_time_sleep, METH_O,
+     "time_sleep(seconds, /)\n--\n\nSleep in this greenlet only. `seconds` is a number that is not "
+     "negative; nothing is\nreturned. Raises ValueError and TypeError for what is no such number."},
     {"same_thread", hub_module_same_thread, METH_VARARGS,
      "same_thread(greenlet, other)\n--\n\nWhether both greenlets belong to one thread."},
     {"left_behind", hub_module_left_behind, METH_O,

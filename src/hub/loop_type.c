@@ -248,6 +248,23 @@ loop_owns_fd(LoopObject *self, PyObject *arg)
     return PyBool_FromLong(green_poll_owns_fd(self->poll, fd) || green_interrupt_owns_fd(self, fd));
 }
 
+static PyObject *
+loop_closing_fd(LoopObject *self, PyObject *arg)
+{
+    long number = PyLong_AsLong(arg);
+    int fd = number < 0 || number > INT_MAX ? -1 : (int)number;
+    if ((number == -1 && PyErr_Occurred()) || loop_usable(self) < 0) {
+        return NULL;
+    }
+    if (green_loop_polled_elsewhere(self)) {
+        PyErr_SetString(green_exc_InvalidThreadUseError, "the loop runs in another thread");
+        return NULL;
+    }
+    green_link *last = self->ready.prev;
+    green_fd_closed(self, fd);
+    return PyBool_FromLong(self->ready.prev != last);
+}
+
 /* ---- watchers ---- */
 
 /* type(self, *args, **kwargs) */
@@ -402,6 +419,9 @@ static PyMethodDef loop_methods[] = {
     {"ref", (PyCFunction)loop_ref, METH_NOARGS,
      "ref($self, /)\n--\n\nKeep the loop running though nothing is watched, until unref()."},
     {"unref", (PyCFunction)loop_unref, METH_NOARGS, "unref($self, /)\n--\n\nTake back one ref()."},
+    {"closing_fd", (PyCFunction)loop_closing_fd, METH_O,
+     "closing_fd($self, fd, /)\n--\n\nThe descriptor is about to be closed: wake who waits for it. "
+     "Returns whether anybody did."},
     {"_owns_fd", (PyCFunction)loop_owns_fd, METH_O,
      "_owns_fd($self, /, fd)\n--\n\nWhether the loop has opened the descriptor for itself."},
     {"fileno", (PyCFunction)loop_fileno, METH_NOARGS,
@@ -487,32 +507,9 @@ loop_module_libuv_version(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignor
     return PyUnicode_FromString(uv_version_string());
 }
 
-/* closing_fd(loop, fd): whether anybody watched it. */
-static PyObject *
-loop_module_closing_fd(PyObject *Py_UNUSED(module), PyObject *args)
-{
-    PyObject *loop;
-    int fd;
-    if (!PyArg_ParseTuple(args, "O!i", Loop_Type, &loop, &fd) ||
-        loop_usable((LoopObject *)loop) < 0) {
-        return NULL;
-    }
-    if (green_loop_polled_elsewhere((LoopObject *)loop)) {
-        PyErr_SetString(green_exc_InvalidThreadUseError, "the loop runs in another thread");
-        return NULL;
-    }
-    green_link *ready = &((LoopObject *)loop)->ready, *last = ready->prev;
-    green_fd_closed((LoopObject *)loop, fd);
-    return PyBool_FromLong(ready->prev != last);
-}
-
 static PyMethodDef loop_functions[] = {
     {"libuv_version", loop_module_libuv_version, METH_NOARGS,
      "libuv_version()\n--\n\nThe version of libuv in use."},
-    {"closing_fd", loop_module_closing_fd, METH_VARARGS,
-     "closing_fd(loop, fd)\n--\n\nThe descriptor is about to be closed: wake who waits for it. "
-     "Whether "
-     "anybody did."},
     {NULL, NULL, 0, NULL},
 };
 

@@ -72,3 +72,52 @@ def test_processes(method, tmp_path):
         [sys.executable, "-W", "ignore", str(program), method, "0"], capture_output=True, text=True, timeout=100
     )
     assert (done.stdout, done.returncode) == (EXPECTED, 0), done.stderr
+
+
+SHARING = """
+import greencore.alias
+greencore.alias.install()
+from gevent import monkey
+monkey.patch_all()
+import multiprocessing, socket, sys
+
+
+def child(namespace, pipe):
+    left = socket.socketpair()[0]
+    try:
+        pipe.send(left)
+        pipe.recv()
+    finally:
+        left.close()
+    namespace.value += 1
+
+
+def main():
+    global pipe  # closed by the interpreter at its end
+    context = multiprocessing.get_context(sys.argv[1])
+    with context.Manager() as manager:
+        namespace = manager.Namespace(value=1)
+        pipe, other = context.Pipe()
+        process = context.Process(target=child, args=(namespace, other))
+        process.start()
+        other.close()
+        print(pipe.recv().family == socket.AF_UNIX)
+        pipe.send(None)
+        process.join()
+        print(process.exitcode, namespace.value)
+
+
+if __name__ == "__main__":
+    main()
+"""
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_what_processes_share(method, tmp_path):
+    """A child talks to a manager though it has no hub yet; sockets can be sent."""
+    program = tmp_path / "program.py"
+    program.write_text(SHARING)
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", str(program), method], capture_output=True, text=True, timeout=100
+    )
+    assert (done.stdout, done.returncode, done.stderr) == ("True\n0 2\n", 0, "")
