@@ -17,6 +17,7 @@ import _socket
 from greencore import _core
 from greencore._core import cancel_wait_ex, get_hub, wait_read, wait_readwrite, wait_write
 from greencore._util import _NONE
+from greencore.monkey._state import is_object_patched
 
 _implements = ["create_connection", "socket", "SocketType", "fromfd", "socketpair"]
 
@@ -343,6 +344,18 @@ def _resolve_addr(sock, address):
     return address if found[0] == host else (found[0], port, *(rest or found[2:]))
 
 
+def _replaced(name):
+    """Return what a program has put in the place of a patched name of the standard module; else our own.
+
+    Proxies do that to `socket`, and programs that want one family of addresses to `getaddrinfo`.
+    """
+    now = getattr(__socket__, name)
+    return now if is_object_patched("socket", name) and now is not _at_first[name] else globals()[name]
+
+
+_at_first = {"socket": socket, "getaddrinfo": getaddrinfo}
+
+
 def create_connection(address, timeout=_GLOBAL_DEFAULT_TIMEOUT, source_address=None, *, all_errors=False):
     """Connect to (host, port), trying each of the host's addresses, and return the socket.
 
@@ -353,10 +366,10 @@ def create_connection(address, timeout=_GLOBAL_DEFAULT_TIMEOUT, source_address=N
     host, port = address
     errors = []
     try:
-        for family, kind, proto, _, peer in list(getaddrinfo(host, port, 0, SOCK_STREAM)):
+        for family, kind, proto, _, peer in list(_replaced("getaddrinfo")(host, port, 0, SOCK_STREAM)):
             sock = None
             try:
-                sock = socket(family, kind, proto)
+                sock = _replaced("socket")(family, kind, proto)
                 if timeout is not _GLOBAL_DEFAULT_TIMEOUT:
                     sock.settimeout(timeout)
                 if source_address:

@@ -77,7 +77,7 @@ class SSLSocket(socket):
     )
 
     def __init__(self, *args, **kwargs):
-        raise TypeError(f"{type(self).__name__} objects are made by SSLContext.wrap_socket()")
+        raise TypeError(f"{type(self).__name__} has no public constructor: SSLContext.wrap_socket() makes them")
 
     @classmethod
     def _create(

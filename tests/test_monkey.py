@@ -208,3 +208,28 @@ def test_sleep_is_no_method():
         """,
         "",
     )
+
+
+def test_replaced_after_patching():
+    """A program may replace the class of sockets, or the look-up, for all that connects."""
+    check_code(
+        """
+        import socket
+
+        class Proxy(socket.socket):
+            def connect(self, address):
+                print("proxy", address)
+
+        green, look_up = socket.socket, socket.getaddrinfo
+        socket.socket = Proxy
+        socket.create_connection(("127.0.0.1", 1)).close()
+        socket.getaddrinfo = lambda *args: [(socket.AF_INET, socket.SOCK_STREAM, 0, "", ("1.1.1.1", 2))]
+        socket.create_connection(("127.0.0.1", 1)).close()
+        socket.socket, socket.getaddrinfo = green, look_up
+        try:
+            socket.create_connection(("127.0.0.1", 1))
+        except ConnectionRefusedError:
+            print("refused")
+        """,
+        "proxy ('127.0.0.1', 1)\nproxy ('1.1.1.1', 2)\nrefused",
+    )
