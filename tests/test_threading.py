@@ -120,6 +120,28 @@ def test_a_spinning_program_goes_on():
     )
 
 
+def test_a_worker_that_never_waits_lets_others_run():
+    """Its queue always has more: each task submits the next."""
+    check_code(
+        """
+        import threading, gevent
+        from concurrent.futures import ThreadPoolExecutor
+        stop = threading.Event()
+
+        def again(pool):
+            if not stop.is_set():
+                pool.submit(again, pool)
+
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(again, pool)
+            gevent.sleep(0.001)
+            stop.set()
+        print("stopped")
+        """,
+        "stopped",
+    )
+
+
 def test_a_killed_waiter_leaves_the_lock_to_the_next():
     check_code(
         """

@@ -4,15 +4,16 @@
 #include "sync/arguments.h"
 #include "sync/linkable.h"
 
-/* So many attempts in vain that would not wait, and others run: a program that spins on a lock must
-   end some time. */
+/* So many attempts in vain that would not wait, whichever locks they were for, and others run: a
+   program that spins must end some time. */
 #define MUTEX_SPINS 32
+
+static unsigned mutex_spins;
 
 typedef struct {
     PyObject_HEAD PyObject *weakrefs;
     green_linkable linkable;
     bool locked;
-    uint8_t spins;
 } MutexObject;
 
 static bool
@@ -55,6 +56,23 @@ mutex_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     return (PyObject *)self;
 }
 
+/* Something was done that a thread may do again and again without waiting. 0, or -1 with an
+   exception. */
+static int
+mutex_spin(void)
+{
+    green_thread *thread = green_thread_self;
+    if (++mutex_spins < MUTEX_SPINS) {
+        return 0;
+    }
+    mutex_spins = 0;
+    if (thread == NULL || thread->hub == NULL || thread->no_switch ||
+        thread->hub == (PyObject *)thread->current) {
+        return 0;
+    }
+    return green_wait_sleep(0, true);
+}
+
 /* 1: taken; 0: not; -1 with an exception. */
 static int
 mutex_lock(MutexObject *self, double seconds)
@@ -62,20 +80,10 @@ mutex_lock(MutexObject *self, double seconds)
     green_users_note(&self->linkable.users);
     if (!self->locked) {
         self->locked = true;
-        self->spins = 0;
         return 1;
     }
     if (seconds == 0) {
-        if (++self->spins < MUTEX_SPINS) {
-            return 0;
-        }
-        self->spins = 0;
-        green_thread *thread = green_thread_self;
-        if (thread == NULL || thread->hub == NULL || thread->no_switch ||
-            thread->hub == (PyObject *)thread->current) {
-            return 0;
-        }
-        return green_wait_sleep(0, true);
+        return mutex_spin();
     }
     Py_INCREF(self);
     int status = green_linkable_wait(&self->linkable, seconds, "Lock.acquire", true);
@@ -156,6 +164,15 @@ static PyObject *
 mutex_locked(MutexObject *self, PyObject *Py_UNUSED(ignored))
 {
     return PyBool_FromLong(self->locked);
+}
+
+/* threading.Condition asks, which could as well try in vain to take the lock. A worker that never
+   waits, since there is always more in its queue, does nothing else. */
+static PyObject *
+mutex_is_owned(MutexObject *self, PyObject *Py_UNUSED(ignored))
+{
+    bool owned = self->locked;
+    return owned && mutex_spin() < 0 ? NULL : PyBool_FromLong(owned);
 }
 
 /* In a forked child: free, and nobody of the parent's waits. */
@@ -294,8 +311,7 @@ static PyMethodDef mutex_methods[] = {
      "locked($self, /)\n--\n\nWhether it is taken."},
     {"locked_lock", (PyCFunction)mutex_locked, METH_NOARGS,
      "locked_lock($self, /)\n--\n\nAs locked()."},
-    /* threading.Condition asks for it, instead of trying to take the lock. */
-    {"_is_owned", (PyCFunction)mutex_locked, METH_NOARGS, NULL},
+    {"_is_owned", (PyCFunction)mutex_is_owned, METH_NOARGS, NULL},
     {"_at_fork_reinit", (PyCFunction)mutex_at_fork_reinit, METH_NOARGS, NULL},
     {"wait", (PyCFunction)(void (*)(void))mutex_wait, METH_VARARGS | METH_KEYWORDS,
      "wait($self, /, timeout=None)\n--\n\nWait until it is free, at most timeout seconds. Returns "
