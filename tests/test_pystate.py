@@ -4,6 +4,8 @@ tracing, hooks."""
 import asyncio
 import contextvars
 import gc
+import os
+import pathlib
 import subprocess
 import sys
 import threading
@@ -625,3 +627,45 @@ def test_another_minor_version_is_refused():
     assert done.returncode == 1
     assert "ImportError: greencore was built for CPython" in done.stderr
     assert "private version" in done.stderr
+
+
+@pytest.mark.skipif(VERSION != (3, 14), reason="of 3.14 only the first releases lack the call")
+def test_an_interpreter_that_lacks_the_call_that_sets_limits(tmp_path):
+    """As 3.14.0 and 3.14.1 do. This one, with the name of the call spoilt."""
+    name = b"PyUnstable_ThreadState_SetStackProtection\0"
+    program = pathlib.Path(os.path.realpath(sys.executable)).read_bytes()
+    assert program.count(name) == 1, "this interpreter is not in one piece"
+    old = tmp_path / "python3.14"
+    old.write_bytes(program.replace(name, name.replace(b"Set", b"Sit")))
+    old.chmod(0o755)
+    script = "\n".join(
+        [
+            "import ctypes, sys",
+            "try:",
+            "    ctypes.pythonapi.PyUnstable_ThreadState_SetStackProtection",
+            "except AttributeError:",
+            "    print('lacks it')",
+            "import threading",
+            "from greencore.greenlet import greenlet, getcurrent",
+            "def nested(depth):",
+            "    return sorted([depth], key=lambda n: nested(n + 1))",
+            "def refused():",
+            "    try:",
+            "        nested(0)",
+            "    except RecursionError:",
+            "        return True",
+            "def run():",
+            "    refused() or print('main')",
+            "    small = greenlet(lambda: [refused(), getcurrent().parent.switch(), refused()])",
+            "    small.stack_size = 262144",
+            "    small.switch()",
+            "    greenlet(refused).switch() or print('other')",
+            "    refused() or print('main')",
+            "    print(small.switch())",
+            "run()",
+            "thread = threading.Thread(target=run); thread.start(); thread.join()",
+        ]
+    )
+    environment = {**os.environ, "PYTHONHOME": sys.base_prefix, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    done = subprocess.run([old, "-c", script], capture_output=True, text=True, timeout=60, env=environment)
+    assert (done.stdout, done.returncode) == ("lacks it\n" + "[True, (), True]\n" * 2, 0), done.stderr

@@ -5,6 +5,9 @@
 size_t green_limits_offset;
 size_t green_asyncio_offset;
 
+/* Bytes from the start to the hard limit, and from there to the soft one. */
+static uintptr_t limits_margin;
+
 /* Soft and hard limit lie two margins and one above the start. */
 static void
 limits_of_words(green_limits *limits, const uintptr_t *words)
@@ -14,8 +17,48 @@ limits_of_words(green_limits *limits, const uintptr_t *words)
     limits->size = words[0] - start;
 }
 
-/* Whether the three words at `words` are the limits: they hold this very stack, follow other limits
-   when those are set, and what was read from them sets them back. */
+/* Whether the interpreter follows when limits are set: all three words move with them. */
+static bool
+limits_are_set(PyThreadState *ts, const uintptr_t *words, const green_limits *limits)
+{
+    uintptr_t top = words[0], soft = words[1], hard = words[2];
+    uintptr_t shift = 4096; /* the stack goes on a little beyond here, or nothing would be left */
+    if (PyUnstable_ThreadState_SetStackProtection(ts, limits->start + shift,
+                                                  limits->size - shift)) {
+        PyErr_Clear();
+        return false;
+    }
+    bool moved = words[0] == top && words[1] == soft + shift && words[2] == hard + shift;
+    green_limits_apply(limits, ts);
+    return moved && words[0] == top && words[1] == soft && words[2] == hard;
+}
+
+/* Whether the second word is what the interpreter compares the stack pointer with: below it a call
+   is refused, and allowed again when the word is put back. */
+static bool
+limits_are_obeyed(uintptr_t *words)
+{
+    volatile uintptr_t *soft = &words[1];
+    uintptr_t before = *soft;
+    *soft = words[0];
+    bool refused = Py_EnterRecursiveCall(" in the import of greencore") != 0;
+    *soft = before;
+    if (!refused) {
+        Py_LeaveRecursiveCall();
+        return false;
+    }
+    refused = PyErr_ExceptionMatches(PyExc_RecursionError);
+    PyErr_Clear();
+    if (Py_EnterRecursiveCall(" in the import of greencore") != 0) {
+        PyErr_Clear();
+        return false;
+    }
+    Py_LeaveRecursiveCall();
+    return refused;
+}
+
+/* Whether the three words at `words` are the limits: they hold this very stack, and the interpreter
+   goes by them. */
 static bool
 limits_here(PyThreadState *ts, uintptr_t *words)
 {
@@ -25,24 +68,18 @@ limits_here(PyThreadState *ts, uintptr_t *words)
           soft - hard <= ((uintptr_t)1 << 20))) {
         return false;
     }
+    limits_margin = soft - hard;
+    if (PyUnstable_ThreadState_SetStackProtection == NULL) {
+        return limits_are_obeyed(words);
+    }
     green_limits limits;
     limits_of_words(&limits, words);
-    uintptr_t shift = 4096; /* the stack goes on a little beyond here, or nothing would be left */
-    if (PyUnstable_ThreadState_SetStackProtection(ts, limits.start + shift, limits.size - shift)) {
-        PyErr_Clear();
-        return false;
-    }
-    bool moved = words[0] == top && words[1] == soft + shift && words[2] == hard + shift;
-    green_limits_apply(&limits, ts);
-    return moved && words[0] == top && words[1] == soft && words[2] == hard;
+    return limits_are_set(ts, words, &limits);
 }
 
 bool
 green_limits_find(PyThreadState *ts)
 {
-    if (PyUnstable_ThreadState_SetStackProtection == NULL) {
-        return false;
-    }
     /* They are among the first private fields; patch releases put one or two before them. */
     size_t from = sizeof(PyThreadState) - 4 * sizeof(void *);
     for (size_t offset = from; offset < from + 256; offset += sizeof(void *)) {
@@ -68,6 +105,16 @@ void
 green_limits_read(green_limits *limits, PyThreadState *ts)
 {
     limits_of_words(limits, (uintptr_t *)((char *)ts + green_limits_offset));
+}
+
+void
+green_limits_write(const green_limits *limits, PyThreadState *ts)
+{
+    volatile uintptr_t *words = (uintptr_t *)((char *)ts + green_limits_offset);
+    uintptr_t start = (uintptr_t)limits->start;
+    words[0] = start + limits->size;
+    words[1] = start + 2 * limits_margin;
+    words[2] = start + limits_margin;
 }
 
 #endif

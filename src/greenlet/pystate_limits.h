@@ -8,13 +8,9 @@
 
 #if PY_VERSION_HEX >= 0x030E0000
 
-#if PY_VERSION_HEX < 0x030E0200
-#error "of CPython 3.14 greencore needs 3.14.2 or newer"
-#endif
-
-/* Weak: an older patch release lacks it, and the probe says so. */
-extern __typeof__(PyUnstable_ThreadState_SetStackProtection)
-    PyUnstable_ThreadState_SetStackProtection __attribute__((weak));
+/* Weak: 3.14.0 and 3.14.1 lack it. There the limits are written where they were found. */
+extern int PyUnstable_ThreadState_SetStackProtection(PyThreadState *ts, void *start, size_t size)
+    __attribute__((weak));
 
 typedef struct {
     char *start;
@@ -31,10 +27,17 @@ bool green_limits_find(PyThreadState *ts);
 /* The limits in force. */
 void green_limits_read(green_limits *limits, PyThreadState *ts);
 
+/* Set them without the interpreter's help. */
+void green_limits_write(const green_limits *limits, PyThreadState *ts);
+
 static inline void
 green_limits_apply(const green_limits *limits, PyThreadState *ts)
 {
-    (void)PyUnstable_ThreadState_SetStackProtection(ts, limits->start, limits->size);
+    if (__builtin_expect(PyUnstable_ThreadState_SetStackProtection != NULL, 1)) {
+        (void)PyUnstable_ThreadState_SetStackProtection(ts, limits->start, limits->size);
+    } else {
+        green_limits_write(limits, ts);
+    }
 }
 
 static inline PyObject *volatile *
