@@ -42,6 +42,23 @@ core_finalize(void)
     finalized = true;
 }
 
+/* Whether a free-threaded build runs without its lock: it was told to, or the import would have
+   turned the lock on. -1 with an exception. */
+static int
+core_lacks_lock(void)
+{
+#ifdef Py_GIL_DISABLED
+    PyObject *ask = PySys_GetObject("_is_gil_enabled"); /* borrowed */
+    PyObject *answer = ask == NULL ? PyErr_Format(PyExc_RuntimeError, "lost sys._is_gil_enabled")
+                                   : PyObject_CallNoArgs(ask);
+    int locked = answer == NULL ? -1 : PyObject_IsTrue(answer);
+    Py_XDECREF(answer);
+    return locked < 0 ? -1 : !locked;
+#else
+    return 0;
+#endif
+}
+
 static int
 core_exec(PyObject *module)
 {
@@ -62,6 +79,15 @@ core_exec(PyObject *module)
         PyErr_SetString(PyExc_ImportError,
                         "greencore can't switch stacks under a shadow stack (CET or "
                         "GCS); run without it: GLIBC_TUNABLES=glibc.cpu.x86_shstk=off");
+        return -1;
+    }
+    int lacks_lock = core_lacks_lock();
+    if (lacks_lock != 0) {
+        if (lacks_lock > 0) {
+            PyErr_SetString(PyExc_ImportError,
+                            "greencore needs the global interpreter lock, which PYTHON_GIL=0 or "
+                            "-X gil=0 keeps off: run without that");
+        }
         return -1;
     }
     if (green_pystate_probe() < 0) {

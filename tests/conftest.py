@@ -3,6 +3,8 @@ it hang; and the rule for missing servers."""
 
 import faulthandler
 import os
+import signal
+import sysconfig
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,14 @@ greencore.alias.install()
 os.environ["PYTHONPATH"] = os.pathsep.join(
     [str(ROOT), str(ROOT / "tests" / "site"), *filter(None, [os.environ.get("PYTHONPATH")])]
 )
+
+# A shell ignores them for what it runs in the background, and what is ignored is inherited.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+
+if sysconfig.get_config_var("Py_GIL_DISABLED"):
+    # Or each program that tests start would be warned that the import turns the lock on.
+    os.environ.setdefault("PYTHON_GIL", "1")
 
 
 def pytest_configure(config):

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 import pytest
@@ -44,7 +45,10 @@ def test_states():
 
 
 def test_shutdown():
-    assert run("shutdown.py") == ["one serves", "two serves", "one tidies up", "two tidies up"]
+    lines = run("shutdown.py")
+    if sysconfig.get_config_var("Py_GIL_DISABLED"):
+        lines[2:] = sorted(lines[2:])  # whom it finds first is the collector's order, which is none there
+    assert lines == ["one serves", "two serves", "one tidies up", "two tidies up"]
 
 
 def test_timeouts():

@@ -321,3 +321,24 @@ def test_no_leak():
         copy(short)
 
     assert_no_leak(cycle)
+
+
+def test_a_name_that_claims_to_be_the_dictionarys():
+    """It is compared, whatever it is: what it does instead is its own affair, a switch as well."""
+
+    class Equal:
+        def __eq__(self, other):
+            greencore.sleep(0)
+            return True
+
+    class Odd:
+        def __eq__(self, other):
+            raise ZeroDivisionError
+
+    store = local()
+    with pytest.raises(AttributeError, match="'local' object attribute '__dict__' is read-only"):
+        store.__setattr__(Equal(), 1)
+    with pytest.raises(ZeroDivisionError):
+        store.__setattr__(Odd(), 1)
+    with pytest.raises(TypeError, match="attribute name must be string"):
+        store.__setattr__(1, 1)

@@ -23,6 +23,8 @@
               save the fields of ts are stale until load; references move along. Between load and
               the arrival on the greenlet's own stack nothing may call the interpreter, which from
               3.14 on compares the stack pointer with the limits loaded.
+   arrive     the greenlet loaded runs on its own stack again: takes back the locks that its C code
+              holds. May wait for them.
    idle       whether no Python frame of a greenlet that is not running is active.
    pose       point the frame chain of a stand-in thread state at a parked greenlet's.
    peek       note the frame chain of the running greenlet without moving it.
@@ -30,9 +32,6 @@
    What is nearly always zero (`rare`) moves only when it is not. Of a running greenlet the state
    owns nothing but the exception being handled, so that traverse and clear may be called at any
    time. */
-#ifdef Py_GIL_DISABLED
-#error "greencore does not support free-threaded builds: see docs/pystate.rst"
-#endif
 
 #if PY_VERSION_HEX >= 0x03100000
 #error "greencore knows no CPython newer than 3.15"
@@ -53,6 +52,16 @@
 #endif
 
 typedef struct green_pystate green_pystate;
+
+static inline void
+green_pystate_arrive(PyThreadState *ts)
+{
+#if PY_VERSION_HEX >= 0x030D0000
+    green_free_arrive(ts);
+#else
+    (void)ts;
+#endif
+}
 
 /* Check that this interpreter's private layout is the one built for. -1: ImportError is set. */
 int green_pystate_probe(void);

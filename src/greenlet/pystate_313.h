@@ -5,6 +5,7 @@
 
 #include "greenlet/pystate_common.h"
 #include "greenlet/pystate_ccalls.h"
+#include "greenlet/pystate_free.h"
 
 /* asyncio's running loop: the first private field behind the public struct. */
 static inline PyObject *volatile *
@@ -31,6 +32,7 @@ struct green_pystate {
     int py_recursion_depth; /* not what remains: sys.setrecursionlimit reaches parked greenlets */
     int c_recursion_remaining;
     bool has_rare;
+    green_free free;
     _PyErr_StackItem exc_base; /* end of the exc_info chain; a main greenlet uses the thread's */
     green_rare rare;
 };
@@ -48,6 +50,7 @@ green_pystate_init(struct green_pystate *state, const green_stack *stack, PyThre
     state->py_recursion_depth = 0;
     state->c_recursion_remaining = green_ccalls_of(stack, Py_C_RECURSION_LIMIT);
     state->has_rare = false;
+    green_free_init(&state->free);
     state->exc_base = (_PyErr_StackItem){0};
 }
 
@@ -124,6 +127,7 @@ green_pystate_save(struct green_pystate *state, PyThreadState *tstate)
     if (GREEN_RARELY(state->has_rare)) {
         green_pystate_save_rare(&state->rare, tstate);
     }
+    green_free_save(&state->free, tstate);
 }
 
 static inline void
@@ -144,6 +148,7 @@ green_pystate_load(struct green_pystate *state, PyThreadState *tstate)
         green_pystate_load_rare(&state->rare, tstate);
         state->has_rare = false;
     }
+    green_free_load(&state->free, tstate);
 }
 
 static inline bool

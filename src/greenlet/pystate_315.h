@@ -4,6 +4,7 @@
 #define GREEN_GREENLET_PYSTATE_315_H
 
 #include "greenlet/pystate_common.h"
+#include "greenlet/pystate_free.h"
 #include "greenlet/pystate_limits.h"
 
 /* Each greenlet has a copy of the thread's sentinel in its data area, because the thread may end
@@ -29,6 +30,7 @@ struct green_pystate {
     PyObject **datastack_limit;
     int py_recursion_depth; /* not what remains: sys.setrecursionlimit reaches parked greenlets */
     bool has_rare;
+    green_free free;
     green_limits limits;
     _PyErr_StackItem exc_base; /* end of the exc_info chain; a main greenlet uses the thread's */
     green_rare rare;
@@ -48,6 +50,7 @@ green_pystate_init(struct green_pystate *state, const green_stack *stack, PyThre
     state->limits.start = stack->limit;
     state->limits.size = (size_t)(stack->base - stack->limit);
     state->has_rare = false;
+    green_free_init(&state->free);
     state->exc_base = (_PyErr_StackItem){0};
 }
 
@@ -131,6 +134,7 @@ green_pystate_save(struct green_pystate *state, PyThreadState *tstate)
     if (GREEN_RARELY(state->has_rare)) {
         green_pystate_save_rare(&state->rare, tstate);
     }
+    green_free_save(&state->free, tstate);
 }
 
 static inline void
@@ -152,6 +156,7 @@ green_pystate_load(struct green_pystate *state, PyThreadState *tstate)
         green_pystate_load_rare(&state->rare, tstate);
         state->has_rare = false;
     }
+    green_free_load(&state->free, tstate);
     green_limits_apply(&state->limits, tstate);
 }
 

@@ -147,6 +147,7 @@ green_greenlet_transfer(green_thread *thread, GreenletObject *target)
     void *fake_stack;
     switch_swap(thread, self, (GreenletObject *)Py_NewRef(target), &fake_stack);
     green_stack_switch_end(fake_stack);
+    green_pystate_arrive(thread->tstate);
     return switch_arrive(thread);
 }
 

@@ -45,10 +45,17 @@ local_dict(LocalObject *self)
     return __builtin_expect(dict != NULL, 1) ? dict : local_make_dict(self, greenlet);
 }
 
-static inline bool
+/* -1 with an exception: a name of another type may compare as it likes. */
+static inline int
 name_is_dict(PyObject *name)
 {
-    return name == name_dict || (PyUnicode_Check(name) && PyUnicode_Compare(name, name_dict) == 0);
+    if (name == name_dict) {
+        return 1;
+    }
+    if (PyUnicode_CheckExact(name)) {
+        return PyUnicode_Compare(name, name_dict) == 0;
+    }
+    return PyObject_RichCompareBool(name, name_dict, Py_EQ);
 }
 
 static PyObject *
@@ -73,7 +80,11 @@ local_getattro(LocalObject *self, PyObject *name)
             return NULL;
         }
     }
-    if (name_is_dict(name)) {
+    int is_dict = name_is_dict(name);
+    if (is_dict != 0) {
+        if (is_dict < 0) {
+            Py_CLEAR(dict);
+        }
         return dict;
     }
     value = _PyObject_GenericGetAttrWithDict((PyObject *)self, name, dict, 0);
@@ -88,13 +99,15 @@ local_setattro(LocalObject *self, PyObject *name, PyObject *value)
     if (dict == NULL) {
         return -1;
     }
-    if (name_is_dict(name)) {
+    Py_INCREF(dict);
+    int result = name_is_dict(name);
+    if (result == 0) {
+        result = _PyObject_GenericSetAttrWithDict((PyObject *)self, name, value, dict);
+    } else if (result > 0) {
         PyErr_Format(PyExc_AttributeError, "'%.100s' object attribute '__dict__' is read-only",
                      _PyType_Name(Py_TYPE(self)));
-        return -1;
+        result = -1;
     }
-    Py_INCREF(dict);
-    int result = _PyObject_GenericSetAttrWithDict((PyObject *)self, name, value, dict);
     Py_DECREF(dict);
     return result;
 }
