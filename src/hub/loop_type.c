@@ -249,11 +249,12 @@ loop_owns_fd(LoopObject *self, PyObject *arg)
 }
 
 static PyObject *
-loop_closing_fd(LoopObject *self, PyObject *arg)
+loop_closing_fd(LoopObject *self, PyObject *args, PyObject *kwargs)
 {
-    long number = PyLong_AsLong(arg);
-    int fd = number < 0 || number > INT_MAX ? -1 : (int)number;
-    if ((number == -1 && PyErr_Occurred()) || loop_usable(self) < 0) {
+    static char *names[] = {"fd", NULL};
+    int fd;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "i:closing_fd", names, &fd) ||
+        loop_usable(self) < 0) {
         return NULL;
     }
     if (green_loop_polled_elsewhere(self)) {
@@ -419,8 +420,8 @@ static PyMethodDef loop_methods[] = {
     {"ref", (PyCFunction)loop_ref, METH_NOARGS,
      "ref($self, /)\n--\n\nKeep the loop running though nothing is watched, until unref()."},
     {"unref", (PyCFunction)loop_unref, METH_NOARGS, "unref($self, /)\n--\n\nTake back one ref()."},
-    {"closing_fd", (PyCFunction)loop_closing_fd, METH_O,
-     "closing_fd($self, fd, /)\n--\n\nThe descriptor is about to be closed: wake who waits for it. "
+    {"closing_fd", (PyCFunction)(void (*)(void))loop_closing_fd, METH_VARARGS | METH_KEYWORDS,
+     "closing_fd($self, /, fd)\n--\n\nThe descriptor is about to be closed: wake who waits for it. "
      "Returns whether anybody did."},
     {"_owns_fd", (PyCFunction)loop_owns_fd, METH_O,
      "_owns_fd($self, /, fd)\n--\n\nWhether the loop has opened the descriptor for itself."},

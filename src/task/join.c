@@ -38,7 +38,7 @@ iwait_take(IwaitObject *self, PyObject *object)
     }
     green_waiter *waiter = self->waiter;
     return waiter != NULL && waiter->status == GREEN_PARKED &&
-           PyList_GET_SIZE(self->results) >= self->wanted;
+           !green_greenlet_left(waiter->greenlet) && PyList_GET_SIZE(self->results) >= self->wanted;
 }
 
 /* From a task: the waiter runs at once, as it would where a link switches to it. */
