@@ -1,5 +1,5 @@
 """What every test gets: the names gevent and greenlet, here and in the interpreters that tests start; an end, should
-it hang; and the rule for missing servers."""
+it hang; the rule for missing servers; and fixtures that several files use."""
 
 import faulthandler
 import os
@@ -52,3 +52,68 @@ def pytest_runtest_makereport(item, call):
     if REQUIRE_SERVICES and report.skipped and item.get_closest_marker("service"):
         report.outcome = "failed"
         report.longrepr = f"a needed server is missing: {call.excinfo.value}"
+
+
+@pytest.fixture
+def log():
+    return []
+
+
+@pytest.fixture
+def quiet(monkeypatch):
+    """Errors that are meant to be are not reported to the hub."""
+    import gevent
+
+    monkeypatch.setattr(gevent.get_hub(), "handle_error", lambda *args: None, raising=False)
+
+
+@pytest.fixture
+def no_tracebacks():
+    """Errors that are meant to be are reported, but not printed."""
+    import gevent
+
+    gevent.get_hub().exception_stream = None
+    yield
+    del gevent.get_hub().exception_stream
+
+
+@pytest.fixture
+def pipe():
+    """The descriptors of a pipe: to read from, to write to."""
+    ends = os.pipe()
+    yield ends
+    for end in ends:
+        try:
+            os.close(end)
+        except OSError:
+            pass
+
+
+@pytest.fixture
+def pair():
+    """Two connected sockets."""
+    from gevent import socket
+
+    a, b = socket.socketpair()
+    with a, b:
+        yield a, b
+
+
+@pytest.fixture
+def listener():
+    """A listening socket on the loopback interface."""
+    from gevent import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        yield sock
+
+
+@pytest.fixture
+def tcp(listener):
+    """Two sockets connected by TCP: the client's, the server's."""
+    from gevent import socket
+
+    client = socket.create_connection(listener.getsockname())
+    server, _ = listener.accept()
+    with client, server:
+        yield client, server

@@ -20,11 +20,6 @@ class Failed(Exception):
 
 
 @pytest.fixture
-def log():
-    return []
-
-
-@pytest.fixture
 def errors(monkeypatch):
     """What reaches the hub's handle_error."""
     seen = []

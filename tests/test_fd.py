@@ -4,9 +4,7 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import threading
-from pathlib import Path
 
 import pytest
 
@@ -14,27 +12,7 @@ import gevent
 from greencore import _core
 from greencore.exceptions import ConcurrentObjectUseError, LoopExit
 from greencore.socket import cancel_wait_ex, socket, socketpair, wait_read, wait_readwrite, wait_write
-
-ISOLATED = Path(__file__).parent / "isolated"
-
-
-def isolated(name, *args, prefix=()):
-    """Run a script of tests/isolated in a process of its own; return its output."""
-    command = [*prefix, sys.executable, "-X", "faulthandler", str(ISOLATED / name), *args]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
-@pytest.fixture
-def pipe():
-    ends = os.pipe()
-    yield ends
-    for end in ends:
-        try:
-            os.close(end)
-        except OSError:
-            pass
+from isolated.run import run_script
 
 
 def test_wait_read(pipe):
@@ -310,12 +288,12 @@ def test_wait_any_refuses_what_are_no_pairs():
 
 
 def test_forked_child_registers_anew_and_leaves_the_parents_alone():
-    assert isolated("fd_fork.py").split() == ["child", "parent"]
+    assert run_script("fd_fork.py").split() == ["child", "parent"]
 
 
 @pytest.mark.parametrize("how", ["close", "stop", "wait", "destroy"])
 def test_child_that_nobody_announced_takes_nothing_from_its_parent(how):
-    assert isolated("fd_raw_fork.py", how) == "parent\n"
+    assert run_script("fd_raw_fork.py", how) == "parent\n"
 
 
 @pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
@@ -324,6 +302,6 @@ def test_ping_pong_makes_no_epoll_ctl(tmp_path):
     tried = subprocess.run(["strace", "-o", log, "true"], capture_output=True)
     if tried.returncode:
         pytest.skip("strace may not trace here")
-    isolated("fd_ping_pong.py", prefix=["strace", "-f", "-e", "trace=epoll_ctl,write", "-o", str(log)])
+    run_script("fd_ping_pong.py", prefix=["strace", "-f", "-e", "trace=epoll_ctl,write", "-o", str(log)])
     between = re.search(r"BEGIN(.*)END", log.read_text(), re.DOTALL).group(1)
     assert "epoll_ctl" not in between

@@ -20,17 +20,6 @@ CLASSES = [fileobject.FileObjectBlock, fileobject.FileObjectPosix, fileobject.Fi
 GREEN = CLASSES[1:]
 
 
-@pytest.fixture
-def pipe():
-    ends = os.pipe()
-    yield ends
-    for end in ends:
-        try:
-            os.close(end)
-        except OSError:
-            pass
-
-
 def test_the_default_is_for_pipes():
     assert fileobject.FileObject is fileobject.FileObjectPosix
 

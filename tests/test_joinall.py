@@ -18,11 +18,6 @@ def fail():
     raise Failure("on purpose")
 
 
-@pytest.fixture
-def quiet(monkeypatch):
-    monkeypatch.setattr(gevent.get_hub(), "handle_error", lambda *args: None, raising=False)
-
-
 def test_joinall_returns_them_in_the_order_of_their_ends():
     fast = gevent.spawn(sleep, 0)
     slow = gevent.spawn(fast.join)

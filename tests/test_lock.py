@@ -14,11 +14,6 @@ from greencore.lock import BoundedSemaphore, DummySemaphore, RLock, Semaphore
 from leaks import assert_no_leak
 
 
-@pytest.fixture
-def log():
-    return []
-
-
 def start(function, count=3):
     started = [greencore.spawn(function, n) for n in range(count)]
     greencore.sleep(0)

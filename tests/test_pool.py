@@ -29,11 +29,6 @@ def double_slowly(x):
     return x * 2
 
 
-@pytest.fixture
-def quiet(monkeypatch):
-    monkeypatch.setattr(gevent.get_hub(), "handle_error", lambda *args: None, raising=False)
-
-
 @pytest.fixture(params=[Group, Pool, lambda: Pool(1), lambda: Pool(3)], ids=["Group", "Pool", "Pool(1)", "Pool(3)"])
 def group(request):
     return request.param()

@@ -1,13 +1,10 @@
-"""Queue, SimpleQueue, LifoQueue, PriorityQueue, Channel."""
+"""Queue, SimpleQueue, LifoQueue, PriorityQueue: items, order, bounds, who waits."""
 
-import gc
 import heapq
 import queue as stdlib_queue
 import random
 import threading
-import types
 import warnings
-import weakref
 from collections import deque
 
 import greencore
@@ -17,13 +14,11 @@ from greencore.queue import (
     Channel,
     Empty,
     Full,
-    JoinableQueue,
     LifoQueue,
     PriorityQueue,
     Queue,
     ShutDown,
     SimpleQueue,
-    UnboundQueue,
 )
 from leaks import assert_no_leak
 
@@ -33,11 +28,6 @@ FIFOS = [SimpleQueue, Queue]
 
 class Failed(Exception):
     pass
-
-
-@pytest.fixture
-def log():
-    return []
 
 
 @pytest.fixture(params=KINDS)
@@ -514,259 +504,6 @@ class TestInTheHub:
         assert getter.get() == 1 and q.get() == 2
 
 
-class TestTasks:
-    def test_join(self, log):
-        q = Queue(items=[1, 2])
-        assert q.unfinished_tasks == 2
-        assert q.join(timeout=0.001) is False
-        waiter = greencore.spawn(lambda: log.append(q.join()))
-        greencore.sleep(0)
-        q.get()
-        q.task_done()
-        greencore.sleep(0)
-        assert log == []
-        q.get()
-        q.task_done()
-        waiter.join()
-        assert log == [True] and q.join() is True
-        with pytest.raises(ValueError):
-            q.task_done()
-
-    def test_nothing_to_join(self):
-        assert Queue().join() is True
-
-    def test_unfinished_tasks_may_be_given_and_set(self):
-        q = Queue(None, [1], 5)
-        assert q.unfinished_tasks == 5
-        joiner = greencore.spawn(q.join)
-        greencore.sleep(0)
-        q.unfinished_tasks = 0
-        assert joiner.get() is True
-        with pytest.raises(TypeError):
-            q.unfinished_tasks = "x"
-        with pytest.raises(ValueError):
-            Queue(None, [], -1)
-
-    def test_simple_queue_has_no_tasks(self):
-        assert not hasattr(SimpleQueue, "join") and not hasattr(SimpleQueue, "shutdown")
-        assert JoinableQueue is Queue
-
-    def test_put_for_a_waiting_putter_counts(self):
-        q = Queue(1)
-        q.put(1)
-        putter = greencore.spawn(q.put, 2)
-        greencore.sleep(0)
-        q.get()
-        putter.join()
-        assert q.unfinished_tasks == 2
-
-
-class TestShutDown:
-    def test_rest_may_be_gotten(self):
-        q = Queue(items=[1])
-        q.shutdown()
-        assert q.is_shutdown
-        for put in (q.put, q.put_nowait):
-            with pytest.raises(ShutDown):
-                put(2)
-        assert q.get() == 1
-        for get in (q.get, q.get_nowait, lambda: q.get(timeout=1)):
-            with pytest.raises(ShutDown):
-                get()
-
-    def test_immediate(self):
-        q = Queue(items=[1, 2])
-        joiner = greencore.spawn(q.join)
-        greencore.sleep(0)
-        q.shutdown(immediate=True)
-        assert q.empty() and joiner.get() is True
-        with pytest.raises(ShutDown):
-            q.get()
-
-    def test_the_waiting_are_refused(self, log):
-        q, full = Queue(), Queue(1, [0])
-
-        def attempt(function, *args):
-            try:
-                function(*args)
-            except ShutDown:
-                log.append(function.__name__)
-
-        waiting = [greencore.spawn(attempt, q.get), greencore.spawn(attempt, full.put, 1)]
-        greencore.sleep(0)
-        q.shutdown()
-        full.shutdown()
-        greencore.joinall(waiting)
-        assert log == ["get", "put"]
-
-    def test_item_put_before_goes_to_who_waits(self):
-        q = Queue()
-        getter = greencore.spawn(q.get)
-        greencore.sleep(0)
-        q.put(1)
-        q.shutdown()
-        assert getter.get() == 1
-
-
-class TestStandardSurface:
-    def test_attributes(self):
-        q = Queue()
-        with q.mutex:
-            q.queue.clear()
-        for condition in (q.not_empty, q.not_full, q.all_tasks_done):
-            with condition:
-                condition.notify()
-                condition.notify_all()
-            with pytest.raises(RuntimeError):
-                condition.notify()
-        assert q.not_empty is q.not_empty
-        q.anything = 1
-        assert q.__dict__ == {"anything": 1}
-
-    def test_conditions_are_notified(self, log):
-        q = Queue(1)
-
-        def wait(name):
-            condition = getattr(q, name)
-            with condition:
-                assert condition.wait(10)
-            log.append(name)
-
-        for name, change in [
-            ("not_empty", lambda: q.put(1)),
-            ("not_full", q.get),
-            ("all_tasks_done", q.task_done),
-        ]:
-            waiter = greencore.spawn(wait, name)
-            greencore.sleep(0)
-            change()
-            waiter.join()
-        assert log == ["not_empty", "not_full", "all_tasks_done"]
-
-    def test_condition_wait(self):
-        q = Queue()
-        with q.not_empty:
-            assert q.not_empty.wait(0.001) is False
-            assert q.not_empty.wait_for(lambda: False, 0.001) is False
-            greencore.spawn(q.put, 1)
-            assert q.not_empty.wait_for(q.qsize) == 1
-        with pytest.raises(RuntimeError):
-            q.not_empty.wait()
-
-    def test_subscription(self, kind):
-        assert isinstance(kind[int], types.GenericAlias)
-        assert isinstance(Channel[int], types.GenericAlias)
-
-    def test_subclass_methods_are_called(self, log):
-        class Mine(Queue):
-            def _init(self, maxsize):
-                log.append(("init", maxsize))
-                super()._init(maxsize)
-
-            def _put(self, item):
-                log.append(("put", item))
-                super()._put(item)
-
-            def _get(self):
-                log.append("get")
-                return super()._get()
-
-            def _qsize(self):
-                return super()._qsize()
-
-            def _peek(self):
-                return ("peeked", super()._peek())
-
-        q = Mine(3)
-        q.put(1)
-        assert q.peek() == ("peeked", 1) and q.get() == 1
-        assert log == [("init", 3), ("put", 1), "get"]
-        getter = greencore.spawn(q.get)
-        greencore.sleep(0)
-        q.put(2)
-        assert getter.get() == 2
-        assert q.unfinished_tasks == 2
-
-    def test_subclass_with_a_container_of_its_own(self):
-        class Unique(Queue):
-            def _init(self, maxsize):
-                self.items = {}
-
-            def _qsize(self):
-                return len(self.items)
-
-            def _put(self, item):
-                self.items[item] = True
-
-            def _get(self):
-                return self.items.popitem()[0]
-
-        q = Unique()
-        q.put(1)
-        q.put(1)
-        assert q.qsize() == 1 and q.get() == 1
-        with pytest.raises(Empty):
-            q.get_nowait()
-
-    def test_create_queue(self):
-        class Mine(Queue):
-            def _create_queue(self, items=()):
-                return deque(items, maxlen=1)
-
-        q = Mine(None, [1, 2])
-        assert q.get() == 2
-
-    def test_subclass_get_is_used_by_others(self):
-        class Mine(Queue):
-            def get(self, block=True, timeout=None):
-                return ("mine", block)
-
-            def put(self, item, block=True, timeout=None):
-                raise Failed
-
-        q = Mine()
-        assert q.get_nowait() == ("mine", False)
-        assert next(iter(q)) == ("mine", True)
-        with pytest.raises(Failed):
-            q.put_nowait(1)
-
-    def test_bad_qsize(self):
-        class Mine(Queue):
-            size = "x"
-
-            def _qsize(self):
-                return self.size
-
-        q = Mine()
-        with pytest.raises(TypeError):
-            q.get()
-        q.size = -1
-        with pytest.raises(ValueError):
-            len(q)
-
-    def test_repr(self):
-        q = Queue(3, [1])
-        assert repr(q).startswith("<Queue at 0x")
-        assert str(q) == "<Queue maxsize=3 queue=deque([1]) tasks=1>"
-        assert str(SimpleQueue()) == "<SimpleQueue>"
-
-    def test_weakref_and_cycles(self, kind):
-        q = kind()
-        q.put(q)
-        q.me = q
-        ref = weakref.ref(q)
-        del q
-        gc.collect()
-        assert ref() is None
-
-    def test_unbound(self):
-        q = UnboundQueue()
-        q.put(1)
-        assert q.get() == 1
-        with pytest.raises(ValueError):
-            UnboundQueue(3)
-
-
 class TestThreads:
     @pytest.mark.parametrize("with_hub", [False, True])
     @pytest.mark.parametrize("maxsize", [None, 1])
@@ -807,101 +544,6 @@ class TestThreads:
                 channel.put(item, timeout=30)
         thread.join(30)
         assert results == [1, 2, 3]
-
-
-class TestChannel:
-    def test_subclass_with_methods_of_its_own(self):
-        class Echo(Channel):
-            def put(self, item, block=True, timeout=None):
-                calls.append((item, block))
-
-            def get(self, block=True, timeout=None):
-                return "item" if block else "none"
-
-        calls, channel = [], Echo()
-        channel.put_nowait(1)
-        assert calls == [(1, False)]
-        assert channel.get_nowait() == "none" and next(channel) == "item"
-
-    def test_hand_over(self, log):
-        channel = Channel()
-
-        def get():
-            for _ in range(2):
-                log.append(("got", channel.get()))
-
-        getter = greencore.spawn(get)
-        for item in "ab":
-            log.append(("putting", item))
-            channel.put(item)
-        getter.join()
-        assert log == [("putting", "a"), ("got", "a"), ("putting", "b"), ("got", "b")]
-
-    def test_looks_full_and_empty(self):
-        channel = Channel()
-        assert channel.qsize() == 0 and channel.empty() and channel.full() and channel.balance == 0
-
-    def test_nobody_there(self):
-        channel = Channel()
-        for get in (channel.get_nowait, lambda: channel.get(False), lambda: channel.get(timeout=0.001)):
-            with pytest.raises(Empty):
-                get()
-        for put in (channel.put_nowait, lambda item: channel.put(item, False), lambda item: channel.put(item, timeout=0.001)):
-            with pytest.raises(Full):
-                put(1)
-        assert channel.balance == 0
-
-    def test_nowait_meets_who_waits(self):
-        channel = Channel()
-        getter = greencore.spawn(channel.get)
-        greencore.sleep(0)
-        assert channel.balance == -1 and channel.getters == [getter]
-        channel.put_nowait(1)
-        assert getter.get() == 1
-        putter = greencore.spawn(channel.put, 2)
-        greencore.sleep(0)
-        assert channel.get_nowait() == 2
-        putter.join()
-
-    def test_hub(self):
-        channel = Channel()
-        assert isinstance(in_hub(channel.put, 1), Full)
-        assert isinstance(in_hub(channel.get_nowait), Empty)
-        getter = greencore.spawn(channel.get)
-        greencore.sleep(0)
-        assert in_hub(channel.put, 1) is None
-        assert getter.get() == 1
-        putter = greencore.spawn(channel.put, 2)
-        greencore.sleep(0)
-        assert in_hub(channel.get) == 2
-        putter.join()
-
-    def test_killed(self):
-        channel = Channel()
-        putters = [greencore.spawn(channel.put, n) for n in range(2)]
-        greencore.sleep(0)
-        putters[0].kill()
-        assert channel.get() == 1
-        putters[1].join()
-
-    def test_in_order(self, log):
-        channel = Channel()
-        getters = [greencore.spawn(lambda n=n: log.append((n, channel.get()))) for n in range(3)]
-        greencore.sleep(0)
-        for item in "abc":
-            channel.put(item)
-        greencore.joinall(getters)
-        assert log == [(0, "a"), (1, "b"), (2, "c")]
-
-    def test_iteration(self):
-        channel = Channel()
-        greencore.spawn(lambda: [channel.put(item) for item in (1, 2, StopIteration)])
-        assert list(channel) == [1, 2]
-
-    def test_maxsize(self):
-        with pytest.raises(ValueError):
-            Channel(2)
-        assert weakref.ref(channel := Channel(1))() is channel
 
 
 def test_no_leak():

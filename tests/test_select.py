@@ -10,13 +10,6 @@ import gevent
 from gevent import select, socket
 
 
-@pytest.fixture
-def pair():
-    a, b = socket.socketpair()
-    with a, b:
-        yield a, b
-
-
 def timed(call):
     began = time.monotonic()
     found = call()

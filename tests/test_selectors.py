@@ -17,13 +17,6 @@ def selector():
         yield made
 
 
-@pytest.fixture
-def pair():
-    a, b = socket.socketpair()
-    with a, b:
-        yield a, b
-
-
 def test_it_is_a_selector_and_the_default():
     assert selectors.DefaultSelector is selectors.GeventSelector
     assert issubclass(selectors.DefaultSelector, standard.BaseSelector)

@@ -1,4 +1,4 @@
-"""Rules of the C sources that a compiler does not check."""
+"""Rules of the sources that no compiler checks: of C's, and the length of every file."""
 
 import re
 import shutil
@@ -10,6 +10,9 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 SRC = ROOT / "src"
 SOURCES = sorted(path for path in SRC.rglob("*") if path.suffix in (".c", ".h"))
+PYTHON = sorted(
+    path.relative_to(ROOT).as_posix() for folder in ("greencore", "tests") for path in (ROOT / folder).rglob("*.py")
+)
 LAYERS = ["switch", "greenlet", "hub", "sync", "task", "net"]
 MAX_LINES = 900
 
@@ -101,6 +104,11 @@ def test_header_is_guarded_by_its_name(source):
 def test_file_is_not_too_long(source):
     lines = len(source.read_text().splitlines())
     assert lines <= MAX_LINES or LONG_FILES.get(name_of(source))
+
+
+@pytest.mark.parametrize("name", PYTHON)
+def test_python_file_is_not_too_long(name):
+    assert len((ROOT / name).read_text().splitlines()) <= MAX_LINES
 
 
 def test_no_long_file_is_listed_in_vain():

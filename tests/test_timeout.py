@@ -18,11 +18,6 @@ class Failed(Exception):
     pass
 
 
-@pytest.fixture
-def log():
-    return []
-
-
 def wait_long():
     greencore.sleep(60)
 

@@ -1,9 +1,11 @@
-"""Run a piece of code in an interpreter of its own, where `gevent` is greencore."""
+"""Run a piece of code, or a script of this folder, in an interpreter of its own, where `gevent` is greencore."""
 
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
+FOLDER = Path(__file__).parent
 LIMIT = 60  # seconds; a hang is a failure
 
 
@@ -26,3 +28,11 @@ def check_code(code, expected, patched=True):
     """Assert that `code` ends with status 0, having written `expected` (lines, stripped)."""
     status, output = run_code(code, patched)
     assert (status, output.strip()) == (0, textwrap.dedent(expected).strip())
+
+
+def run_script(name, *args, prefix=()):
+    """Run a script of this folder, after the words of `prefix`. Return its output; a failure is an AssertionError."""
+    command = [*prefix, sys.executable, "-X", "faulthandler", str(FOLDER / name), *args]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout

@@ -15,11 +15,11 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-RAW = ["test_raw_greenlet.py", "test_capi.py", "test_introspection.py", "test_greenlet_model.py", "test_exit.py"]
+RAW = sorted(path.name for path in (ROOT / "tests").glob("test_raw_*.py"))
 TESTS = {
-    "references": RAW[:3],
-    "sanitizers": RAW,
-    "valgrind": RAW[:2],
+    "references": [*RAW, "test_capi.py", "test_introspection.py"],
+    "sanitizers": [*RAW, "test_capi.py", "test_introspection.py", "test_greenlet_model.py", "test_exit.py"],
+    "valgrind": [*RAW, "test_capi.py"],
 }
 # Tests that only measure, dive to the recursion limit, or run a tool which is no longer itself then.
 LEFT_OUT = {
