@@ -59,6 +59,19 @@ def copy_globals(
     return copied
 
 
+def rebind(function, globs):
+    """Return a copy of a function that looks its global names up in the dictionary `globs`.
+
+    So a function of the standard library is made of what stands in `globs` for what its module has.
+    """
+    copy = type(rebind)(
+        function.__code__, globs, function.__name__, function.__defaults__, function.__closure__
+    )
+    copy.__kwdefaults__ = function.__kwdefaults__
+    copy.__doc__ = function.__doc__
+    return copy
+
+
 def import_c_accel(globs, cname):
     """Do nothing: here no module has a second implementation."""
 
@@ -107,6 +120,32 @@ class LazyOnClass:
         value = self.func(instance)
         setattr(owner, self.name, value)
         return value
+
+
+class CallbackLink:
+    """A link made of a callback: it equals that, and shows as it. A subclass says how it calls it."""
+
+    __slots__ = ["callback"]
+
+    def __init__(self, callback):
+        self.callback = callback
+
+    def __hash__(self):
+        return hash(self.callback)
+
+    def __eq__(self, other):
+        return self.callback == getattr(other, "callback", other)
+
+    def __str__(self):
+        return str(self.callback)
+
+    def __repr__(self):
+        return repr(self.callback)
+
+    def __getattr__(self, name):
+        if name == "callback":  # not set yet
+            raise AttributeError(name)
+        return getattr(self.callback, name)
 
 
 def gmctime():

@@ -16,7 +16,7 @@ from greencore._core import (
 )
 from greencore._hub_local import get_hub
 from greencore._tblib import dump_traceback, load_traceback
-from greencore._util import readproperty
+from greencore._util import CallbackLink, readproperty
 from greencore._waiter import Waiter
 from greencore.timeout import Timeout
 
@@ -28,35 +28,18 @@ get_hub_noargs = get_hub
 set_track_greenlet_tree(config.track_greenlet_tree)
 
 
-class SpawnedLink:
+class SpawnedLink(CallbackLink):
     """A link that calls `callback` in a greenlet of its own, where it may block. It equals its callback."""
 
-    __slots__ = ["callback"]
+    __slots__ = []
 
     def __init__(self, callback):
         if not callable(callback):
             raise TypeError("Expected callable: %r" % (callback,))
-        self.callback = callback
+        super().__init__(callback)
 
     def __call__(self, source):
         greenlet(self.callback, get_hub()).switch(source)
-
-    def __hash__(self):
-        return hash(self.callback)
-
-    def __eq__(self, other):
-        return self.callback == getattr(other, "callback", other)
-
-    def __str__(self):
-        return str(self.callback)
-
-    def __repr__(self):
-        return repr(self.callback)
-
-    def __getattr__(self, name):
-        if name == "callback":  # not set yet
-            raise AttributeError(name)
-        return getattr(self.callback, name)
 
 
 class SuccessSpawnedLink(SpawnedLink):

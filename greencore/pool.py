@@ -4,6 +4,7 @@ from queue import Full as QueueFull
 
 from greencore._core import GroupBase, spawn_map
 from greencore._imap import IMap, IMapUnordered
+from greencore._util import CallbackLink
 from greencore.event import Event
 from greencore.greenlet import Greenlet, GreenletExit, joinall
 from greencore.hub import getcurrent
@@ -196,31 +197,11 @@ class Pool(Group):
         return 1 if self.size is None else max(0, self.size - len(self))
 
 
-class pass_value:
+class pass_value(CallbackLink):
     """A link that hands its source's value to `callback`, unless the source failed. It equals its callback."""
 
-    __slots__ = ["callback"]
-
-    def __init__(self, callback):
-        self.callback = callback
+    __slots__ = []
 
     def __call__(self, source):
         if source.successful():
             self.callback(source.value)
-
-    def __hash__(self):
-        return hash(self.callback)
-
-    def __eq__(self, other):
-        return self.callback == getattr(other, "callback", other)
-
-    def __str__(self):
-        return str(self.callback)
-
-    def __repr__(self):
-        return repr(self.callback)
-
-    def __getattr__(self, name):
-        if name == "callback":  # not set yet
-            raise AttributeError(name)
-        return getattr(self.callback, name)

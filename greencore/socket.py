@@ -9,7 +9,6 @@ import io
 import os
 import socket as __socket__
 import sys
-import types
 from errno import EAGAIN, EALREADY, EBADF, ECONNREFUSED, EHOSTUNREACH, EINPROGRESS, EINVAL
 from errno import EISCONN, EWOULDBLOCK
 
@@ -17,6 +16,7 @@ import _socket
 from greencore import _core
 from greencore._core import cancel_wait_ex, get_hub, wait_read, wait_readwrite, wait_write
 from greencore._util import _NONE
+from greencore._util import rebind as _rebind
 from greencore.monkey._state import is_object_patched
 
 _implements = ["create_connection", "socket", "SocketType", "fromfd", "socketpair"]
@@ -228,20 +228,10 @@ _core.set_socket_class(socket)
 SocketType = socket
 
 
-def _rebind(function):
-    """The standard library's function, with the names that it uses looked up here."""
-    copy = types.FunctionType(
-        function.__code__, globals(), function.__name__, function.__defaults__, function.__closure__
-    )
-    copy.__kwdefaults__ = function.__kwdefaults__
-    copy.__doc__ = function.__doc__
-    return copy
-
-
 for _name in ("fromfd", "socketpair", *_rebound):
-    globals()[_name] = _rebind(getattr(__socket__, _name))
+    globals()[_name] = _rebind(getattr(__socket__, _name), globals())
 if hasattr(__socket__, "_fallback_socketpair"):
-    _fallback_socketpair = _rebind(__socket__._fallback_socketpair)
+    _fallback_socketpair = _rebind(__socket__._fallback_socketpair, globals())
     __implements__.append("_fallback_socketpair")
 del _name
 

@@ -10,6 +10,7 @@ from errno import EINVAL, ENOTCONN
 from time import monotonic
 
 from greencore._core import shed_stack
+from greencore._util import rebind as _rebind
 from greencore.socket import SO_TYPE, SOCK_STREAM, SOL_SOCKET, _GiveupOnSendfile, create_connection, socket
 
 _ssl = __ssl__._ssl
@@ -346,23 +347,13 @@ del _name, _value
 SSLContext.sslsocket_class = SSLSocket
 
 
-def _rebind(function):
-    """The standard library's function, with the names that it uses looked up here."""
-    copy = types.FunctionType(
-        function.__code__, globals(), function.__name__, function.__defaults__, function.__closure__
-    )
-    copy.__kwdefaults__ = function.__kwdefaults__
-    copy.__doc__ = function.__doc__
-    return copy
-
-
 for _name in ("get_server_certificate", *_rebound):
-    globals()[_name] = _rebind(getattr(__ssl__, _name))
+    globals()[_name] = _rebind(getattr(__ssl__, _name), globals())
 del _name
 _create_stdlib_context = _create_unverified_context
 
 if hasattr(__ssl__, "wrap_socket"):
-    wrap_socket = _rebind(__ssl__.wrap_socket)
+    wrap_socket = _rebind(__ssl__.wrap_socket, globals())
 else:
 
     def wrap_socket(

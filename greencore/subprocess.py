@@ -8,6 +8,7 @@ from subprocess import TimeoutExpired
 from weakref import ref as _ref
 
 from greencore._util import copy_globals
+from greencore._util import rebind as _rebind
 from greencore.event import AsyncResult
 from greencore._fileobjectposix import GreenOpenDescriptor
 from greencore.fileobject import FileObject
@@ -234,21 +235,11 @@ def _green_stream(stream, bufsize):
     return green if text is None else _io.TextIOWrapper(green, **settings)
 
 
-def _here(function):
-    """Return a function of the standard module, as if it had been defined in this one."""
-    copy = _types.FunctionType(
-        function.__code__, globals(), function.__name__, function.__defaults__, function.__closure__
-    )
-    copy.__kwdefaults__ = function.__kwdefaults__
-    copy.__doc__ = function.__doc__
-    return copy
-
-
-call = _here(_subprocess.call)
-check_call = _here(_subprocess.check_call)
-check_output = _here(_subprocess.check_output)
-getoutput = _here(_subprocess.getoutput)
-getstatusoutput = _here(_subprocess.getstatusoutput)
-run = _here(_subprocess.run)
+call = _rebind(_subprocess.call, globals())
+check_call = _rebind(_subprocess.check_call, globals())
+check_output = _rebind(_subprocess.check_output, globals())
+getoutput = _rebind(_subprocess.getoutput, globals())
+getstatusoutput = _rebind(_subprocess.getstatusoutput, globals())
+run = _rebind(_subprocess.run, globals())
 
 __all__ = [*_subprocess.__all__]

@@ -136,23 +136,16 @@ linkable_object_check_and_notify(LinkableObject *self, PyObject *Py_UNUSED(ignor
     Py_RETURN_NONE;
 }
 
+/* Wait `timeout` seconds at most, for `verb`. Return a new reference to whether it came in time, or
+ * NULL. */
 static PyObject *
-linkable_object_wait(LinkableObject *self, PyObject *const *args, Py_ssize_t nargs,
-                     PyObject *kwnames)
+linkable_object_wait_for(LinkableObject *self, PyObject *timeout, const char *verb)
 {
-    static const char *const names[] = {"timeout"};
-    PyObject *timeout;
     green_deadline deadline;
-    if (green_arguments("_wait", args, nargs, kwnames, names, 1, &timeout) < 0) {
-        return NULL;
-    }
-    if (self->linkable.kind->ready((PyObject *)self)) {
-        Py_RETURN_TRUE;
-    }
     if (green_deadline_start(&deadline, timeout) < 0) {
         return NULL;
     }
-    int status = green_linkable_wait(&self->linkable, deadline.seconds, "_wait", false);
+    int status = green_linkable_wait(&self->linkable, deadline.seconds, verb, false);
     if (status < 0 && green_deadline_caught(&deadline)) {
         status = GREEN_TIMED_OUT;
     }
@@ -160,6 +153,21 @@ linkable_object_wait(LinkableObject *self, PyObject *const *args, Py_ssize_t nar
         return NULL;
     }
     return PyBool_FromLong(status == GREEN_WOKEN);
+}
+
+static PyObject *
+linkable_object_wait(LinkableObject *self, PyObject *const *args, Py_ssize_t nargs,
+                     PyObject *kwnames)
+{
+    static const char *const names[] = {"timeout"};
+    PyObject *timeout;
+    if (green_arguments("_wait", args, nargs, kwnames, names, 1, &timeout) < 0) {
+        return NULL;
+    }
+    if (self->linkable.kind->ready((PyObject *)self)) {
+        Py_RETURN_TRUE;
+    }
+    return linkable_object_wait_for(self, timeout, "_wait");
 }
 
 static PyObject *
@@ -344,7 +352,6 @@ event_wait(EventObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject 
 {
     static const char *const names[] = {"timeout"};
     PyObject *timeout;
-    green_deadline deadline;
     if (green_arguments("wait", args, nargs, kwnames, names, 1, &timeout) < 0) {
         return NULL;
     }
@@ -354,17 +361,7 @@ event_wait(EventObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject 
         }
         Py_RETURN_TRUE;
     }
-    if (green_deadline_start(&deadline, timeout) < 0) {
-        return NULL;
-    }
-    int status = green_linkable_wait(&self->base.linkable, deadline.seconds, "Event.wait", false);
-    if (status < 0 && green_deadline_caught(&deadline)) {
-        status = GREEN_TIMED_OUT;
-    }
-    if (green_deadline_stop(&deadline) < 0 || status < 0) {
-        return NULL;
-    }
-    return PyBool_FromLong(status == GREEN_WOKEN);
+    return linkable_object_wait_for(&self->base, timeout, "Event.wait");
 }
 
 static PyObject *
