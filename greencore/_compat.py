@@ -38,7 +38,7 @@ def pure_python_module(name):
 
 
 def reraise(kind, value, tb=None):
-    """Raise `value` with the traceback `tb`."""
+    """Raise the exception `value` with the traceback `tb`. `kind` is not needed."""
     raise value.with_traceback(tb)
 
 

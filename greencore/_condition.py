@@ -30,7 +30,10 @@ class Condition:
             raise RuntimeError("the lock of the condition must be acquired first")
 
     def wait(self, timeout=None):
-        """Release the lock, wait to be notified, acquire it again. False: `timeout` seconds passed before."""
+        """Release the lock, wait to be notified, `timeout` seconds at most, and acquire it again.
+
+        Returns whether it was notified in time. Raises RuntimeError when the lock is not held.
+        """
         self._check_locked()
         waiter = Semaphore(0)
         self._waiters.append(waiter)
@@ -57,12 +60,12 @@ class Condition:
         return result
 
     def notify(self, n=1):
-        """Wake at most `n` of those who wait."""
+        """Wake at most `n` of those who wait. Raises RuntimeError when the lock is not held."""
         self._check_locked()
         self.wake(n)
 
     def notify_all(self):
-        """Wake all who wait."""
+        """Wake all who wait. Raises RuntimeError when the lock is not held."""
         self.notify(None)
 
     def wake(self, n=1):

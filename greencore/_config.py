@@ -30,6 +30,7 @@ def validate_bool(value):
 
 
 def validate_anything(value):
+    """Return `value`: every value is valid."""
     return value
 
 
@@ -178,11 +179,15 @@ class ImportableSetting:
 
 
 class BoolSettingMixin:
+    """A setting that is true or false."""
+
     validate = staticmethod(validate_bool)
     _convert = staticmethod(convert_str_value_as_is)
 
 
 class IntSettingMixin:
+    """A setting that is a whole number, or None."""
+
     validate = staticmethod(validate_anything)
 
     def _convert(self, value):
@@ -190,6 +195,8 @@ class IntSettingMixin:
 
 
 class FloatSettingMixin:
+    """A setting that is a positive number, or None."""
+
     def _convert(self, value):
         return float(value) if value else None
 
@@ -200,6 +207,8 @@ class FloatSettingMixin:
 
 
 class ByteCountSettingMixin(FloatSettingMixin):
+    """A setting that is a number of bytes, or None; as text with a suffix k, m or g, or kb, mb or gb."""
+
     _UNITS = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 
     def _convert(self, value):
@@ -375,6 +384,8 @@ class MonitorMemoryMaxUsage(ByteCountSettingMixin, Setting):
 
 
 class AresSettingMixin:
+    """A setting of c-ares's channel, handed on as it is."""
+
     document = False
     validate = staticmethod(validate_anything)
     _convert = staticmethod(convert_str_value_as_is)

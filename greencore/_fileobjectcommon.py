@@ -302,7 +302,9 @@ class FileObjectBase:
             raise StopIteration
         return line
 
-    next = __next__
+    def next(self):
+        """Return the next line, as next(file) does. Raises StopIteration at the end."""
+        return self.__next__()
 
     def __bool__(self):
         return True

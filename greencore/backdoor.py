@@ -111,7 +111,7 @@ class BackdoorServer(StreamServer):
         return {**self.locals, "builtins": builtins, "__builtins__": builtins}
 
     def handle(self, conn, _address):
-        """Run the console of one connection."""
+        """Run the console of one connection, the socket `conn`, until it ends or the console is left."""
         try:
             conn.setsockopt(socket.SOL_TCP, socket.TCP_NODELAY, True)
         except OSError:

@@ -89,7 +89,7 @@ class BaseServer:
         self.socket = listener
 
     def set_spawn(self, spawn):
-        """Set who runs the handlers; see the class."""
+        """Set who runs the handlers: the argument `spawn` of the class."""
         self.pool = None
         if isinstance(spawn, int):
             from greencore.pool import Pool
@@ -108,7 +108,7 @@ class BaseServer:
             self.pool._semaphore.rawlink(self._start_accepting_if_started)
 
     def set_handle(self, handle):
-        """Set the handler. TypeError: there is none."""
+        """Set the handler, a callable. Raises TypeError when there is none, here or as a method."""
         if handle is not None:
             self.handle = handle
         if not hasattr(self, "handle"):
@@ -122,7 +122,7 @@ class BaseServer:
             self.start_accepting()
 
     def start_accepting(self):
-        """Take requests, in the hub."""
+        """Take requests from now on, in the hub. start() calls it."""
         if self._watcher is None:
             self._watcher = self.loop.io(self.socket.fileno(), 1)
             self._watcher.start(self._do_read)
@@ -177,7 +177,7 @@ class BaseServer:
         raise NotImplementedError
 
     def do_handle(self, *args):
-        """Have a request handled, and closed after that."""
+        """Have a request handled by whoever `spawn` says, and closed after that. args: what do_read() returned."""
         spawn = self._spawn
         handle = self._handle
         close = self.do_close
@@ -191,7 +191,7 @@ class BaseServer:
             raise
 
     def do_close(self, *args):
-        """Close what a request has open."""
+        """Close what a request has open. args: what do_read() returned."""
 
     def full(self):
         """Whether nothing more can be handled; the pool's, where there is one."""
@@ -204,7 +204,7 @@ class BaseServer:
     # ---- life ----
 
     def init_socket(self):
-        """Make the socket of an address; start() calls it."""
+        """Make the socket, if there is only an address; start() calls it. Raises OSError."""
 
     @property
     def started(self):
@@ -217,7 +217,7 @@ class BaseServer:
         return not hasattr(self, "socket")
 
     def start(self):
-        """Make the socket where an address was given, and accept from now on."""
+        """Make the socket where an address was given, and accept from now on. Raises OSError."""
         self.init_socket()
         self._stop_event.clear()
         try:

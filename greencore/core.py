@@ -21,17 +21,17 @@ WRITE = 2
 
 
 def get_version():
-    """The version of libuv in use, as 'libuv-1.44.2'."""
+    """Return the version of libuv in use, as 'libuv-1.44.2'."""
     return f"libuv-{_core.libuv_version()}"
 
 
 def get_header_version():
-    """The version of libuv that the extension was built with."""
+    """Return the version of libuv that the extension was built with, as 'libuv-1.44.2'."""
     return f"libuv-{_core.libuv_header_version}"
 
 
 def supported_backends():
-    """What the loop can poll with: libuv's choice for the platform, epoll on Linux."""
+    """Return a list of what the loop can poll with: 'default', libuv's choice for the platform, epoll on Linux."""
     return ["default"]
 
 
@@ -41,12 +41,12 @@ def recommended_backends():
 
 
 def embeddable_backends():
-    """Descriptors of the loop that another loop can wait for: see loop.fileno()."""
+    """Return the back ends whose loop another loop can wait for (see loop.fileno()): all."""
     return supported_backends()
 
 
 def time():
-    """Seconds on the clock that timers go by."""
+    """Return the seconds on the monotonic clock, which timers go by."""
     from time import monotonic
 
     return monotonic()
@@ -83,7 +83,7 @@ class loop(_core.loop):
         """Nothing to check: kept for programs written for libev."""
 
     def debug(self):
-        """Lines of text on what the loop is doing."""
+        """Return a list of lines of text on what the loop is doing."""
         return [f"{self!r}", f"active: {self.activecnt}", f"pending: {self.pendingcnt}"]
 
     def _format(self):

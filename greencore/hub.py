@@ -42,7 +42,10 @@ MOST_DESCRIBED = 100  # greenlets that LoopExit lists
 
 
 def idle(priority=0):
-    """Park the running greenlet until the loop has nothing ready. priority is kept for those who pass one."""
+    """Park the running greenlet until the loop has nothing ready.
+
+    priority: accepted, of no effect. Raises BlockingSwitchOutError in the hub.
+    """
     hub = get_hub()
     watcher = hub.loop.idle()
     if priority:
@@ -100,9 +103,10 @@ class signal:
 
 
 def reinit(hub=None):
-    """Make the hub (by default this thread's, if there is one) work in a forked child.
+    """Make the hub (by default this thread's, if there is one) work in a forked child: its loop, resolver, thread pool
+    and monitor.
 
-    greencore.os.fork() calls it.
+    Every fork does so by itself for the loop, greencore.os.fork() for all. Harmless in the parent and when called again.
     """
     hub = get_hub_if_exists() if hub is None else hub
     if hub is None:
@@ -131,10 +135,12 @@ class Hub(_core.Hub):
     _resolver = None
     _threadpool = None
 
-    loop_class = property(lambda self: GEVENT_CONFIG.loop)
-    backend = property(lambda self: GEVENT_CONFIG.libev_backend)
-    resolver_class = property(lambda self: GEVENT_CONFIG.resolver)
-    threadpool_class = property(lambda self: GEVENT_CONFIG.threadpool)
+    loop_class = property(lambda self: GEVENT_CONFIG.loop, doc="What makes `loop`: `config.loop`.")
+    backend = property(lambda self: GEVENT_CONFIG.libev_backend, doc="`config.libev_backend`, of no effect.")
+    resolver_class = property(lambda self: GEVENT_CONFIG.resolver, doc="What makes `resolver`: `config.resolver`.")
+    threadpool_class = property(
+        lambda self: GEVENT_CONFIG.threadpool, doc="What makes `threadpool`: `config.threadpool`."
+    )
 
     def __init__(self, loop=None, default=None):
         _core.Hub.__init__(self, None, None)
@@ -295,7 +301,10 @@ class Hub(_core.Hub):
         return self.periodic_monitoring_thread
 
     def wait(self, watcher):
-        """Park the running greenlet until `watcher` (not started) fires."""
+        """Park the running greenlet until `watcher`, which must not have been started, fires; it is stopped then.
+
+        Raises InvalidSwitchError when somebody else switches to the greenlet, and what is thrown into it.
+        """
         waiter = Waiter(self)
         watcher.start(waiter.switch, waiter)
         self._waited[watcher] = None

@@ -29,6 +29,7 @@ class GeventSelector(__selectors__.EpollSelector):
 
     @property
     def hub(self):
+        """The hub of the running thread."""
         return get_hub()
 
     def register(self, fileobj, events, data=None):

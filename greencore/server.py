@@ -67,7 +67,7 @@ class StreamServer(BaseServer):
 
     @classmethod
     def get_listener(cls, address, backlog=None, family=None):
-        """A socket that listens at `address`."""
+        """Return a socket that listens at `address`. backlog: how many connections the kernel lets wait. Raises OSError."""
         return _tcp_listener(address, cls.backlog if backlog is None else backlog, cls.reuse_addr, family)
 
     def do_read(self):
@@ -77,7 +77,7 @@ class StreamServer(BaseServer):
         sock.close()
 
     def wrap_socket_and_handle(self, client_socket, address):
-        """The handler of a TLS server."""
+        """The handler of a TLS server: perform the handshake, and call the handler with the SSLSocket."""
         with self.wrap_socket(client_socket, **self.ssl_args) as ssl_socket:
             return self.handle(ssl_socket, address)
 
@@ -102,7 +102,7 @@ class DatagramServer(BaseServer):
 
     @classmethod
     def get_listener(cls, address, family=None):
-        """A socket bound to `address`."""
+        """Return a datagram socket bound to `address`. Raises OSError."""
         return _udp_socket(address, reuse_addr=cls.reuse_addr, family=family)
 
     def do_read(self):
@@ -112,7 +112,7 @@ class DatagramServer(BaseServer):
             return None
 
     def sendto(self, *args):
-        """Send a datagram, as socket.sendto() does, one at a time."""
+        """Send a datagram with the arguments of socket.sendto(), one greenlet at a time. Raises OSError."""
         with self._writelock:
             return self.socket.sendto(*args)
 

@@ -58,6 +58,7 @@ class SocketEvent:
 
     @property
     def fd(self):
+        """The descriptor's number, -1 once closed."""
         return self.socket.fileno()
 
     @property
@@ -70,12 +71,15 @@ class SocketEvent:
         self.socket.ref = value
 
     def wait(self, timeout=None, timeout_exc=_NONE):
-        """Wait for it as `wait_read` and `wait_write` do, one greenlet at a time."""
+        """Wait for it, `timeout` seconds at most (None: for ever); then raise `timeout_exc`, TimeoutError unless given.
+
+        Raises ConcurrentObjectUseError while another greenlet waits for it.
+        """
         call = self.socket._wait_write if self.events == 2 else self.socket._wait_read
         call(None if timeout_exc is _NONE else timeout_exc, timeout)
 
     def cancel(self, error=cancel_wait_ex):
-        """Raise `error` in the greenlet that waits for it."""
+        """Raise `error`, an exception or a class of them, in the greenlet that waits for it, if there is one."""
         self.socket._cancel_wait(self.events, error)
 
 
@@ -272,7 +276,11 @@ def _is_number(host):
 
 
 def getaddrinfo(host, port, family=0, type=0, proto=0, flags=0):
-    """Look up `host` and `port`: a list of (family, type, proto, canonname, address), as the standard function."""
+    """Look up `host` and `port` by the hub's resolver, as `socket.getaddrinfo` with the same arguments.
+
+    Returns a list of (family, type, proto, canonname, address). Raises gaierror when there is no such name or service,
+    or nobody answers.
+    """
     found = None
     if _is_number(host):
         try:
@@ -288,22 +296,22 @@ def getaddrinfo(host, port, family=0, type=0, proto=0, flags=0):
 
 
 def gethostbyname(hostname):
-    """The IPv4 address of `hostname`, a string."""
+    """Return the IPv4 address of `hostname`, a string. Raises gaierror when there is none."""
     return get_hub().resolver.gethostbyname(hostname)
 
 
 def gethostbyname_ex(hostname):
-    """(name, aliases, IPv4 addresses) of `hostname`."""
+    """Return (name, aliases, IPv4 addresses) of `hostname`. Raises gaierror when there is no such name."""
     return get_hub().resolver.gethostbyname_ex(hostname)
 
 
 def gethostbyaddr(ip_address):
-    """(name, aliases, addresses) of the host that has `ip_address`."""
+    """Return (name, aliases, addresses) of the host that has `ip_address`. Raises herror when it has no name."""
     return get_hub().resolver.gethostbyaddr(ip_address)
 
 
 def getnameinfo(sockaddr, flags):
-    """(host, port) of an address, as names where `flags` let it."""
+    """Return (host, port) of the address `sockaddr`, as names where `flags` (of NI_*) let it. Raises gaierror."""
     return get_hub().resolver.getnameinfo(sockaddr, flags)
 
 

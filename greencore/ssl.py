@@ -190,14 +190,20 @@ class SSLSocket(socket):
             raise ValueError(f"{name} not allowed on instances of {type(self)}")
 
     def do_handshake(self, block=False):
-        """Perform the handshake. block: wait although the socket is non-blocking."""
+        """Perform the handshake. block: wait although the socket is non-blocking.
+
+        Raises SSLError when it fails, TimeoutError after the socket's time-out, OSError when the connection ends.
+        """
         self._check_connected()
         timeout = self.gettimeout()
         self._until_done(None if block and timeout == 0 else timeout, "handshake", self._sslobj.do_handshake)
         shed_stack()  # OpenSSL goes deep for this; a connection may be idle for long afterwards
 
     def read(self, len=1024, buffer=None):
-        """Return at most `len` bytes, none at the end; with a `buffer`, how many are in it."""
+        """Return at most `len` bytes, none at the end; with a `buffer`, how many are in it.
+
+        Raises SSLError, and TimeoutError after the socket's time-out.
+        """
         self._checkClosed()
         if self._sslobj is None:
             raise ValueError("Read on closed or unwrapped SSL socket.")
@@ -210,7 +216,7 @@ class SSLSocket(socket):
             return b"" if buffer is None else 0
 
     def write(self, data):
-        """Send `data`, and return how many bytes of it were sent."""
+        """Send `data`, and return how many bytes of it were sent. Raises SSLError, and TimeoutError after the time-out."""
         self._checkClosed()
         if self._sslobj is None:
             raise ValueError("Write on closed or unwrapped SSL socket.")
@@ -319,7 +325,7 @@ class SSLSocket(socket):
             raise
 
     def connect(self, address):
-        """Connect to `address`, and perform the handshake."""
+        """Connect to `address`, and perform the handshake. Raises OSError and TimeoutError as sockets do, and SSLError."""
         self._real_connect(address, socket.connect)
 
     def connect_ex(self, address):
@@ -354,6 +360,7 @@ _create_stdlib_context = _create_unverified_context
 
 if hasattr(__ssl__, "wrap_socket"):
     wrap_socket = _rebind(__ssl__.wrap_socket, globals())
+    wrap_socket.__doc__ = "Wrap `sock` with a context made of the arguments. Returns an SSLSocket."
 else:
 
     def wrap_socket(
@@ -368,7 +375,10 @@ else:
         suppress_ragged_eofs=True,
         ciphers=None,
     ):
-        """Wrap `sock` with a context made of the arguments: what the standard module had until Python 3.11."""
+        """Wrap `sock` with a context made of the arguments. Returns an SSLSocket.
+
+        The standard module had this until Python 3.11.
+        """
         if server_side and not certfile:
             raise ValueError("certfile must be specified for server-side operations")
         if keyfile and not certfile:

@@ -129,11 +129,11 @@ class Popen(_subprocess.Popen):
         self.result.rawlink(linkproxy(callback, self))
 
     def unlink(self, callback):
-        """Take back `rawlink(callback)`."""
+        """Take back `rawlink(callback)`. Nothing happens if it is not linked (any more)."""
         self.result.unlink(linkproxy(callback, self))
 
     def ready(self):
-        """Whether the child has ended."""
+        """Return whether the child has ended, as far as the hub has seen."""
         return self.returncode is not None
 
     def _communicate(self, input, endtime, orig_timeout):

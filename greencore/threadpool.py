@@ -275,7 +275,7 @@ class ThreadPool(GroupMappingMixin):
         self.__init__(self._maxsize, self.hub, self._idle_task_timeout)
 
     def join(self):
-        """Wait until all tasks are finished."""
+        """Wait until all tasks are finished, by looking again at most 50 ms apart."""
         delay = 0.0005
         while self.task_queue.unfinished_tasks > 0:
             sleep(delay)
@@ -403,6 +403,7 @@ class ThreadResult:
 
     @property
     def exception(self):
+        """The exception that was given, or None."""
         return self.exc_info[1] if self.exc_info else None
 
     def _on_async(self):
@@ -427,15 +428,18 @@ class ThreadResult:
         self.receiver = self._call_when_ready = self.async_watcher = _Nothing()
 
     def set(self, value):
+        """Give the result. For the other thread."""
         self.value = value
         self.async_watcher.send()
 
     def handle_error(self, context, exc_info):
+        """Give an exception, as of sys.exc_info(), and what it belongs to. For the other thread."""
         self.context = context
         self.exc_info = exc_info
         self.async_watcher.send()
 
     def successful(self):
+        """Return whether no exception was given."""
         return self.exception is None
 
 

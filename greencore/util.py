@@ -151,7 +151,7 @@ class GreenletTree:
         return "\n".join(self.format_lines(details))
 
     def format_lines(self, details=True):
-        """Return the lines of `format`."""
+        """Return the lines of `format(details)` as a list."""
         if isinstance(details, dict):
             details = {**self.DEFAULT_DETAILS, **details}
         elif details:

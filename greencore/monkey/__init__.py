@@ -84,7 +84,7 @@ def patch_queue():
 
 @_ignores_DoNotPatch
 def patch_time():
-    """Make `time.sleep` cooperative."""
+    """Make `time.sleep` cooperative. Returns False if a subscriber prevented it, else None."""
     _patch_module("time")
 
 
@@ -189,7 +189,7 @@ def patch_selectors(aggressive=True):
 
 @_ignores_DoNotPatch
 def patch_subprocess():
-    """Make `subprocess` cooperative: `Popen`, `run`, `call`, `check_call` and `check_output`."""
+    """Make `subprocess.Popen` cooperative, and with it `run`, `call`, `check_call` and `check_output`."""
     _patch_module("subprocess")
 
 

@@ -37,7 +37,10 @@ def _original(mod_name, item_name):
 
 
 def patch_item(module, attr, newitem):
-    """Set `module.attr` to `newitem`, and save what it was; the first saved value stays."""
+    """Set `module.attr` to `newitem`, and save what it was for `get_original`; the first saved value stays.
+
+    `module` is a module object, `attr` a name, which it need not have had.
+    """
     original = getattr(module, attr, _MISSING)
     if original is not _MISSING:
         _state.save(module, attr, original)
@@ -45,7 +48,7 @@ def patch_item(module, attr, newitem):
 
 
 def remove_item(module, attr):
-    """Delete `module.attr`, and save what it was. Nothing happens if it does not exist."""
+    """Delete `module.attr`, and save what it was for `get_original`. Nothing happens if it does not exist."""
     original = getattr(module, attr, _MISSING)
     if original is not _MISSING:
         _state.save(module, attr, original)
@@ -70,6 +73,7 @@ class PatchRequest:
         )
 
     def default_patch_items(self):
+        """Replace the items by those of the same name of the source module, as `patch_item` does."""
         for name in self.items:
             patch_item(self.target_module, name, getattr(self.source_module, name))
 

@@ -171,7 +171,7 @@ class AbstractResolver:
     # The functions
 
     def getaddrinfo(self, host, port, family=0, socktype=0, proto=0, flags=0):
-        """As socket.getaddrinfo()."""
+        """As socket.getaddrinfo(), with its arguments, results and errors."""
         if isinstance(host, bytearray):
             host = bytes(host)
         try:
@@ -204,13 +204,13 @@ class AbstractResolver:
         return result
 
     def gethostbyname(self, hostname, family=AF_INET):
-        """As socket.gethostbyname()."""
+        """As socket.gethostbyname(), with its arguments, results and errors."""
         if hostname in ("", b"", "<broadcast>", b"<broadcast>") or not isinstance(hostname, hostname_types):
             return native_gethostbyname(hostname)
         return self.getaddrinfo(hostname, None, family, SOCK_STREAM)[0][4][0]
 
     def gethostbyname_ex(self, hostname, family=AF_INET):
-        """As socket.gethostbyname_ex()."""
+        """As socket.gethostbyname_ex(), with its arguments, results and errors."""
         if hostname in ("", b"", "<broadcast>", b"<broadcast>") or not isinstance(hostname, hostname_types):
             return native_gethostbyname_ex(hostname)
         name = self._hostname_to_bytes(hostname)
@@ -225,7 +225,7 @@ class AbstractResolver:
         return canonical, aliases, [address for _, address in pairs]
 
     def gethostbyaddr(self, ip_address):
-        """As socket.gethostbyaddr()."""
+        """As socket.gethostbyaddr(), with its arguments, results and errors."""
         if ip_address in ("", b"") or not isinstance(ip_address, hostname_types):
             return native_gethostbyaddr(ip_address)
         if ip_address in ("<broadcast>", b"<broadcast>"):
@@ -235,7 +235,7 @@ class AbstractResolver:
         return name, aliases, [address]
 
     def getnameinfo(self, sockaddr, flags):
-        """As socket.getnameinfo()."""
+        """As socket.getnameinfo(), with its arguments, results and errors."""
         if flags & NI_NUMERICHOST if isinstance(flags, int) else True:
             return native_getnameinfo(sockaddr, flags)
         host, service = native_getnameinfo(sockaddr, flags & ~NI_NAMEREQD | NI_NUMERICHOST)

@@ -57,7 +57,7 @@ class Resolver(AbstractResolver):
         return self.cares
 
     def close(self):
-        """Close the sockets; look-ups under way fail."""
+        """Close the sockets; look-ups under way raise gaierror or herror."""
         self.cares.destroy()
 
     def _query(self, name, family):

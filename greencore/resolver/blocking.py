@@ -12,7 +12,7 @@ class Resolver:
         pass
 
     def close(self):
-        """Nothing: there is nothing to close."""
+        """Does nothing: there is nothing to close."""
 
     gethostbyname = staticmethod(_socket.gethostbyname)
     gethostbyname_ex = staticmethod(_socket.gethostbyname_ex)

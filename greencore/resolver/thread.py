@@ -23,24 +23,24 @@ class Resolver:
         return f"<{type(self).__module__}.{type(self).__qualname__} at {id(self):#x} pool={self.pool!r}>"
 
     def close(self):
-        """Nothing: the pool is the hub's."""
+        """Does nothing: the pool is the hub's."""
 
     def gethostbyname(self, *args):
-        """As socket.gethostbyname()."""
+        """As socket.gethostbyname(), in a thread of the pool."""
         return self.pool.apply(_socket.gethostbyname, args)
 
     def gethostbyname_ex(self, *args):
-        """As socket.gethostbyname_ex()."""
+        """As socket.gethostbyname_ex(), in a thread of the pool."""
         return self.pool.apply(_socket.gethostbyname_ex, args)
 
     def getaddrinfo(self, *args, **kwargs):
-        """As socket.getaddrinfo()."""
+        """As socket.getaddrinfo(), in a thread of the pool."""
         return self.pool.apply(_socket.getaddrinfo, args, kwargs)
 
     def gethostbyaddr(self, *args, **kwargs):
-        """As socket.gethostbyaddr()."""
+        """As socket.gethostbyaddr(), in a thread of the pool."""
         return self.pool.apply(_socket.gethostbyaddr, args, kwargs)
 
     def getnameinfo(self, *args, **kwargs):
-        """As socket.getnameinfo()."""
+        """As socket.getnameinfo(), in a thread of the pool."""
         return self.pool.apply(_socket.getnameinfo, args, kwargs)

@@ -49,7 +49,9 @@ green_trace_call(green_thread *thread, bool thrown, GreenletObject *origin)
     return 0;
 }
 
-PyDoc_STRVAR(gettrace_doc, "gettrace()\n--\n\nReturn this thread's tracer of switches, or None.");
+PyDoc_STRVAR(gettrace_doc,
+             "gettrace()\n--\n\n"
+             "Return this thread's tracer of switches, what settrace() was given, or None.");
 
 static PyObject *
 trace_get(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(none))

@@ -136,8 +136,10 @@ callback_dealloc(CallbackObject *self)
 
 static PyMethodDef callback_methods[] = {
     {"stop", (PyCFunction)callback_stop, METH_NOARGS,
-     "stop()\n--\n\nTake the call out of the queue. Harmless once it was made."},
-    {"close", (PyCFunction)callback_stop, METH_NOARGS, "close()\n--\n\nThe same as stop()."},
+     "stop($self, /)\n--\n\nTake the call out of the queue. Harmless once it was made."},
+    {"close", (PyCFunction)callback_stop, METH_NOARGS,
+     "close($self, /)\n--\n\n"
+     "The same as stop(): take the call out of the queue."},
     {NULL, NULL, 0, NULL},
 };
 

@@ -691,15 +691,20 @@ static PyType_Spec hub_spec = {
 
 static PyMethodDef hub_functions[] = {
     {"get_hub", hub_module_get_hub, METH_NOARGS,
-     "get_hub()\n--\n\nThe hub of the running thread, made on first use."},
+     "get_hub()\n--\n\n"
+     "Return the hub of the running thread, made on first use."},
     {"get_hub_if_exists", hub_module_get_hub_if_exists, METH_NOARGS,
-     "get_hub_if_exists()\n--\n\nThe hub of the running thread, or None."},
+     "get_hub_if_exists()\n--\n\n"
+     "Return the hub of the running thread, or None: none is made."},
     {"set_hub", hub_module_set_hub, METH_O,
-     "set_hub(hub)\n--\n\nMake `hub` (or None, none) the running thread's."},
+     "set_hub(hub)\n--\n\n"
+     "Make `hub` (or None, none) the running thread's. Raises TypeError for anything else."},
     {"get_hub_class", hub_module_get_hub_class, METH_NOARGS,
      "get_hub_class()\n--\n\nThe class that the next thread's hub will be made of."},
     {"set_default_hub_class", hub_module_set_default_hub_class, METH_O,
-     "set_default_hub_class(hubtype)\n--\n\nMake hubs of this class from now on."},
+     "set_default_hub_class(hubtype)\n--\n\n"
+     "Make the hubs of threads that have none of this class from now on. Raises TypeError\n"
+     "for a class that is no Hub."},
     {"sleep", (PyCFunction)(void (*)(void))hub_module_sleep, METH_FASTCALL | METH_KEYWORDS,
      "sleep(seconds=0, ref=True)\n--\n\nPark the running greenlet for at least `seconds`. 0 or "
      "less: let "

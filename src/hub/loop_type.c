@@ -392,17 +392,17 @@ static PyMethodDef loop_methods[] = {
     {"break_", (PyCFunction)loop_break, METH_VARARGS,
      "break_($self, how=1, /)\n--\n\nMake run() return soon. There is one way: how is not used."},
     {"run_callback", (PyCFunction)loop_run_callback, METH_VARARGS,
-     "run_callback($self, func, /, *args)\n--\n\nCall func(*args) in the hub, behind what is "
-     "ready. Returns "
-     "an object "
-     "with stop(). Any thread."},
+     "run_callback($self, func, /, *args)\n--\n\n"
+     "Call func(*args) in the hub, behind what is ready. Returns a callback object, whose\n"
+     "stop() takes the call back. May be called in any thread. Raises TypeError for a func\n"
+     "that cannot be called."},
     {"run_callback_threadsafe", (PyCFunction)loop_run_callback, METH_VARARGS,
-     "run_callback_threadsafe($self, func, /, *args)\n--\n\nThe same as run_callback()."},
+     "run_callback_threadsafe($self, func, /, *args)\n--\n\n"
+     "The same as run_callback(func, *args), which any thread may call."},
     {"handle_error", (PyCFunction)loop_handle_error, METH_VARARGS,
-     "handle_error($self, /, context, type, value, tb)\n--\n\nReport an exception to the error "
-     "handler (the "
-     "hub); without "
-     "one print it and stop."},
+     "handle_error($self, /, context, type, value, tb)\n--\n\n"
+     "Report an exception to the error handler, the hub; without one print it and stop.\n"
+     "context: what raised it; type, value, tb: as of sys.exc_info()."},
     {"destroy", (PyCFunction)loop_destroy, METH_NOARGS,
      "destroy($self, /)\n--\n\nClose all that it watches. It can't be used after that."},
     {"reinit", (PyCFunction)loop_reinit, METH_NOARGS,
@@ -413,49 +413,94 @@ static PyMethodDef loop_methods[] = {
     {"_install_interrupt", (PyCFunction)loop_install_interrupt, METH_NOARGS,
      "_install_interrupt($self, /)\n--\n\nLet signals end its sleep (the main thread's loop)."},
     {"now", (PyCFunction)loop_now, METH_NOARGS,
-     "now($self, /)\n--\n\nSeconds on the monotonic clock, by which its timers go."},
+     "now($self, /)\n--\n\n"
+     "Return the seconds on the monotonic clock, by which its timers go."},
     {"update", (PyCFunction)loop_update, METH_NOARGS,
-     "update($self, /)\n--\n\nRefresh libuv's idea of now; the loop's own is always fresh."},
-    {"update_now", (PyCFunction)loop_update, METH_NOARGS, "update_now($self, /)\n--\n\nThe same."},
+     "update($self, /)\n--\n\n"
+     "Refresh libuv's idea of now; the loop's own, now(), is always fresh."},
+    {"update_now", (PyCFunction)loop_update, METH_NOARGS,
+     "update_now($self, /)\n--\n\n"
+     "The same as update()."},
     {"ref", (PyCFunction)loop_ref, METH_NOARGS,
-     "ref($self, /)\n--\n\nKeep the loop running though nothing is watched, until unref()."},
-    {"unref", (PyCFunction)loop_unref, METH_NOARGS, "unref($self, /)\n--\n\nTake back one ref()."},
+     "ref($self, /)\n--\n\n"
+     "Keep the loop running though nothing is watched, until unref(). Calls add up."},
+    {"unref", (PyCFunction)loop_unref, METH_NOARGS,
+     "unref($self, /)\n--\n\n"
+     "Take back one ref(). Raises ValueError when there is none to take back."},
     {"closing_fd", (PyCFunction)(void (*)(void))loop_closing_fd, METH_VARARGS | METH_KEYWORDS,
      "closing_fd($self, /, fd)\n--\n\nThe descriptor is about to be closed: wake who waits for it. "
      "Returns whether anybody did."},
     {"_owns_fd", (PyCFunction)loop_owns_fd, METH_O,
      "_owns_fd($self, /, fd)\n--\n\nWhether the loop has opened the descriptor for itself."},
     {"fileno", (PyCFunction)loop_fileno, METH_NOARGS,
-     "fileno($self, /)\n--\n\nThe descriptor that libuv polls with."},
+     "fileno($self, /)\n--\n\n"
+     "Return the number of the descriptor that libuv polls with: ready when the loop has\n"
+     "something to do."},
 #define LOOP_WATCHER_METHOD(name, kind, doc)                                                       \
     {                                                                                              \
         name, (PyCFunction)(void (*)(void))loop_##kind, METH_VARARGS | METH_KEYWORDS, doc          \
     }
     LOOP_WATCHER_METHOD(
-        "io", io, "io($self, /, fd, events, ref=True, priority=None)\n--\n\nA new io watcher."),
+        "io", io,
+        "io($self, /, fd, events, ref=True, priority=None)\n--\n\n"
+        "Return a new watcher of a descriptor: it fires, again and again, while `fd` can be\n"
+        "read (events 1), written (2) or either (3). ref: whether it keeps the loop running\n"
+        "while it is started. priority: kept, of no effect. Raises ValueError for a negative\n"
+        "descriptor or other events."),
     LOOP_WATCHER_METHOD(
         "timer", timer,
-        "timer($self, /, after, repeat=0.0, ref=True, priority=None)\n--\n\nA new timer."),
-    LOOP_WATCHER_METHOD("async_", async_,
-                        "async_($self, /, ref=True, priority=None)\n--\n\nA new async watcher."),
+        "timer($self, /, after, repeat=0.0, ref=True, priority=None)\n--\n\n"
+        "Return a new timer: it fires `after` seconds from its start, then every `repeat`\n"
+        "seconds unless that is 0. ref: whether it keeps the loop running while it is started.\n"
+        "priority: kept, of no effect. Raises ValueError for NaN, or a negative `repeat`."),
+    LOOP_WATCHER_METHOD(
+        "async_", async_,
+        "async_($self, /, ref=True, priority=None)\n--\n\n"
+        "Return a new watcher that fires when its send() is called, in any thread. ref: whether\n"
+        "it keeps the loop running while it is started. priority: kept, of no effect."),
     LOOP_WATCHER_METHOD("async", async_,
-                        "async($self, /, ref=True, priority=None)\n--\n\nThe same as async_()."),
+                        "async($self, /, ref=True, priority=None)\n--\n\n"
+                        "The same as async_(ref, priority)."),
     LOOP_WATCHER_METHOD(
         "signal", signal,
-        "signal($self, /, signum, ref=True, priority=None)\n--\n\nA new signal watcher."),
-    LOOP_WATCHER_METHOD("child", child,
-                        "child($self, /, pid, trace=False, ref=True)\n--\n\nA new child watcher."),
+        "signal($self, /, signum, ref=True, priority=None)\n--\n\n"
+        "Return a new watcher that fires when the process gets the signal. ref: whether it\n"
+        "keeps the loop running while it is started. priority: kept, of no effect. Raises\n"
+        "ValueError for a number that is no signal; its start() raises OSError for one that\n"
+        "cannot be caught."),
+    LOOP_WATCHER_METHOD(
+        "child", child,
+        "child($self, /, pid, trace=False, ref=True)\n--\n\n"
+        "Return a new watcher that fires when the child process `pid` (0: any child) has ended,\n"
+        "and waits for it; with `trace` also when it stops or goes on. ref: whether it keeps\n"
+        "the loop running while it is started. Raises TypeError unless the loop is the default\n"
+        "one."),
     LOOP_WATCHER_METHOD(
         "stat", stat,
-        "stat($self, /, path, interval=0.0, ref=True, priority=None)\n--\n\nA new stat watcher."),
-    LOOP_WATCHER_METHOD("idle", idle,
-                        "idle($self, /, ref=True, priority=None)\n--\n\nA new idle watcher."),
+        "stat($self, /, path, interval=0.0, ref=True, priority=None)\n--\n\n"
+        "Return a new watcher that fires when what os.stat() says of `path` has changed.\n"
+        "interval: seconds between looks, 0 for the default of 5, at least 0.1. ref: whether it\n"
+        "keeps the loop running while it is started. priority: kept, of no effect."),
+    LOOP_WATCHER_METHOD(
+        "idle", idle,
+        "idle($self, /, ref=True, priority=None)\n--\n\n"
+        "Return a new watcher that fires in each iteration with nothing else to do. ref:\n"
+        "whether it keeps the loop running while it is started. priority: kept, of no effect."),
     LOOP_WATCHER_METHOD("prepare", prepare,
-                        "prepare($self, /, ref=True, priority=None)\n--\n\nA new prepare watcher."),
-    LOOP_WATCHER_METHOD("check", check,
-                        "check($self, /, ref=True, priority=None)\n--\n\nA new check watcher."),
-    LOOP_WATCHER_METHOD("fork", fork,
-                        "fork($self, /, ref=True, priority=None)\n--\n\nA new fork watcher."),
+                        "prepare($self, /, ref=True, priority=None)\n--\n\n"
+                        "Return a new watcher that fires at the beginning of each iteration. ref: "
+                        "whether it keeps\n"
+                        "the loop running while it is started. priority: kept, of no effect."),
+    LOOP_WATCHER_METHOD(
+        "check", check,
+        "check($self, /, ref=True, priority=None)\n--\n\n"
+        "Return a new watcher that fires at the end of each iteration, after the poll. ref:\n"
+        "whether it keeps the loop running while it is started. priority: kept, of no effect."),
+    LOOP_WATCHER_METHOD(
+        "fork", fork,
+        "fork($self, /, ref=True, priority=None)\n--\n\n"
+        "Return a new watcher that fires in a child process that was forked. ref: whether it\n"
+        "keeps the loop running while it is started. priority: kept, of no effect."),
     {NULL, NULL, 0, NULL},
 };
 
@@ -510,7 +555,8 @@ loop_module_libuv_version(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignor
 
 static PyMethodDef loop_functions[] = {
     {"libuv_version", loop_module_libuv_version, METH_NOARGS,
-     "libuv_version()\n--\n\nThe version of libuv in use."},
+     "libuv_version()\n--\n\n"
+     "Return the version of libuv in use, as '1.44.2'."},
     {NULL, NULL, 0, NULL},
 };
 

@@ -44,8 +44,8 @@ static PyMethodDef asyncwatcher_methods[] = {
      "effect "
      "on a\nstopped one."},
     {"send_ignoring_arg", (PyCFunction)asyncwatcher_send, METH_O,
-     "send_ignoring_arg($self, /, ignored)\n--\n\nsend(), as a callback that is given an "
-     "argument."},
+     "send_ignoring_arg($self, /, ignored)\n--\n\n"
+     "send(), in the form of a callback that is called with one argument, which is ignored."},
     {NULL, NULL, 0, NULL},
 };
 

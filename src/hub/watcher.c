@@ -464,7 +464,9 @@ static PyMethodDef watcher_methods[] = {
      "fires, with the events first if asked to."},
     {"stop", (PyCFunction)watcher_stop, METH_NOARGS,
      "stop($self, /)\n--\n\nStop watching, and forget the callback. Harmless on a stopped one."},
-    {"close", (PyCFunction)watcher_stop, METH_NOARGS, "close($self, /)\n--\n\nThe same as stop()."},
+    {"close", (PyCFunction)watcher_stop, METH_NOARGS,
+     "close($self, /)\n--\n\n"
+     "The same as stop(): stop watching, and forget the callback."},
     {"feed", (PyCFunction)watcher_feed, METH_VARARGS,
      "feed($self, /, revents, callback, *args)\n--\n\nQueue one call of callback(*args), as though "
      "it had "

@@ -50,7 +50,10 @@ readiness_wait(ReadinessObject *self, int events, const char *verb)
     Py_RETURN_NONE;
 }
 
-PyDoc_STRVAR(wait_read_doc, "wait_read($self, /)\n--\n\nWait until it can be read.");
+PyDoc_STRVAR(wait_read_doc,
+             "wait_read($self, /)\n--\n\n"
+             "Wait until it can be read. Raises ConcurrentObjectUseError while another greenlet\n"
+             "does, cancel_wait_ex when it is closed.");
 
 static PyObject *
 readiness_wait_read(ReadinessObject *self, PyObject *Py_UNUSED(unused))
@@ -58,7 +61,8 @@ readiness_wait_read(ReadinessObject *self, PyObject *Py_UNUSED(unused))
     return readiness_wait(self, GREEN_READ, "read");
 }
 
-PyDoc_STRVAR(wait_write_doc, "wait_write($self, /)\n--\n\nWait until it can be written to.");
+PyDoc_STRVAR(wait_write_doc, "wait_write($self, /)\n--\n\n"
+                             "Wait until it can be written to. Raises as wait_read().");
 
 static PyObject *
 readiness_wait_write(ReadinessObject *self, PyObject *Py_UNUSED(unused))

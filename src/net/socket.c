@@ -316,7 +316,8 @@ socket_change_timeout(PyObject *self, double timeout)
 PyDoc_STRVAR(
     settimeout_doc,
     "settimeout($self, timeout, /)\n--\n\n"
-    "Let blocking calls wait for `timeout` seconds at most; None: for ever; 0: not at all.");
+    "Let blocking calls wait for `timeout` seconds at most; None: for ever; 0: not at all.\n"
+    "Raises ValueError for a negative number.");
 
 static PyObject *
 socket_settimeout(PyObject *self, PyObject *value)
@@ -329,8 +330,9 @@ socket_settimeout(PyObject *self, PyObject *value)
     Py_RETURN_NONE;
 }
 
-PyDoc_STRVAR(gettimeout_doc, "gettimeout($self, /)\n--\n\n"
-                             "Seconds that blocking calls wait at most, or None.");
+PyDoc_STRVAR(gettimeout_doc,
+             "gettimeout($self, /)\n--\n\n"
+             "Return the seconds that blocking calls wait at most, or None for ever.");
 
 static PyObject *
 socket_gettimeout(PyObject *self, PyObject *Py_UNUSED(unused))
@@ -356,7 +358,7 @@ socket_setblocking(PyObject *self, PyObject *flag)
 }
 
 PyDoc_STRVAR(getblocking_doc, "getblocking($self, /)\n--\n\n"
-                              "Whether calls wait: False when the time-out is 0.");
+                              "Return whether calls wait: False when the time-out is 0.");
 
 static PyObject *
 socket_getblocking(PyObject *self, PyObject *Py_UNUSED(unused))
@@ -533,7 +535,7 @@ static PyMethodDef socket_methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
-PyDoc_STRVAR(socket_doc, "socket(family=-1, type=-1, proto=-1, fileno=None)\n--\n\n"
+PyDoc_STRVAR(socket_doc, "Socket(family=-1, type=-1, proto=-1, fileno=None)\n--\n\n"
                          "The standard socket, whose blocking calls let other greenlets run.");
 
 static PyType_Slot socket_slots[] = {

@@ -293,13 +293,19 @@ task_dealloc(TaskObject *self)
 
 static PyMethodDef task_methods[] = {
     {"wait", (PyCFunction)task_wait, METH_NOARGS,
-     "wait()\n--\n\nWait until it ran. Returns its result, or raises what it raised; the slot is\n"
+     "wait($self, /)\n--\n\nWait until it ran. Returns its result, or raises what it raised; the "
+     "slot is\n"
      "released first. When the wait is interrupted, the hub does that later."},
-    {"set", (PyCFunction)task_set, METH_O, "set(value)\n--\n\nGive it a result."},
+    {"set", (PyCFunction)task_set, METH_O,
+     "set($self, value, /)\n--\n\n"
+     "Give it the result `value`. Called by the worker."},
     {"handle_error", (PyCFunction)task_handle_error, METH_VARARGS,
-     "handle_error(context, exception)\n--\n\nGive it an exception."},
+     "handle_error($self, context, exception, /)\n--\n\n"
+     "Give it the exception that its function raised; context: (worker, function). Called by\n"
+     "the worker."},
     {"successful", (PyCFunction)task_successful, METH_NOARGS,
-     "successful()\n--\n\nWhether it ran and raised nothing."},
+     "successful($self, /)\n--\n\n"
+     "Return whether it ran and raised nothing."},
     {NULL, NULL, 0, NULL},
 };
 
@@ -658,7 +664,7 @@ queue_dealloc(QueueObject *self)
 
 PyDoc_STRVAR(
     serve_doc,
-    "serve(worker, timeout, hooks, clean)\n--\n\n"
+    "serve($self, worker, timeout, hooks, clean, /)\n--\n\n"
     "Run tasks on this thread, until one needs more than this: then it is returned, and the\n"
     "caller runs it and calls task_done(task). That is so when clean is None, and while\n"
     "hooks, the dict of threading, has a trace or profile function. clean() is called after\n"
@@ -668,15 +674,17 @@ PyDoc_STRVAR(
 
 static PyMethodDef queue_methods[] = {
     {"put", (PyCFunction)queue_put, METH_VARARGS,
-     "put(item, waiting=False)\n--\n\n"
+     "put($self, item, waiting=False, /)\n--\n\n"
      "Append a Task, or None: whoever takes that stops. waiting: the caller waits for it at once."},
     {"serve", (PyCFunction)queue_serve, METH_VARARGS, serve_doc},
     {"task_done", (PyCFunction)queue_task_done, METH_O,
-     "task_done(task)\n--\n\nAnswer for a task that serve() returned."},
+     "task_done($self, task, /)\n--\n\n"
+     "Have `task`, which serve() returned and the worker ran, answered for on the hub."},
     {"qsize", (PyCFunction)queue_qsize, METH_NOARGS,
-     "qsize()\n--\n\nHow many items no worker has taken."},
+     "qsize($self, /)\n--\n\n"
+     "Return how many items no worker has taken."},
     {"kill", (PyCFunction)queue_kill, METH_NOARGS,
-     "kill()\n--\n\nForget everything. For a forked child, where there are no workers."},
+     "kill($self, /)\n--\n\nForget everything. For a forked child, where there are no workers."},
     {NULL, NULL, 0, NULL},
 };
 

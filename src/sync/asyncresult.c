@@ -383,8 +383,10 @@ result_get_exc_info(AsyncResultObject *self, void *Py_UNUSED(closure))
                         self->traceback == NULL ? Py_None : self->traceback);
 }
 
-PyDoc_STRVAR(result_set_doc, "set($self, /, value=None)\n--\n\n"
-                             "Hold `value` and wake all who wait, in the order they came.");
+PyDoc_STRVAR(result_set_doc,
+             "set($self, /, value=None)\n--\n\n"
+             "Hold `value` in place of what was there, and wake all who wait, in the order they\n"
+             "came.");
 PyDoc_STRVAR(
     result_set_exception_doc,
     "set_exception($self, /, exception, exc_info=None)\n--\n\n"
@@ -403,25 +405,38 @@ PyDoc_STRVAR(result_wait_doc,
 static PyMethodDef result_methods[] = {
     {"set", (PyCFunction)(void (*)(void))result_set, METH_FASTCALL | METH_KEYWORDS, result_set_doc},
     {"set_result", (PyCFunction)(void (*)(void))result_set, METH_FASTCALL | METH_KEYWORDS,
-     PyDoc_STR("set_result($self, /, value=None)\n--\n\nThe same as set().")},
+     PyDoc_STR("set_result($self, /, value=None)\n--\n\nset(value), under the name that futures "
+               "have for it.")},
     {"set_exception", (PyCFunction)(void (*)(void))result_set_exception,
      METH_FASTCALL | METH_KEYWORDS, result_set_exception_doc},
     {"get", (PyCFunction)(void (*)(void))result_get, METH_FASTCALL | METH_KEYWORDS, result_get_doc},
     {"get_nowait", (PyCFunction)result_get_nowait, METH_NOARGS,
-     PyDoc_STR("get_nowait($self, /)\n--\n\nget() that does not wait.")},
+     PyDoc_STR(
+         "get_nowait($self, /)\n--\n\n"
+         "get(block=False): return the value or raise the exception. Raises Timeout when there\n"
+         "is neither.")},
     {"result", (PyCFunction)(void (*)(void))result_result, METH_FASTCALL | METH_KEYWORDS,
-     PyDoc_STR("result($self, /, timeout=None)\n--\n\nget(), under a future's name.")},
+     PyDoc_STR(
+         "result($self, /, timeout=None)\n--\n\n"
+         "get(timeout=timeout), under a future's name: the time is in seconds, None is without\n"
+         "limit.")},
     {"wait", (PyCFunction)(void (*)(void))result_wait, METH_FASTCALL | METH_KEYWORDS,
      result_wait_doc},
     {"ready", (PyCFunction)result_method_ready, METH_NOARGS,
-     PyDoc_STR("ready($self, /)\n--\n\nWhether it holds a value or an exception.")},
+     PyDoc_STR("ready($self, /)\n--\n\n"
+               "Return whether it holds a value or an exception.")},
     {"done", (PyCFunction)result_method_ready, METH_NOARGS,
      PyDoc_STR("done($self, /)\n--\n\nready(), under a future's name.")},
     {"successful", (PyCFunction)result_successful, METH_NOARGS,
-     PyDoc_STR("successful($self, /)\n--\n\nWhether it holds a value.")},
+     PyDoc_STR(
+         "successful($self, /)\n--\n\n"
+         "Return whether it holds a value: False with an exception, and while it holds nothing.")},
     {"cancel", result_false, METH_NOARGS,
-     PyDoc_STR("cancel($self, /)\n--\n\nAlways False: it cannot be cancelled.")},
-    {"cancelled", result_false, METH_NOARGS, PyDoc_STR("cancelled($self, /)\n--\n\nAlways False.")},
+     PyDoc_STR("cancel($self, /)\n--\n\n"
+               "Return False: it cannot be cancelled. For code that is written for futures.")},
+    {"cancelled", result_false, METH_NOARGS,
+     PyDoc_STR("cancelled($self, /)\n--\n\n"
+               "Return False. For code that is written for futures.")},
     {NULL, NULL, 0, NULL},
 };
 

@@ -372,12 +372,22 @@ static PyMethodDef channel_methods[] = {
     {"get", (PyCFunction)(void (*)(void))channel_get, METH_FASTCALL | METH_KEYWORDS,
      channel_get_doc},
     {"put_nowait", (PyCFunction)(void (*)(void))channel_put_nowait, METH_FASTCALL | METH_KEYWORDS,
-     PyDoc_STR("put_nowait($self, /, item)\n--\n\nput() without block.")},
+     PyDoc_STR(
+         "put_nowait($self, /, item)\n--\n\n"
+         "put(item, block=False). Raises Full unless a greenlet takes the item, or is in get().")},
     {"get_nowait", (PyCFunction)channel_get_nowait, METH_NOARGS,
-     PyDoc_STR("get_nowait($self, /)\n--\n\nget() without block.")},
-    {"qsize", channel_zero, METH_NOARGS, PyDoc_STR("qsize($self, /)\n--\n\n0: it keeps nothing.")},
-    {"empty", channel_true, METH_NOARGS, PyDoc_STR("empty($self, /)\n--\n\nTrue.")},
-    {"full", channel_true, METH_NOARGS, PyDoc_STR("full($self, /)\n--\n\nTrue.")},
+     PyDoc_STR(
+         "get_nowait($self, /)\n--\n\n"
+         "get(block=False). Raises Empty unless a greenlet is in put(), or comes meanwhile.")},
+    {"qsize", channel_zero, METH_NOARGS,
+     PyDoc_STR("qsize($self, /)\n--\n\n"
+               "Return 0: a channel keeps nothing.")},
+    {"empty", channel_true, METH_NOARGS,
+     PyDoc_STR("empty($self, /)\n--\n\n"
+               "Return True: a channel keeps nothing.")},
+    {"full", channel_true, METH_NOARGS,
+     PyDoc_STR("full($self, /)\n--\n\n"
+               "Return True: a channel keeps nothing.")},
     {"__class_getitem__", Py_GenericAlias, METH_O | METH_CLASS, PyDoc_STR("See PEP 585.")},
     {NULL, NULL, 0, NULL},
 };

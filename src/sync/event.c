@@ -222,8 +222,10 @@ PyDoc_STRVAR(rawlink_doc,
              "Call callback(self) in the hub once this is ready; it is unlinked before the call.\n"
              "It must not block; what it raises goes to the hub's handle_error. Raises TypeError\n"
              "when callback is not callable.");
-PyDoc_STRVAR(unlink_doc, "unlink($self, /, callback)\n--\n\n"
-                         "Remove a callback that rawlink() added, if it is still linked.");
+PyDoc_STRVAR(unlink_doc,
+             "unlink($self, /, callback)\n--\n\n"
+             "Remove a callback that rawlink() added. Nothing happens if it is not linked (any\n"
+             "more).");
 
 static PyMethodDef linkable_object_methods[] = {
     {"rawlink", (PyCFunction)(void (*)(void))linkable_object_rawlink, METH_FASTCALL | METH_KEYWORDS,
@@ -231,13 +233,18 @@ static PyMethodDef linkable_object_methods[] = {
     {"unlink", (PyCFunction)(void (*)(void))linkable_object_unlink, METH_FASTCALL | METH_KEYWORDS,
      unlink_doc},
     {"linkcount", (PyCFunction)linkable_object_linkcount, METH_NOARGS,
-     PyDoc_STR("linkcount($self, /)\n--\n\nHow many greenlets and callbacks wait for this.")},
+     PyDoc_STR("linkcount($self, /)\n--\n\n"
+               "Return how many greenlets and callbacks wait for this.")},
     {"ready", linkable_object_method_ready, METH_NOARGS,
-     PyDoc_STR("ready($self, /)\n--\n\nWhether who waits may go on.")},
+     PyDoc_STR("ready($self, /)\n--\n\n"
+               "Return whether those who wait may go on. A subclass defines it.")},
     {"_check_and_notify", (PyCFunction)linkable_object_check_and_notify, METH_NOARGS,
      PyDoc_STR("Notify who is linked, in a later turn of the hub, if this is ready.")},
     {"_wait", (PyCFunction)(void (*)(void))linkable_object_wait, METH_FASTCALL | METH_KEYWORDS,
-     PyDoc_STR("Wait until ready; False when `timeout` seconds have passed before.")},
+     PyDoc_STR(
+         "_wait($self, /, timeout=None)\n--\n\n"
+         "Wait until ready, at most `timeout` seconds (None: without limit). Returns whether\n"
+         "that came in time.")},
     {"_at_fork_reinit", (PyCFunction)linkable_object_at_fork_reinit, METH_NOARGS,
      PyDoc_STR("In a forked child: forget the other threads' waiters.")},
     {NULL, NULL, 0, NULL},
@@ -385,9 +392,11 @@ event_repr(EventObject *self)
     return repr;
 }
 
-PyDoc_STRVAR(event_set_doc, "set($self, /)\n--\n\n"
-                            "Set the flag. All who wait are woken, in the order they came, in a "
-                            "later turn of the hub.");
+PyDoc_STRVAR(
+    event_set_doc,
+    "set($self, /)\n--\n\n"
+    "Set the flag. All who wait are woken, in the order they came, in a later turn of the\n"
+    "hub. May be called in any thread.");
 PyDoc_STRVAR(
     event_wait_doc,
     "wait($self, /, timeout=None)\n--\n\n"
@@ -399,7 +408,8 @@ PyDoc_STRVAR(
 static PyMethodDef event_methods[] = {
     {"set", (PyCFunction)event_set, METH_NOARGS, event_set_doc},
     {"clear", (PyCFunction)event_clear, METH_NOARGS,
-     PyDoc_STR("clear($self, /)\n--\n\nClear the flag.")},
+     PyDoc_STR("clear($self, /)\n--\n\n"
+               "Clear the flag: wait() waits again. Greenlets that were woken already go on.")},
     {"wait", (PyCFunction)(void (*)(void))event_wait, METH_FASTCALL | METH_KEYWORDS,
      event_wait_doc},
     {"is_set", (PyCFunction)event_is_set, METH_NOARGS, EVENT_IS_SET_DOC("is_set")},

@@ -285,7 +285,7 @@ mutex_dealloc(MutexObject *self)
 
 PyDoc_STRVAR(mutex_doc, "LockType()\n--\n\nA lock that is either free or taken, by anybody.\n\n"
                         "As `_thread.lock`: who waits lets other greenlets run, and is served in "
-                        "the order of coming. Native threads may share it.");
+                        "the order of coming. Native threads may share it. A context manager.");
 
 PyDoc_STRVAR(
     acquire_doc,
@@ -296,34 +296,46 @@ PyDoc_STRVAR(
     "is too large; LoopExit where nothing is left that could release it.");
 
 PyDoc_STRVAR(release_doc,
-             "release($self, /)\n--\n\nFree the lock. RuntimeError: it is free already.");
+             "release($self, /)\n--\n\n"
+             "Free the lock; anyone may. Raises RuntimeError when it is free already.");
 
 static PyMethodDef mutex_methods[] = {
     {"acquire", (PyCFunction)(void (*)(void))mutex_acquire, METH_VARARGS | METH_KEYWORDS,
      acquire_doc},
     {"acquire_lock", (PyCFunction)(void (*)(void))mutex_acquire, METH_VARARGS | METH_KEYWORDS,
-     acquire_doc},
+     PyDoc_STR(
+         "acquire_lock($self, /, blocking=True, timeout=-1)\n--\n\nThe older name of acquire().")},
     {"release", (PyCFunction)mutex_release, METH_NOARGS, release_doc},
-    {"release_lock", (PyCFunction)mutex_release, METH_NOARGS, release_doc},
+    {"release_lock", (PyCFunction)mutex_release, METH_NOARGS,
+     PyDoc_STR("release_lock($self, /)\n--\n\nThe older name of release().")},
     {"__enter__", (PyCFunction)mutex_enter, METH_NOARGS, NULL},
     {"__exit__", (PyCFunction)mutex_exit, METH_VARARGS, NULL},
     {"locked", (PyCFunction)mutex_locked, METH_NOARGS,
-     "locked($self, /)\n--\n\nWhether it is taken."},
+     "locked($self, /)\n--\n\n"
+     "Return whether it is taken."},
     {"locked_lock", (PyCFunction)mutex_locked, METH_NOARGS,
-     "locked_lock($self, /)\n--\n\nAs locked()."},
-    {"_is_owned", (PyCFunction)mutex_is_owned, METH_NOARGS, NULL},
-    {"_at_fork_reinit", (PyCFunction)mutex_at_fork_reinit, METH_NOARGS, NULL},
+     "locked_lock($self, /)\n--\n\n"
+     "The older name of locked()."},
+    {"_is_owned", (PyCFunction)mutex_is_owned, METH_NOARGS,
+     PyDoc_STR("_is_owned($self, /)\n--\n\nFor threading.Condition: return whether it is taken.")},
+    {"_at_fork_reinit", (PyCFunction)mutex_at_fork_reinit, METH_NOARGS,
+     PyDoc_STR("_at_fork_reinit($self, /)\n--\n\nIn a forked child: free, and nobody waits.")},
     {"wait", (PyCFunction)(void (*)(void))mutex_wait, METH_VARARGS | METH_KEYWORDS,
      "wait($self, /, timeout=None)\n--\n\nWait until it is free, at most timeout seconds. Returns "
      "whether."},
     {"rawlink", (PyCFunction)(void (*)(void))mutex_rawlink, METH_FASTCALL | METH_KEYWORDS,
-     "rawlink($self, /, callback)\n--\n\nCall callback(lock) on the hub once it is free."},
+     "rawlink($self, /, callback)\n--\n\n"
+     "Call callback(lock) in the hub once it is free; it must not block. Raises TypeError\n"
+     "when it cannot be called."},
     {"unlink", (PyCFunction)(void (*)(void))mutex_unlink, METH_FASTCALL | METH_KEYWORDS,
-     "unlink($self, /, callback)\n--\n\nTake back rawlink(callback)."},
+     "unlink($self, /, callback)\n--\n\n"
+     "Take back rawlink(callback). Nothing happens if it is not linked (any more)."},
     {"linkcount", (PyCFunction)mutex_linkcount, METH_NOARGS,
-     "linkcount($self, /)\n--\n\nHow many wait and are linked."},
+     "linkcount($self, /)\n--\n\n"
+     "Return how many greenlets and callbacks wait for it."},
     {"ready", (PyCFunction)mutex_ready_method, METH_NOARGS,
-     "ready($self, /)\n--\n\nWhether it is free."},
+     "ready($self, /)\n--\n\n"
+     "Return whether it is free."},
     {NULL, NULL, 0, NULL},
 };
 

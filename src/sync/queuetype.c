@@ -627,10 +627,12 @@ PyDoc_STRVAR(
     "`block`, else wait, and raise Empty once `timeout` seconds (None: without limit) have\n"
     "passed. Those who wait are served in the order they came. The hub never waits: it gets\n"
     "Empty. Raises ValueError for a negative timeout, ShutDown when empty after shutdown().");
-PyDoc_STRVAR(queue_peek_doc, "peek($self, /, block=True, timeout=None)\n--\n\n"
-                             "get() that leaves the item in.");
+PyDoc_STRVAR(queue_peek_doc,
+             "peek($self, /, block=True, timeout=None)\n--\n\n"
+             "Return the item that get() would take out, and leave it in. Waits and raises as\n"
+             "get(block, timeout).");
 PyDoc_STRVAR(queue_copy_doc, "copy($self, /)\n--\n\n"
-                             "A queue of the same kind, size and items.");
+                             "Return a new queue of the same class, size and items.");
 
 static PyMethodDef simple_methods[] = {
     {"put", (PyCFunction)(void (*)(void))queue_put, METH_FASTCALL | METH_KEYWORDS, queue_put_doc},
@@ -638,17 +640,26 @@ static PyMethodDef simple_methods[] = {
     {"peek", (PyCFunction)(void (*)(void))queue_peek, METH_FASTCALL | METH_KEYWORDS,
      queue_peek_doc},
     {"put_nowait", (PyCFunction)(void (*)(void))queue_put_nowait, METH_FASTCALL | METH_KEYWORDS,
-     PyDoc_STR("put_nowait($self, /, item)\n--\n\nput() that does not wait.")},
+     PyDoc_STR(
+         "put_nowait($self, /, item)\n--\n\n"
+         "put(item, block=False). Raises Full when there is no room, ShutDown after shutdown().")},
     {"get_nowait", (PyCFunction)queue_get_nowait, METH_NOARGS,
-     PyDoc_STR("get_nowait($self, /)\n--\n\nget() that does not wait.")},
+     PyDoc_STR("get_nowait($self, /)\n--\n\n"
+               "get(block=False). Raises Empty when there is no item, ShutDown when empty after\n"
+               "shutdown().")},
     {"peek_nowait", (PyCFunction)queue_peek_nowait, METH_NOARGS,
-     PyDoc_STR("peek_nowait($self, /)\n--\n\npeek() that does not wait.")},
+     PyDoc_STR("peek_nowait($self, /)\n--\n\n"
+               "peek(block=False). Raises Empty when there is no item, ShutDown when empty after\n"
+               "shutdown().")},
     {"qsize", (PyCFunction)queue_qsize, METH_NOARGS,
-     PyDoc_STR("qsize($self, /)\n--\n\nHow many items there are.")},
+     PyDoc_STR("qsize($self, /)\n--\n\n"
+               "Return how many items there are.")},
     {"empty", (PyCFunction)queue_empty, METH_NOARGS,
-     PyDoc_STR("empty($self, /)\n--\n\nWhether there is no item.")},
+     PyDoc_STR("empty($self, /)\n--\n\n"
+               "Return whether there is no item: get() would wait.")},
     {"full", (PyCFunction)queue_full, METH_NOARGS,
-     PyDoc_STR("full($self, /)\n--\n\nWhether there is no room. Never, without maxsize.")},
+     PyDoc_STR("full($self, /)\n--\n\n"
+               "Return whether there is no room: put() would wait. Never, without maxsize.")},
     {"copy", (PyCFunction)queue_copy, METH_NOARGS, queue_copy_doc},
     {"_init", (PyCFunction)queue_method_init, METH_VARARGS,
      PyDoc_STR("_init($self, maxsize, items=(), /)\n--\n\nSet up the container.")},

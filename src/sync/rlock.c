@@ -277,7 +277,8 @@ static PyMethodDef rlock_methods[] = {
      rlock_acquire_doc},
     {"release", (PyCFunction)rlock_release, METH_NOARGS, rlock_release_doc},
     {"locked", (PyCFunction)rlock_locked, METH_NOARGS,
-     PyDoc_STR("locked($self, /)\n--\n\nWhether somebody owns it.")},
+     PyDoc_STR("locked($self, /)\n--\n\n"
+               "Return whether some greenlet owns it.")},
     {"__enter__", (PyCFunction)rlock_enter, METH_NOARGS, PyDoc_STR("acquire()")},
     {"__exit__", (PyCFunction)(void (*)(void))rlock_exit, METH_FASTCALL, PyDoc_STR("release()")},
     {"_is_owned", (PyCFunction)rlock_is_owned, METH_NOARGS,

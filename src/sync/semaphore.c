@@ -261,10 +261,11 @@ PyDoc_STRVAR(semaphore_release_doc,
              "release($self, /)\n--\n\n"
              "Give a permit and return how many there are. Who waits is woken in a later turn of\n"
              "the hub, in the order they came, as long as there are permits then.");
-PyDoc_STRVAR(semaphore_wait_doc,
-             "wait($self, /, timeout=None)\n--\n\n"
-             "Wait until there is a permit, at most `timeout` seconds, and take none. Returns how\n"
-             "many there are when this greenlet runs again, which may be 0.");
+PyDoc_STRVAR(
+    semaphore_wait_doc,
+    "wait($self, /, timeout=None)\n--\n\n"
+    "Wait until there is a permit, at most `timeout` seconds (None: without limit), and\n"
+    "take none. Returns how many there are when this greenlet runs again, which may be 0.");
 
 static PyMethodDef semaphore_methods[] = {
     {"acquire", (PyCFunction)(void (*)(void))semaphore_acquire, METH_FASTCALL | METH_KEYWORDS,
@@ -273,9 +274,11 @@ static PyMethodDef semaphore_methods[] = {
     {"wait", (PyCFunction)(void (*)(void))semaphore_wait, METH_FASTCALL | METH_KEYWORDS,
      semaphore_wait_doc},
     {"locked", (PyCFunction)semaphore_locked, METH_NOARGS,
-     PyDoc_STR("locked($self, /)\n--\n\nWhether there is no permit.")},
+     PyDoc_STR("locked($self, /)\n--\n\n"
+               "Return whether there is no permit: acquire() would wait.")},
     {"ready", (PyCFunction)semaphore_ready, METH_NOARGS,
-     PyDoc_STR("ready($self, /)\n--\n\nWhether there is a permit.")},
+     PyDoc_STR("ready($self, /)\n--\n\n"
+               "Return whether there is a permit: acquire() would not wait.")},
     {"__enter__", (PyCFunction)semaphore_enter, METH_NOARGS, PyDoc_STR("acquire()")},
     {"__exit__", (PyCFunction)(void (*)(void))semaphore_exit, METH_FASTCALL,
      PyDoc_STR("release()")},

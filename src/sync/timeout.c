@@ -235,8 +235,10 @@ timeout_cancel(TimeoutObject *self, PyObject *Py_UNUSED(ignored))
     Py_RETURN_NONE;
 }
 
-PyDoc_STRVAR(timeout_close_doc, "close($self, /)\n--\n\n"
-                                "Stop it for good: it cannot be started again.");
+PyDoc_STRVAR(timeout_close_doc,
+             "close($self, /)\n--\n\n"
+             "Stop it for good: start() raises AssertionError then. Harmless when it was closed\n"
+             "before.");
 
 static PyObject *
 timeout_close(TimeoutObject *self, PyObject *Py_UNUSED(ignored))

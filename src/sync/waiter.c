@@ -274,7 +274,8 @@ static PyMethodDef waiter_methods[] = {
                "Let get() return `value`: switch to the greenlet in it, from the hub only\n"
                "(AssertionError), or keep the value for the next get().")},
     {"switch_args", waiter_switch_args, METH_VARARGS,
-     PyDoc_STR("switch_args($self, /, *args)\n--\n\nswitch() with a tuple.")},
+     PyDoc_STR("switch_args($self, /, *args)\n--\n\n"
+               "switch(args): let get() return the arguments as a tuple.")},
     {"throw", (PyCFunction)waiter_throw, METH_VARARGS,
      PyDoc_STR("throw($self, /, *throw_args)\n--\n\n"
                "Let get() raise what greenlet.throw(*throw_args) would; else as switch().")},
@@ -283,11 +284,14 @@ static PyMethodDef waiter_methods[] = {
                "Return what switch() gives, or raise what throw() gives, waiting for it. Raises\n"
                "ConcurrentObjectUseError while another greenlet is in get().")},
     {"clear", (PyCFunction)waiter_clear_method, METH_NOARGS,
-     PyDoc_STR("clear($self, /)\n--\n\nForget the value or exception.")},
+     PyDoc_STR("clear($self, /)\n--\n\n"
+               "Forget the value or exception that is kept, so that get() waits again.")},
     {"ready", (PyCFunction)waiter_ready, METH_NOARGS,
-     PyDoc_STR("ready($self, /)\n--\n\nWhether a value or an exception is kept.")},
+     PyDoc_STR("ready($self, /)\n--\n\n"
+               "Return whether a value or an exception is kept.")},
     {"successful", (PyCFunction)waiter_successful, METH_NOARGS,
-     PyDoc_STR("successful($self, /)\n--\n\nWhether a value is kept.")},
+     PyDoc_STR("successful($self, /)\n--\n\n"
+               "Return whether a value, and no exception, is kept.")},
     {NULL, NULL, 0, NULL},
 };
 

@@ -434,8 +434,11 @@ group_method_spawn(GroupObject *self, PyObject *const *args, Py_ssize_t nargs, P
     return greenlet;
 }
 
-PyDoc_STRVAR(start_doc, "start($self, greenlet, blocking=True, timeout=None)\n--\n\n"
-                        "add() an unstarted greenlet, then start it.");
+PyDoc_STRVAR(
+    start_doc,
+    "start($self, greenlet, blocking=True, timeout=None)\n--\n\n"
+    "add() a greenlet that was not started, with the same arguments and errors, then start\n"
+    "it.");
 
 static PyObject *
 group_method_start(GroupObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)

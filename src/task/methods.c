@@ -341,8 +341,9 @@ task_link(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwn
     return task_link_by(self, "link", "SpawnedLink", args, nargs, kwnames);
 }
 
-PyDoc_STRVAR(link_value_doc, "link_value($self, callback, SpawnedLink=None)\n--\n\n"
-                             "As link(), but only when it ended without an error.");
+PyDoc_STRVAR(link_value_doc,
+             "link_value($self, callback, SpawnedLink=None)\n--\n\n"
+             "As link(callback, SpawnedLink), but only when it ended without an error.");
 
 static PyObject *
 task_link_value(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
@@ -350,8 +351,9 @@ task_link_value(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObjec
     return task_link_by(self, "link_value", "SuccessSpawnedLink", args, nargs, kwnames);
 }
 
-PyDoc_STRVAR(link_exception_doc, "link_exception($self, callback, SpawnedLink=None)\n--\n\n"
-                                 "As link(), but only when it ended with an error.");
+PyDoc_STRVAR(link_exception_doc,
+             "link_exception($self, callback, SpawnedLink=None)\n--\n\n"
+             "As link(callback, SpawnedLink), but only when it ended with an error.");
 
 static PyObject *
 task_link_exception(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
@@ -375,7 +377,8 @@ task_unlink(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *k
     Py_RETURN_NONE;
 }
 
-PyDoc_STRVAR(unlink_all_doc, "unlink_all($self)\n--\n\nTake back every link.");
+PyDoc_STRVAR(unlink_all_doc, "unlink_all($self)\n--\n\n"
+                             "Take back every link() and rawlink().");
 
 static PyObject *
 task_unlink_all(PyObject *self, PyObject *Py_UNUSED(none))
