@@ -1,7 +1,7 @@
 """Settings. Each has a name, a default and an environment variable; `greencore.config` holds them all.
 
 A value is worked out when it is first read: what the program assigned, else the environment's, else
-the default. Assign before the part that needs the setting is used. `python -m greencore._config` prints them all.
+the default. Assign before the part that needs the setting is used. `config.print_help()` prints them all.
 """
 
 import importlib
@@ -46,6 +46,8 @@ class Setting:
     #: Whether it belongs to the documented settings.
     document = True
     desc = ""
+    #: What its values are.
+    values = ""
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
@@ -60,15 +62,10 @@ class Setting:
 
     @classmethod
     def _describe(cls, desc):
-        parts = [desc]
-        if issubclass(cls, ImportableSetting):
-            parts.append(
-                "The value is an object, the dotted name of one, or a list of such names (separated by commas in "
-                "the environment), of which the first that can be imported counts."
-            )
-            if cls.shortname_map:
-                parts.append("Short names: %s." % ", ".join(cls.shortname_map))
-        parts.append("Default: %r. Environment: ``%s``." % (cls.default, cls.environment_key))
+        parts = [desc, cls.values]
+        if getattr(cls, "shortname_map", None):
+            parts.append("Short names: %s." % ", ".join("``%s``" % name for name in cls.shortname_map))
+        parts.append("Default: ``%r``. Environment: ``%s``." % (cls.default, cls.environment_key))
         return "\n\n".join(part for part in parts if part)
 
     validate = staticmethod(validate_invalid)
@@ -136,6 +133,10 @@ class ImportableSetting:
     """A setting whose value is an object to import."""
 
     shortname_map = {}
+    values = (
+        "An object, the dotted name of one, or a list of such names (separated by commas in the environment), of "
+        "which the first that can be imported counts."
+    )
 
     def _import_one_of(self, candidates):
         if not candidates:
@@ -181,6 +182,9 @@ class ImportableSetting:
 class BoolSettingMixin:
     """A setting that is true or false."""
 
+    values = (
+        "True or false; in the environment ``1``, ``true``, ``on`` or ``yes``, and ``0``, ``false``, ``off`` or ``no``."
+    )
     validate = staticmethod(validate_bool)
     _convert = staticmethod(convert_str_value_as_is)
 
@@ -188,6 +192,7 @@ class BoolSettingMixin:
 class IntSettingMixin:
     """A setting that is a whole number, or None."""
 
+    values = "A whole number, or None."
     validate = staticmethod(validate_anything)
 
     def _convert(self, value):
@@ -196,6 +201,8 @@ class IntSettingMixin:
 
 class FloatSettingMixin:
     """A setting that is a positive number, or None."""
+
+    values = "A number greater than 0, or None."
 
     def _convert(self, value):
         return float(value) if value else None
@@ -209,6 +216,7 @@ class FloatSettingMixin:
 class ByteCountSettingMixin(FloatSettingMixin):
     """A setting that is a number of bytes, or None; as text with a suffix k, m or g, or kb, mb or gb."""
 
+    values = "A number of bytes, as text with a suffix k, m or g (kb, mb, gb), or None."
     _UNITS = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 
     def _convert(self, value):
@@ -239,6 +247,7 @@ class Threadpool(ImportableSetting, Setting):
 class ThreadpoolIdleTaskTimeout(Setting):
     name = "threadpool_idle_task_timeout"
     desc = "Seconds after which an idle thread of the hub's own thread pool ends; -1: never."
+    values = "A number."
     default = 5.0
 
     def _convert(self, value):
@@ -263,6 +272,7 @@ class LibevBackend(Setting):
     name = "libev_backend"
     environment_key = "GEVENT_BACKEND"
     desc = "How the loop watches descriptors. Kept for programs that set it: libuv makes its own choice."
+    values = "Anything."
     validate = staticmethod(validate_anything)
     _convert = staticmethod(convert_str_value_as_is)
 
@@ -281,7 +291,7 @@ class FileObject(ImportableSetting, Setting):
 class WatchChildren(BoolSettingMixin, Setting):
     name = "disable_watch_children"
     environment_key = "GEVENT_NOWAITPID"
-    desc = "Whether the loop leaves SIGCHLD alone, and `os.fork` and `os.waitpid` remain the system's."
+    desc = "Whether `patch_os` leaves `os.waitpid` as it is. Read once, when `greencore.os` is imported."
     default = False
 
 
@@ -377,18 +387,19 @@ class MonitorMemoryPeriod(FloatSettingMixin, Setting):
 class MonitorMemoryMaxUsage(ByteCountSettingMixin, Setting):
     name = "max_memory_usage"
     environment_key = "GEVENT_MONITOR_MEMORY_MAX"
-    desc = (
-        "Bytes of memory above which the monitoring thread publishes events; a suffix kb, mb or gb is "
-        "understood. None: no limit."
-    )
+    desc = "Bytes of memory above which the monitoring thread publishes events. None: no limit."
 
 
 class AresSettingMixin:
-    """A setting of c-ares's channel, handed on as it is."""
+    """A setting of c-ares's channel, handed on as it is; `from_text` makes the value of the environment's text."""
 
     document = False
+    values = "What `greencore.ares.channel` takes as the argument of that name."
+    from_text = staticmethod(str)
     validate = staticmethod(validate_anything)
-    _convert = staticmethod(convert_str_value_as_is)
+
+    def _convert(self, value):
+        return self.from_text(value) if isinstance(value, str) else value
 
     @property
     def kwarg_name(self):
@@ -399,11 +410,14 @@ class AresSettingMixin:
 class AresFlags(AresSettingMixin, Setting):
     name = "ares_flags"
     environment_key = "GEVENTARES_FLAGS"
+    from_text = int
+    desc = "Flags of c-ares's channel (ARES_FLAG_*), as a number."
 
 
 class AresTimeout(AresSettingMixin, Setting):
     name = "ares_timeout"
     environment_key = "GEVENTARES_TIMEOUT"
+    from_text = float
     document = True
     desc = "Older name of `resolver_timeout`."
 
@@ -411,21 +425,29 @@ class AresTimeout(AresSettingMixin, Setting):
 class AresTries(AresSettingMixin, Setting):
     name = "ares_tries"
     environment_key = "GEVENTARES_TRIES"
+    from_text = int
+    desc = "How often the ares resolver asks each server."
 
 
 class AresNdots(AresSettingMixin, Setting):
     name = "ares_ndots"
     environment_key = "GEVENTARES_NDOTS"
+    from_text = int
+    desc = "How many dots a name needs to be tried as it is before the search list."
 
 
 class AresUDPPort(AresSettingMixin, Setting):
     name = "ares_udp_port"
     environment_key = "GEVENTARES_UDP_PORT"
+    from_text = int
+    desc = "The name servers' UDP port."
 
 
 class AresTCPPort(AresSettingMixin, Setting):
     name = "ares_tcp_port"
     environment_key = "GEVENTARES_TCP_PORT"
+    from_text = int
+    desc = "The name servers' TCP port."
 
 
 class AresServers(AresSettingMixin, Setting):
@@ -438,10 +460,8 @@ class AresServers(AresSettingMixin, Setting):
 class ResolverNameservers(AresSettingMixin, Setting):
     name = "resolver_nameservers"
     document = True
-    desc = (
-        "Addresses of the name servers that the ares and dnspython resolvers ask instead of the system's; "
-        "separated by commas in the environment. They must be numeric."
-    )
+    desc = "Numeric addresses of the name servers that the ares and dnspython resolvers ask, not the system's."
+    values = "A list of strings, or one string with commas; or None."
     _convert = Setting._convert
 
     @property
@@ -452,7 +472,9 @@ class ResolverNameservers(AresSettingMixin, Setting):
 class ResolverTimeout(FloatSettingMixin, AresSettingMixin, Setting):
     name = "resolver_timeout"
     document = True
-    desc = "Seconds that the ares and dnspython resolvers spend on a query in all."
+    desc = (
+        "Seconds: with the ares resolver until a server is asked again, with the dnspython resolver for a query in all."
+    )
 
     @property
     def kwarg_name(self):

@@ -56,6 +56,8 @@ def test_names_variables_and_defaults():
         ("max_memory_usage", "1024", 1024),
         ("resolver_nameservers", "1.1.1.1,8.8.8.8", ["1.1.1.1", "8.8.8.8"]),
         ("ares_servers", "1.1.1.1,8.8.8.8", "1.1.1.1,8.8.8.8"),
+        ("ares_timeout", "1.5", 1.5),
+        ("ares_ndots", "0", 0),
         ("libev_backend", "select", "select"),
         ("threadpool_idle_task_timeout", "-1", -1.0),
         ("trace_malloc", "5", 5),
@@ -139,7 +141,8 @@ def test_a_setting_of_ones_own():
 
 
 def test_help():
-    out = subprocess.run([sys.executable, "-m", "greencore._config"], capture_output=True, text=True, timeout=60)
+    program = "from gevent import config; config.print_help()"
+    out = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
     assert out.returncode == 0, out.stderr
     assert all(key in out.stdout for key, _ in DEFAULTS.values())
 

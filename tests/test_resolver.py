@@ -770,6 +770,19 @@ def test_settings_reach_the_channel(server, monkeypatch):
     resolver.close()
 
 
+def test_environment_reaches_the_channel(server):
+    code = (
+        "import gevent\n"
+        "resolver = gevent.get_hub().resolver\n"
+        "print(resolver.gethostbyname('one.test'), resolver.params['tries'], resolver.params['ndots'])"
+    )
+    numbers = {"FLAGS": "0", "TRIES": "3", "TIMEOUT": "2.5", "NDOTS": "0"}
+    numbers |= {"UDP_PORT": str(server.port), "TCP_PORT": str(server.port), "SERVERS": server.host}
+    env = {**os.environ, **{f"GEVENTARES_{name}": value for name, value in numbers.items()}}
+    with subprocess.Popen([sys.executable, "-c", code], env=env, stdout=subprocess.PIPE, text=True) as child:
+        assert gevent.get_hub().threadpool.apply(child.stdout.read) == "10.0.0.1 3 0\n"
+
+
 @pytest.mark.parametrize(
     "choice, module",
     [(None, "ares"), ("ares", "ares"), ("thread", "thread"), ("block", "blocking"), ("thread,ares", "thread")],
