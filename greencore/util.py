@@ -204,7 +204,11 @@ class GreenletTree:
             yield "Monitoring Thread:" + repr(monitor())
         if greenlet and details["running_stacks"]:
             yield "Running:"
-            yield from _stack_lines(greenlet.gr_frame, details["running_stack_limit"])
+            frame = greenlet.gr_frame
+            if frame is not None or greenlet is getcurrent():
+                yield from _stack_lines(frame, details["running_stack_limit"])
+            else:
+                yield "  (no Python frames)"
         stack = getattr(greenlet, "spawning_stack", None)
         if stack and details["spawning_stacks"]:
             yield "Spawned at:"

@@ -49,6 +49,16 @@ def test_run_info_without_stacks():
     assert "...stack elided..." in text and "Running:" not in text
 
 
+def test_a_greenlet_without_python_frames_shows_none():
+    parked = gevent.spawn(sleep, 5)
+    sleep(0)
+    (tree,) = [tree for tree in util.GreenletTree.current_tree().child_trees if tree.greenlet is parked]
+    lines = [line.strip(" :") for line in tree.format_lines({"spawning_stacks": False})]
+    assert lines[lines.index("Running") + 1] == "(no Python frames)"
+    assert __file__ not in "".join(lines)
+    parked.kill()
+
+
 def test_tree():
     def parent():
         child = gevent.spawn(lambda: 1)
