@@ -171,7 +171,7 @@ setup(
     version=version(),
     license="MIT",
     packages=find_packages(include=["greencore", "greencore.*"]),
-    package_data={"greencore": ["py.typed", "*.pyi", "include/greenlet/*.h"]},
+    package_data={"greencore": ["*.pyi", "include/greenlet/*.h"]},
     py_modules=["_greencore_alias"],
     ext_modules=[Extension("greencore._core", sources(), include_dirs=["src"])],
     cmdclass={"build_ext": BuildExt, "build_py": BuildPy},

@@ -21,7 +21,7 @@ LONG_FILES = {}
 
 # Headers of the interpreter and of libuv: who may include them.
 NO_PYTHON = "switch"
-UV_USERS = re.compile(r"hub/[^/]+\.[ch]|net/resolver[^/]*\.[ch]")
+UV_USERS = re.compile(r"hub/[^/]+\.[ch]")
 BUILD_CORE_USERS = re.compile(r"greenlet/pystate[^/]*\.[ch]")
 
 

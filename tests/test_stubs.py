@@ -1,0 +1,41 @@
+"""The type stubs of the C part have its names, and no others."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import greencore
+from greencore import _core
+
+STUB = ast.parse((Path(greencore.__file__).parent / "_core.pyi").read_text())
+# The name is a keyword.
+UNSPEAKABLE = {"async"}
+
+
+def defined(body):
+    """The names that a module's or a class's body defines."""
+    for node in body:
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            yield node.name
+        elif isinstance(node, ast.AnnAssign):
+            yield node.target.id
+
+
+def public(names):
+    return {name for name in names if not name.startswith("_")}
+
+
+CLASSES = [node for node in STUB.body if isinstance(node, ast.ClassDef) and not node.name.startswith("_")]
+
+
+def test_names():
+    assert public(defined(STUB.body)) == public(dir(_core))
+
+
+@pytest.mark.parametrize("node", CLASSES, ids=lambda node: node.name)
+def test_members(node):
+    cls = getattr(_core, node.name)
+    assert public(defined(node.body)) - public(dir(cls)) == set()
+    inherited = {name for base in cls.__mro__[1:] for name in vars(base)}
+    assert public(vars(cls)) - public(defined(node.body)) - inherited - UNSPEAKABLE == set()
