@@ -57,11 +57,26 @@ def test_c_names_that_are_used_exist(path, name):
     assert re.search(rf"\b{name}", sources())
 
 
-@pytest.mark.parametrize("path, name", named(re.compile(r"\b(?:GREENCORE|GEVENT|GEVENTARES)_[A-Z_]+")))
-def test_variables_of_the_environment_exist(path, name):
-    files = [ROOT / "setup.py", *(ROOT / "tests").rglob("*.py"), *(ROOT / "greencore").rglob("*.py"), *ROOT.glob("*.pth")]
+VARIABLE = re.compile(r"\b(?:GREENCORE|GEVENT|GEVENTARES)_[A-Z0-9_]+\b")
+
+
+def variables():
+    """The variables of the environment that code looks at."""
+    files = [ROOT / "setup.py", *(ROOT / "greencore").rglob("*.py"), *(ROOT / "src").rglob("*.c"), *ROOT.glob("*.pth")]
     files += [file for file in (ROOT / ".ci").iterdir() if file.is_file()]
-    assert any(name in file.read_text() for file in files if file != Path(__file__))
+    files += [ROOT / "tests" / "conftest.py", ROOT / "tests" / "test_document.py"]
+    named = {name for file in files for name in VARIABLE.findall(file.read_text())}
+    return named | {setting.environment_key for setting in greencore.config.settings.values()}
+
+
+@pytest.mark.parametrize("path, name", named(VARIABLE))
+def test_variables_of_the_environment_exist(path, name):
+    assert name in variables()
+
+
+def test_variables_of_the_environment_are_documented():
+    text = "".join(path.read_text() for path in PAGES)
+    assert sorted(name for name in variables() if name not in text and name.startswith("GREENCORE_")) == []
 
 
 def test_every_page_is_in_the_index():
