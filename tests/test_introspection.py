@@ -19,6 +19,7 @@ import tracemalloc
 
 import pytest
 from greenlet import getcurrent, greenlet
+from greenlets import names
 
 FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
 
@@ -36,14 +37,6 @@ def parked(value=1):
     g = greenlet(outer)
     assert g.switch(value) == value
     return g
-
-
-def names(frame):
-    found = []
-    while frame is not None:
-        found.append(frame.f_code.co_name)
-        frame = frame.f_back
-    return found
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ import weakref
 import pytest
 
 from greenlet import getcurrent, greenlet
+from greenlets import names
 
 VERSION = sys.version_info[:2]
 
@@ -24,14 +25,6 @@ def nested(depth):
 
 def park(value=None):
     return getcurrent().parent.switch(value)
-
-
-def names(frame):
-    found = []
-    while frame is not None:
-        found.append(frame.f_code.co_name)
-        frame = frame.f_back
-    return found
 
 
 def run(*code):
