@@ -4,27 +4,8 @@ import weakref
 
 import greencore
 import pytest
-from greencore.queue import (
-    Channel,
-    Empty,
-    Full,
-)
-
-
-def in_hub(function, *args):
-    """Call in the hub; return the result or the exception."""
-    results = []
-
-    def call():
-        try:
-            results.append(function(*args))
-        except Exception as error:
-            results.append(error)
-
-    greencore.get_hub().loop.run_callback(call)
-    while not results:
-        greencore.sleep(0)
-    return results[0]
+from greencore.queue import Channel, Empty, Full
+from hubs import in_hub
 
 
 class TestChannel:

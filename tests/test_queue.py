@@ -20,6 +20,7 @@ from greencore.queue import (
     ShutDown,
     SimpleQueue,
 )
+from hubs import in_hub
 from leaks import assert_no_leak
 
 KINDS = [SimpleQueue, Queue, LifoQueue, PriorityQueue]
@@ -38,22 +39,6 @@ def kind(request):
 @pytest.fixture(params=FIFOS)
 def fifo(request):
     return request.param
-
-
-def in_hub(function, *args):
-    """Call in the hub; return the result or the exception."""
-    results = []
-
-    def call():
-        try:
-            results.append(function(*args))
-        except Exception as error:
-            results.append(error)
-
-    greencore.get_hub().loop.run_callback(call)
-    while not results:
-        greencore.sleep(0)
-    return results[0]
 
 
 class TestItems:
