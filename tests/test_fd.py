@@ -15,6 +15,14 @@ from greencore.socket import cancel_wait_ex, socket, socketpair, wait_read, wait
 from isolated.run import run_script
 
 
+def fill(w):
+    """Write to the pipe until nothing more fits."""
+    os.set_blocking(w, False)
+    with pytest.raises(BlockingIOError):
+        while True:
+            os.write(w, b"x" * 65536)
+
+
 def test_wait_read(pipe):
     r, w = pipe
     reader = gevent.spawn(wait_read, r)
@@ -26,10 +34,7 @@ def test_wait_read(pipe):
 
 def test_wait_write_on_a_full_pipe(pipe):
     r, w = pipe
-    os.set_blocking(w, False)
-    with pytest.raises(BlockingIOError):
-        while True:
-            os.write(w, b"x" * 65536)
+    fill(w)
     writer = gevent.spawn(wait_write, w)
     gevent.sleep(0.001)
     assert not writer.ready()
@@ -153,10 +158,7 @@ def test_hangup_wakes_a_reader(pipe):
 
 def test_error_wakes_a_writer(pipe):
     r, w = pipe
-    os.set_blocking(w, False)
-    with pytest.raises(BlockingIOError):
-        while True:
-            os.write(w, b"x" * 65536)
+    fill(w)
     writer = gevent.spawn(wait_write, w)
     gevent.sleep(0)
     os.close(r)

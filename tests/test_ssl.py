@@ -55,6 +55,18 @@ def tcp_pair():
         return here, listener.accept()[0]
 
 
+def shake_hands(*ends):
+    """Perform the handshake of two ends that never wait, in turns."""
+    waiting = list(ends)
+    while waiting:
+        for end in list(waiting):
+            try:
+                end.do_handshake()
+                waiting.remove(end)
+            except ssl.SSLWantReadError:
+                pass
+
+
 def connect(server, client, pair=None, **options):
     """Both ends of a connection, after the handshake."""
     a, b = pair or tcp_pair()
@@ -488,14 +500,7 @@ def test_without_waiting(contexts):
         contexts[1].wrap_socket(b.dup(), server_hostname="localhost")
     here = contexts[0].wrap_socket(a, server_side=True, do_handshake_on_connect=False)
     there = contexts[1].wrap_socket(b, server_hostname="localhost", do_handshake_on_connect=False)
-    waiting = [there, here]
-    while waiting:
-        for end in list(waiting):
-            try:
-                end.do_handshake()
-                waiting.remove(end)
-            except ssl.SSLWantReadError:
-                pass
+    shake_hands(there, here)
     with pytest.raises(ssl.SSLWantReadError):
         there.recv(1)
     with pytest.raises(ssl.SSLWantWriteError):
@@ -734,14 +739,7 @@ def standard_pair(certificates):
         end.setblocking(False)
     here = server.wrap_socket(a, server_side=True, do_handshake_on_connect=False)
     there = client.wrap_socket(b, server_hostname="localhost", do_handshake_on_connect=False)
-    waiting = [there, here]
-    while waiting:
-        for end in list(waiting):
-            try:
-                end.do_handshake()
-                waiting.remove(end)
-            except ssl.SSLWantReadError:
-                pass
+    shake_hands(there, here)
     return here, there
 
 
