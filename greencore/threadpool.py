@@ -4,6 +4,7 @@ Each hub has a pool (`get_hub().threadpool`); most programs need no other.
 """
 
 import concurrent.futures
+import functools
 import os
 import sys
 import weakref
@@ -70,7 +71,17 @@ class _WorkerGreenlet(RawGreenlet):
         self.parent = getcurrent()
         self.parent.greenlet_tree_is_ignored = True
         self._thread_ident = get_thread_ident()
-        self.switch()
+        go_on = self.switch
+        while not self.dead:
+            try:
+                go_on()
+            except BaseException as error:
+                if self.dead:
+                    raise
+                # What a hub raises in the main greenlet is for the task, whose wait made the hub.
+                go_on = functools.partial(self.throw, error)
+            else:
+                go_on = self.switch
 
     def _prepare_hub(self):
         """If a task made a hub on this thread: it is no fault of its greenlets to block."""

@@ -1,12 +1,13 @@
 """Functions that run in native threads."""
 
+import sys
 import threading
 
 import pytest
 from isolated.run import check_code
 
 import gevent
-from gevent.exceptions import InvalidThreadUseError
+from gevent.exceptions import InvalidThreadUseError, LoopExit
 from gevent.hub import get_hub
 from gevent.threadpool import ThreadPool, ThreadPoolExecutor
 
@@ -53,6 +54,29 @@ def test_spawn_map_and_imap(pool):
     assert list(pool.imap(abs, range(-5, 0))) == [5, 4, 3, 2, 1]
     assert sorted(pool.imap_unordered(abs, range(-5, 0))) == [1, 2, 3, 4, 5]
     assert 1 <= pool.size <= 3 and len(pool) == 0
+
+
+def test_what_a_hub_of_a_task_raises_is_the_tasks(pool):
+    def waits_for_ever():
+        with pytest.raises(LoopExit):
+            gevent.get_hub().switch()
+        return "went on"
+
+    def left_by_a_greenlet():
+        gevent.spawn(sys.exit, 3)
+        gevent.sleep(5)
+
+    def destroys_its_hub():
+        gevent.sleep(0)
+        gevent.get_hub().destroy()
+        return "came back"
+
+    with gevent.Timeout(10):
+        assert pool.apply(waits_for_ever) == "went on"
+        with pytest.raises(SystemExit, match="3"):
+            pool.apply(left_by_a_greenlet)
+        assert pool.apply(destroys_its_hub) == "came back"
+        assert pool.apply(waits_for_ever) == "went on"
 
 
 def test_errors_of_spawned_tasks_reach_the_hub(pool, monkeypatch):
