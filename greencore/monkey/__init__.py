@@ -84,7 +84,7 @@ def patch_queue():
 
 @_ignores_DoNotPatch
 def patch_time():
-    """Make `time.sleep` cooperative. Returns False if a subscriber prevented it, else None."""
+    """Make `time.sleep` cooperative."""
     _patch_module("time")
 
 
