@@ -19,7 +19,7 @@ from greencore._hub_local import get_hub_if_exists
 from greencore._util import copy_globals
 from greencore.hub import get_hub, reinit
 
-__implements__ = ["close", "fork", "forkpty", "posix_spawn", "posix_spawnp"]
+__implements__ = ["close", "closerange", "fork", "forkpty", "posix_spawn", "posix_spawnp"]
 __extensions__ = [
     "fork_and_watch",
     "fork_gevent",
@@ -36,6 +36,7 @@ __extensions__ = [
 _read = os.read
 _write = os.write
 _close = os.close
+_closerange = os.closerange
 _raw_fork = os.fork
 _raw_forkpty = os.forkpty
 _waitpid = os.waitpid
@@ -58,6 +59,20 @@ def close(fd):
             return
         hub.loop.closing_fd(fd)
     _close(fd)
+
+
+def closerange(fd_low, fd_high, /):
+    """Close all descriptors from `fd_low` up to, not including, `fd_high`, as `close` does; errors are ignored."""
+    hub = get_hub_if_exists()
+    if hub is not None and hub.loop is not None:
+        for fd in sorted(int(name) for name in os.listdir("/proc/self/fd")):
+            if fd_low <= fd < fd_high:
+                if hub.loop._owns_fd(fd):
+                    _closerange(fd_low, fd)
+                    fd_low = fd + 1
+                else:
+                    hub.loop.closing_fd(fd)
+    _closerange(fd_low, fd_high)
 
 
 def make_nonblocking(fd):

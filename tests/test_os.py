@@ -180,3 +180,98 @@ def test_nothing_switches_inside_fork_hooks():
         """
     )
     assert (status, output) == (0, "refused\n0\n")
+
+
+def test_closerange_wakes_who_waits_and_spares_the_loop():
+    check_code(
+        """
+        import gevent, os
+        from gevent import socket
+        gevent.get_hub().exception_stream = None
+        a, b = socket.socketpair()
+        waits = gevent.spawn(a.recv, 1)
+        gevent.sleep(0.001)
+        kept = os.open("/dev/null", os.O_RDONLY)
+        os.closerange(3, kept)
+        os.fstat(kept)
+        try: waits.get()
+        except OSError as error: print(error.errno)
+        gevent.sleep(0.001)
+        for end in (a, b): end.detach()
+        print(gevent.get_hub().threadpool.apply(len, ("ab",)))
+        """,
+        "9\n2",
+    )
+
+
+LOST = """
+import gevent, os, sys
+from gevent import get_hub, socket
+idle, _ = socket.socketpair()
+gevent.spawn(idle.recv, 1)
+gevent.sleep(0.001)
+get_hub().exception_stream = None
+def tell(wait):
+    try: wait()
+    except RuntimeError as error: print(error, flush=True)
+"""
+TOLD = "the event loop cannot go on: its own descriptors have been closed, by something like os.closerange()\n"
+
+
+@pytest.mark.parametrize("after", ["pass", "files = [open(os.devnull) for _ in range(20)]"])
+def test_a_loop_whose_descriptors_were_closed_says_so(after):
+    status, output = run_code(
+        LOST
+        + f"""
+os.closerange(3, 100)
+{after}
+tell(lambda: gevent.sleep(0.001))
+tell(lambda: gevent.sleep(0.001))
+print(gevent.spawn(len, "ab").get(), flush=True)
+get_hub().destroy(destroy_loop=True)
+if {len(after)} > 4: assert [file.read() for file in files] == [""] * 20
+gevent.sleep(0.001)
+""",
+        patched=False,
+    )
+    assert (status, output) == (0, TOLD * 2 + "2\n")
+
+
+def test_a_daemons_loop_whose_descriptors_were_closed_says_so():
+    status, output = run_code(
+        LOST
+        + """
+pid = os.fork()
+if pid: os._exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+os.closerange(3, 100)
+log = open(os.devnull)
+tell(lambda: gevent.spawn(gevent.sleep, 0.001).join())
+os._exit(0)
+""",
+        patched=False,
+    )
+    assert (status, output) == (0, TOLD)
+
+
+def test_sockets_that_native_threads_close_at_any_time():
+    check_code(
+        """
+        import gevent, os, threading
+        from gevent import monkey, socket
+        start, close = monkey.get_original("_thread", "start_new_thread"), monkey.get_original("os", "close")
+        gevent.get_hub().exception_stream = None
+        seen = set()
+        for _ in range(300):
+            a, b = socket.socketpair()
+            fd = a.fileno()
+            waits = gevent.spawn(a.recv, 1)
+            start(close, (fd,))
+            gevent.sleep(0)
+            b.close()  # ends the wait, if it began before the descriptor was closed
+            try: waits.get(timeout=10)
+            except OSError as error: seen.add(error.errno)
+            a.detach()
+        print(seen <= {9})
+        """,
+        "True",
+    )

@@ -59,7 +59,7 @@ def patch_sys(stdin=True, stdout=True, stderr=True):
 
 @_ignores_DoNotPatch
 def patch_os():
-    """Make `os.fork`, `forkpty`, `posix_spawn`, `waitpid` and `close` cooperative.
+    """Make `os.fork`, `forkpty`, `posix_spawn`, `waitpid`, `close` and `closerange` cooperative.
 
     `waitpid` is left alone with `GEVENT_NOWAITPID` in the environment. Goes together with `patch_signal`.
     """

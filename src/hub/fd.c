@@ -212,15 +212,14 @@ fd_ready_cb(uv_poll_t *handle, int status, int events)
     }
 }
 
-/* libuv registers with epoll as it begins to poll, and aborts when that fails: no descriptor that
-   was closed since its start may get there. */
+/* As the poll begins: what was closed since its start, in whatever thread, is told to who waits. */
 static void
 checker_cb(uv_prepare_t *handle)
 {
     green_fds *fds = handle->data;
     while (!green_list_empty(&fds->fresh)) {
         green_fd *fd = GREEN_CONTAINER(green_list_pop(&fds->fresh), green_fd, link);
-        if (fcntl(fd->number, F_GETFD) < 0) {
+        if (green_poll_register(&fd->handle) < 0) {
             fd_disarm(fd);
             fd_fire(fd, EVERY_EVENT);
             uv_idle_start(&fds->spinner, spinner_cb);

@@ -140,7 +140,12 @@ green_interrupt_claim(LoopObject *loop, uint64_t now)
     }
     interrupt->claimed = now;
     if (interrupt_claim(interrupt) < 0) {
-        green_loop_handle_error(loop, NULL);
+        if (PyErr_ExceptionMatches(PyExc_OSError)) {
+            PyErr_Clear(); /* the pipe has been closed: the poll tells */
+            loop->poll->suspect = loop->poll->lost = true;
+        } else {
+            green_loop_handle_error(loop, NULL);
+        }
     }
 }
 
@@ -152,7 +157,10 @@ green_interrupt_uninstall(LoopObject *loop)
         return;
     }
     loop->poll->interrupt = NULL;
-    interrupt_close(interrupt, interrupt_release(interrupt));
+    bool released = interrupt_release(interrupt);
+    if (!loop->poll->lost) { /* else its numbers may be somebody else's by now */
+        interrupt_close(interrupt, released);
+    }
 }
 
 void

@@ -177,10 +177,14 @@ loop_poll(LoopObject *loop, bool nowait)
         loop->tidied = loop->polled;
         loop->untidy -= !green_tidy();
     }
-    green_poll_run(loop,
-                   nowait || !green_list_empty(&loop->ready) ||
-                       !green_list_empty(&loop->phases[GREEN_IDLE]),
-                   loop_deadline(loop));
+    if (green_poll_run(loop,
+                       nowait || !green_list_empty(&loop->ready) ||
+                           !green_list_empty(&loop->phases[GREEN_IDLE]),
+                       loop_deadline(loop)) < 0) {
+        Py_XSETREF(loop->failure, green_error_take());
+        loop->stopping = true;
+        return;
+    }
     if (loop->destroyed) {
         return;
     }

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
@@ -58,6 +59,48 @@ poll_alarm_cb(uv_poll_t *handle, int Py_UNUSED(status), int Py_UNUSED(events))
     poll->alarm_at = UINT64_MAX;
 }
 
+int
+green_poll_register(uv_poll_t *handle)
+{
+    uv__io_t *io = &handle->io_watcher;
+    int epoll = uv_backend_fd(handle->loop), fd = io->fd;
+    struct epoll_event event = {.events = io->pevents, .data.fd = fd};
+    int code = epoll_ctl(epoll, io->events == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, &event);
+    if (code < 0 && errno == EEXIST) {
+        code = epoll_ctl(epoll, EPOLL_CTL_MOD, fd, &event);
+    } else if (code < 0 && errno == ENOENT) {
+        code = epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
+    }
+    if (code < 0) {
+        GREEN_CONTAINER(handle->loop, green_poll, uv)->suspect = true;
+        return -errno;
+    }
+    io->events = io->pevents;
+    /* Out of the list of what is to be told; its links are {next, prev} in each version. */
+    void **link = (void **)(void *)&io->watcher_queue, **next = link[0], **prev = link[1];
+    prev[0] = next;
+    next[1] = prev;
+    link[0] = link[1] = link;
+    return 0;
+}
+
+/* Is the poller still ours, with the eventfd in it, and the timerfd? Too dear for each poll. */
+static bool
+poll_intact(const green_poll *poll)
+{
+    struct itimerspec at;
+    if (timerfd_gettime(poll->alarm_fd, &at) < 0) {
+        return false;
+    }
+    struct epoll_event event = {.events = EPOLLIN, .data.fd = poll->wake_fd};
+    int epoll = uv_backend_fd(&poll->uv);
+    if (epoll_ctl(epoll, EPOLL_CTL_ADD, poll->wake_fd, &event) < 0) {
+        return errno == EEXIST;
+    }
+    epoll_ctl(epoll, EPOLL_CTL_DEL, poll->wake_fd, NULL);
+    return false;
+}
+
 /* 0, or a negative errno. */
 static int
 poll_watch(green_poll *poll, uv_poll_t *handle, int fd, uv_poll_cb callback)
@@ -67,7 +110,7 @@ poll_watch(green_poll *poll, uv_poll_t *handle, int fd, uv_poll_cb callback)
         code = uv_poll_start(handle, UV_READABLE, callback);
         uv_unref((uv_handle_t *)handle);
     }
-    return code;
+    return code == 0 ? green_poll_register(handle) : code;
 }
 
 static int
@@ -125,6 +168,9 @@ poll_close_walk_cb(uv_handle_t *handle, void *Py_UNUSED(arg))
 void
 green_poll_free(green_poll *poll)
 {
+    if (poll->lost) {
+        return; /* its numbers may be somebody else's by now */
+    }
     green_fds_close(poll);
     uv_walk(&poll->uv, poll_close_walk_cb, NULL);
     close(poll->wake_fd);
@@ -174,22 +220,36 @@ poll_may_sleep(green_poll *poll, uint64_t deadline)
     if (deadline < poll->alarm_at) {
         struct itimerspec at = {
             .it_value = {(time_t)(deadline / 1000000000u), (long)(deadline % 1000000000u)}};
-        timerfd_settime(poll->alarm_fd, TFD_TIMER_ABSTIME, &at, NULL);
         poll->alarm_at = deadline;
+        if (timerfd_settime(poll->alarm_fd, TFD_TIMER_ABSTIME, &at, NULL) < 0) {
+            poll->suspect = true;
+        }
     }
     return uv_backend_timeout(&poll->uv) != 0;
 }
 
-void
+int
 green_poll_run(LoopObject *loop, bool nowait, uint64_t deadline)
 {
     green_poll *poll = loop->poll;
     /* A referenced handle, or uv_run returns without a look. */
     uv_ref((uv_handle_t *)&poll->wake);
+    bool sleeps = !nowait && poll_may_sleep(poll, deadline);
+    if (__builtin_expect(poll->suspect, 0)) {
+        poll->lost = poll->lost || !poll_intact(poll);
+        poll->suspect = poll->lost;
+    }
+    if (__builtin_expect(poll->lost, 0)) {
+        uv_unref((uv_handle_t *)&poll->wake);
+        PyErr_SetString(PyExc_RuntimeError,
+                        "the event loop cannot go on: its own descriptors have been closed, "
+                        "by something like os.closerange()");
+        return -1;
+    }
     loop->polling = true;
     void (*deferred)(void *) = loop->deferred;
     loop->deferred = NULL;
-    if (nowait || !poll_may_sleep(poll, deadline)) {
+    if (!sleeps) {
         if (deferred != NULL) {
             deferred(loop->deferred_arg);
         }
@@ -204,6 +264,7 @@ green_poll_run(LoopObject *loop, bool nowait, uint64_t deadline)
     }
     loop->polling = false;
     uv_unref((uv_handle_t *)&poll->wake);
+    return 0;
 }
 
 /* Put a descriptor of our own in the place of one that we share with the parent, whom it would
@@ -229,6 +290,10 @@ green_poll_forked(LoopObject *loop)
     }
     if (code == 0) {
         code = uv_loop_fork(&poll->uv);
+    }
+    if (code == 0) {
+        code = green_poll_register(&poll->wake);
+        poll->suspect = true; /* whoever becomes a daemon forks first */
     }
     if (code < 0) {
         green_poll_error(code);

@@ -13,6 +13,8 @@ typedef struct green_poll {
     uv_loop_t uv;          /* uv.data is the LoopObject, borrowed */
     uv_poll_t wake;        /* unref'd; of wake_fd: other threads end a sleep with it */
     int wake_fd;           /* an eventfd: a uv_async_t waits for who is just sending */
+    bool suspect;          /* a call failed, or a fork came: see whether it is lost */
+    bool lost;             /* somebody has closed what it polls with: nothing of it may be used */
     int ring_fd;           /* libuv's io_uring, of which it does not tell; or -1 */
     uv_poll_t alarm;       /* unref'd; of alarm_fd: a deadline of the loop's own timers */
     int alarm_fd;          /* a timerfd: libuv's own timers know milliseconds only */
@@ -28,8 +30,15 @@ green_poll *green_poll_new(LoopObject *loop);
 void green_poll_free(green_poll *poll);
 
 /* One look at the system: waits at most until the deadline (ns; UINT64_MAX: for ever), or not at
-   all. What is seen goes to loop->fired. Releases the interpreter lock while it may sleep. */
-void green_poll_run(LoopObject *loop, bool nowait, uint64_t deadline);
+   all. What is seen goes to loop->fired. Releases the interpreter lock while it may sleep. 0, or -1
+   with RuntimeError where it was seen that somebody has closed what it polls with, for libuv would
+   abort. */
+int green_poll_run(LoopObject *loop, bool nowait, uint64_t deadline);
+
+/* Do now what libuv would do as it begins to poll: tell the kernel of a handle that was started.
+   libuv aborts when that fails, since somebody has closed the descriptor. 0, or a negative errno.
+ */
+int green_poll_register(uv_poll_t *handle);
 
 /* Do handles or requests of others (libraries that share the uv_loop_t) keep it running? All of our
    own are unref'd in libuv; LoopObject.refs counts those that matter. */
