@@ -297,3 +297,40 @@ def test_concurrent_futures():
         [0, 1, 4] 3
         """,
     )
+
+
+def test_native_threads_import_the_same_modules_at_once():
+    check_code(
+        """
+        import sys, time
+        from gevent import monkey
+        start, sleep = monkey.get_original("_thread", "start_new_thread"), monkey.get_original("time", "sleep")
+        sys.setswitchinterval(1e-6)
+        class Slow:
+            # Modules whose import takes a while.
+            @staticmethod
+            def find_spec(name, path=None, target=None):
+                if name.startswith("slow"):
+                    from importlib.machinery import ModuleSpec
+                    return ModuleSpec(name, Slow)
+            @staticmethod
+            def create_module(spec):
+                sleep(0.001)
+            @staticmethod
+            def exec_module(module):
+                sleep(0.001)
+        sys.meta_path.insert(0, Slow)
+        done = []
+        def body():
+            for n in range(20):
+                __import__(f"slow{n}")
+            done.append(1)
+        for _ in range(4):
+            start(body, ())
+        body()
+        while len(done) < 5:
+            time.sleep(0.001)
+        print(len(done))
+        """,
+        "5",
+    )

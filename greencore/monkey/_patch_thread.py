@@ -14,6 +14,7 @@ def patch(threading, threading_local, event, logging, existing_locks, warnings):
     """Patch as the arguments of `patch_thread` say."""
     # `threading` copies names from `_thread` when it is first imported, and must copy the native ones.
     threading_module = __import__("threading")
+    __import__("greencore.core")  # a hub is made in the middle of a wait, maybe one for an import
     main_thread = threading_module.main_thread()
     on_main_thread = threading_module.current_thread() is main_thread
 

@@ -1,6 +1,7 @@
 #include "sync/client.h"
 
 #include <pthread.h>
+#include <unistd.h>
 
 static const green_ready_kind native_kind = {.turn = NULL}; /* a tag: never queued */
 
@@ -90,6 +91,14 @@ native_wait(green_client *client, green_link *list, double seconds)
     return status;
 }
 
+/* Without a hub, which needs imports and descriptors, a native thread can do nothing but sleep until
+   another one serves it; only the main thread is told that nobody will. */
+static bool
+client_sleeps(const green_users *users)
+{
+    return green_hub_peek() == NULL && (users->shared || getpid() != gettid());
+}
+
 int
 green_client_wait(green_client *client, green_link *list, green_users *users, double seconds,
                   const char *verb, PyObject *object)
@@ -97,7 +106,7 @@ green_client_wait(green_client *client, green_link *list, green_users *users, do
     client->served = false;
     client->forks = forks;
     green_users_note(users);
-    if (users->shared && green_hub_peek() == NULL) {
+    if (client_sleeps(users)) {
         return native_wait(client, list, seconds);
     }
     if (green_waiter_init(&client->waiter, verb, object) < 0) {
