@@ -334,3 +334,22 @@ def test_native_threads_import_the_same_modules_at_once():
         """,
         "5",
     )
+
+
+def test_native_threads_of_before_end_in_order():
+    check_code(
+        """
+        import os, threading
+        read, write = os.pipe()
+        thread = threading.Thread(target=os.read, args=(read, 1))
+        thread.start()
+        from gevent import monkey
+        monkey.patch_all()
+        assert threading.enumerate() == [thread, threading.current_thread()]
+        os.write(write, b"x")
+        thread.join()
+        print(threading.enumerate() == [threading.current_thread()], thread.is_alive())
+        """,
+        "True False",
+        patched=False,
+    )

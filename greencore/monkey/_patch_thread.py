@@ -117,10 +117,20 @@ def replace_logging_locks(threading):
 
 
 def make_joinable(threading, main_thread):
-    """Let greenlets join the native threads that run already: by looking again and again."""
+    """Let greenlets join the native threads that run already, by looking again and again; and let these end, which
+    are known by identifiers that they have no longer."""
     for thread in threading.enumerate():
         if thread is not main_thread:
             thread.join = _polling_join(thread, threading)
+            thread._delete = _deletion(thread.ident, threading)
+
+
+def _deletion(ident, threading):
+    def delete():
+        with threading._active_limbo_lock:
+            threading._active.pop(ident, None)
+
+    return delete
 
 
 def _polling_join(thread, threading):
