@@ -91,8 +91,8 @@ native_wait(green_client *client, green_link *list, double seconds)
     return status;
 }
 
-/* Without a hub, which needs imports and descriptors, a native thread can do nothing but sleep until
-   another one serves it; only the main thread is told that nobody will. */
+/* Without a hub, which needs imports and descriptors, a native thread can do nothing but sleep
+   until another one serves it; only the main thread is told that nobody will. */
 static bool
 client_sleeps(const green_users *users)
 {

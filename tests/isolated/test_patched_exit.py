@@ -29,6 +29,10 @@ PROGRAMS = {
         "import atexit\natexit.register(lambda: (time.sleep(0.001), print('waited')))",
         "waited\n",
     ),
+    "an exit handler that uses the pool": (
+        "import atexit\natexit.register(lambda: print(gevent.get_hub().threadpool.apply(len, ('ab',))))",
+        "2\n",
+    ),
     "an executor whose workers idle": (
         "from concurrent.futures import ThreadPoolExecutor\npool = ThreadPoolExecutor(2)\n"
         "print(pool.submit(len, 'ab').result())",
