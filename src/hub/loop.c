@@ -7,6 +7,7 @@
 #include "hub/hub.h"
 #include "hub/interrupt.h"
 #include "hub/poll.h"
+#include "hub/signals.h"
 #include "hub/watcher.h"
 
 /* Turns between looks at the clock, and ns between polls, while greenlets are ready all the time:
@@ -332,6 +333,7 @@ loop_module_after_fork(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored)
             loop->reinited = true;
         } else {
             green_interrupt_abandon(loop);
+            green_signals_leave(loop->poll);
             loop->destroyed = true;
             green_list_remove(link);
         }

@@ -8,6 +8,8 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "hub/signals.h"
+
 /* ns: what remains until a deadline and is less than it takes to fall asleep and wake. */
 #define POLL_SHORT 2000
 
@@ -44,11 +46,13 @@ poll_find_ring(const uv_loop_t *uv)
     return -1;
 }
 
-/* Both only end a sleep. */
+/* It ends a sleep; a signal's handler does that, too. */
 static void
 poll_wake_cb(uv_poll_t *handle, int Py_UNUSED(status), int Py_UNUSED(events))
 {
-    poll_drain(GREEN_CONTAINER(handle, green_poll, wake)->wake_fd);
+    green_poll *poll = GREEN_CONTAINER(handle, green_poll, wake);
+    poll_drain(poll->wake_fd);
+    green_signals_fire(poll);
 }
 
 static void
@@ -168,6 +172,7 @@ poll_close_walk_cb(uv_handle_t *handle, void *Py_UNUSED(arg))
 void
 green_poll_free(green_poll *poll)
 {
+    green_signals_leave(poll);
     if (poll->lost) {
         return; /* its numbers may be somebody else's by now */
     }
@@ -301,6 +306,7 @@ green_poll_forked(LoopObject *loop)
     }
     poll->ring_fd = poll_find_ring(&poll->uv);
     green_fds_forked(poll);
+    green_signals_forked(poll);
     atomic_store(&loop->wakers, 0);
     return 0;
 }

@@ -21,6 +21,7 @@ typedef struct green_poll {
     uint64_t alarm_at;     /* what it is set to, ns; UINT64_MAX: not set */
     struct green_fds *fds; /* hub/fd.c; NULL until first used */
     struct green_interrupt *interrupt; /* the main thread's; NULL elsewhere */
+    struct green_listener *listener;   /* hub/signals.c; NULL until first used */
 } green_poll;
 
 /* -1 with an exception. */

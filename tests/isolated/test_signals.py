@@ -288,3 +288,73 @@ a, b = gevent.socket.socketpair()
 ping(a, b)
 print(gevent.spawn(lambda: "alive").get())
 """) == "alive\n"
+
+
+def test_watchers_outlive_the_closing_of_all_descriptors():
+    assert run("""
+    seen = []
+    watchers = [get_hub().loop.signal(signal.SIGUSR1)]
+    watchers[0].start(seen.append, "begun before")
+    gevent.sleep(0.001)
+    for fd in range(3, 100):
+        try:
+            gevent.os.close(fd)
+        except OSError:
+            pass
+    watchers.append(get_hub().loop.signal(signal.SIGUSR1))
+    watchers[1].start(seen.append, "begun after")
+    os.kill(os.getpid(), signal.SIGUSR1)
+    gevent.sleep(0.01)
+    print(seen)
+    """) == "['begun before', 'begun after']\n"
+
+
+def test_each_threads_loop_that_watches_hears_of_it():
+    assert run("""
+    started, heard = threading.Semaphore(0), []
+    def listen():
+        event = Event()
+        with get_hub().loop.signal(signal.SIGUSR1) as watcher:
+            watcher.start(event.set)
+            started.release()
+            heard.append(event.wait(10))
+    threads = [threading.Thread(target=listen) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+        started.acquire()
+    threads.append(gevent.spawn(listen))
+    gevent.sleep(0.001)
+    os.kill(os.getpid(), signal.SIGUSR1)
+    for thread in threads:
+        thread.join()
+    print(heard, signal.getsignal(signal.SIGUSR1) == signal.SIG_DFL)
+    """) == "[True, True, True, True] True\n"
+
+
+def test_a_forked_child_does_not_hear_what_came_before():
+    assert run("""
+    heard = []
+    watcher = get_hub().loop.signal(signal.SIGUSR1)
+    watcher.start(heard.append, 1)
+    gevent.sleep(0.001)
+    os.kill(os.getpid(), signal.SIGUSR1)
+    pid = os.fork()
+    gevent.sleep(0.001)
+    if pid:
+        print(heard, os.waitpid(pid, 0)[1])
+    else:
+        before = list(heard)
+        os.kill(os.getpid(), signal.SIGUSR1)
+        gevent.sleep(0.001)
+        os._exit((before, heard) != ([], [1]))
+    """) == "[1] 0\n"
+
+
+def test_a_signal_that_cannot_be_watched():
+    assert run("""
+    watcher = get_hub().loop.signal(signal.SIGKILL)
+    try:
+        watcher.start(print)
+    except OSError as error:
+        print(error.errno, watcher.active)
+    """) == "22 False\n"
