@@ -1,5 +1,5 @@
 """The c-ares channel under its old name."""
 
-from greencore._core import channel
+from greencore.resolver.cares import channel
 
 __all__ = ["channel"]

@@ -12,7 +12,9 @@ import threading
 
 import gevent
 import gevent.ares
+import gevent.event
 import gevent.resolver
+import gevent.resolver.cares
 import gevent.resolver_ares
 import gevent.resolver_thread
 import gevent.socket
@@ -728,16 +730,16 @@ def test_no_reference_is_leaked(server, resolver):
 
 def test_channel_options(server):
     loop = gevent.get_hub().loop
-    assert gevent.ares.channel is Resolver.cares_class
+    channel_class = Resolver.cares_class
     for wrong in ({"timeout": -1}, {"tries": -1}, {"udp_port": 70000}, {"servers": "no.number"}, {"timeout": float("nan")}):
         with pytest.raises(ValueError):
-            gevent.ares.channel(loop, **wrong)
+            channel_class(loop, **wrong)
     for wrong in ({"timeout": "x"}, {"nosuch": 1}, {"servers": 5}, {"domains": 5}):
         with pytest.raises(TypeError):
-            gevent.ares.channel(loop, **wrong)
+            channel_class(loop, **wrong)
     with pytest.raises(TypeError):
-        gevent.ares.channel(None)
-    channel = gevent.ares.channel(loop, servers=[server.host], udp_port=server.port, tcp_port=server.port, timeout=None)
+        channel_class(None)
+    channel = channel_class(loop, servers=[server.host], udp_port=server.port, tcp_port=server.port, timeout=None)
     assert channel.loop is loop and not channel.destroyed
     assert channel.getaddrinfo(b"both.test", socket.AF_INET) == ("both.test", [], [(V4, "10.0.0.2"), (V4, "10.0.0.3")])
     with pytest.raises(ValueError):
@@ -753,6 +755,42 @@ def test_channel_options(server):
     assert channel.destroyed
     with pytest.raises(ValueError):
         channel.set_servers(server.host)
+
+
+def test_channel_with_callbacks(server):
+    assert gevent.ares.channel is gevent.resolver.cares.channel
+    channel = gevent.ares.channel(
+        gevent.get_hub().loop, servers=[server.host], udp_port=server.port, tcp_port=server.port
+    )
+
+    def ask(method, *args):
+        found = gevent.event.AsyncResult()
+        getattr(channel, method)(found.set, *args)
+        return found.get(timeout=10)
+
+    by_name = ask("gethostbyname", b"one.test")
+    assert by_name.successful() and by_name.get() == by_name.value == ("one.test", [], ["10.0.0.1"])
+    assert by_name.value.family == socket.AF_INET and by_name.exception is None
+    assert ask("gethostbyname", "one.test", socket.AF_INET).value == by_name.value
+    assert ask("gethostbyaddr", "10.0.0.1").value[0] == "one.test"
+    assert ask("getaddrinfo", "one.test", 80, socket.AF_INET, socket.SOCK_STREAM).value == [
+        (socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", ("10.0.0.1", 80))
+    ]
+    assert ask("getnameinfo", ("10.0.0.1", 80), socket.NI_NUMERICSERV).value == ("one.test", "80")
+    missing = ask("gethostbyname", "missing.test")
+    assert not missing.successful() and missing.value is None and "gaierror" in repr(missing)
+    with pytest.raises(socket.gaierror):
+        missing.get()
+    with pytest.raises(TypeError):
+        channel.gethostbyname(5, "one.test")
+    channel.set_servers(f"{server.host}:{server.port}")
+    assert ask("gethostbyname", "one.test").successful()
+    channel.destroy()
+    channel.destroy()
+    with pytest.raises(socket.gaierror):
+        channel.gethostbyname(print, "one.test")
+    with pytest.raises(TypeError):
+        gevent.ares.channel(None)
 
 
 # ---- which resolver ----
