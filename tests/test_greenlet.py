@@ -10,6 +10,7 @@ import pytest
 import gevent
 from gevent import Greenlet, GreenletExit, Timeout, getcurrent, sleep
 from gevent.event import Event
+from gevent.exceptions import BlockingSwitchOutError
 from leaks import assert_no_leak
 
 
@@ -724,3 +725,53 @@ def test_dies_with_its_last_reference():
 )
 def test_nothing_leaks(once):
     assert_no_leak(once)
+
+
+def test_what_a_kill_drops_runs_in_the_hub():
+    """The exception and the greenlet of a kill that came too late may be the last of their kind."""
+
+    class Blocks:
+        def __init__(self, name):
+            self.name = name
+
+        def __del__(self):
+            try:
+                sleep(0)
+            except BlockingSwitchOutError:
+                log.append(self.name)
+
+    log = []
+    greenlets = [gevent.spawn(sleep, 10) for _ in range(3)]
+    sleep(0)
+    for g in greenlets:
+        g.own = Blocks("greenlet")
+        g.kill(block=False)
+        g.kill(type("Late", (BaseException,), {})(Blocks("exception")), block=False)
+    greenlets.clear()
+    del g
+    others = [gevent.spawn(log.append, "other") for _ in range(2)]
+    sleep(0)
+    assert sorted(log[:6]) == ["exception"] * 3 + ["greenlet"] * 3 and log[6:] == ["other"] * 2
+    gevent.joinall(others)
+
+
+def test_what_a_sleep_drops_on_its_way_may_sleep():
+    class Sleeps:
+        def __del__(self):
+            sleep(0)
+            log.append("dropped")
+
+    def run():
+        other = gevent.spawn(int)
+        other.own = Sleeps()
+        del other
+        getcurrent().kill(block=False)  # comes behind the other one's end, ahead of the sleep's
+        try:
+            sleep(0)
+        finally:
+            log.append("killed")
+
+    log = []
+    gevent.spawn(run).join()
+    sleep(0)
+    assert log == ["dropped", "killed"]

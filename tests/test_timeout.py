@@ -271,6 +271,29 @@ def test_on_expiration_replaced_on_the_class(log, monkeypatch):
     assert len(log) == 1
 
 
+def test_exception_whose_construction_closes_the_timeout():
+    class Mine(Exception):
+        def __init__(self):
+            timeout.close()
+
+    with pytest.raises(Mine), Timeout(0.001, Mine) as timeout:
+        Event().wait()
+
+
+def test_exception_whose_construction_ends_the_greenlet():
+    class Mine(Exception):
+        def __init__(self):
+            greenlet.throw(KeyError)
+
+    def run():
+        with Timeout(0.001, Mine):
+            Event().wait()
+
+    greenlet = greencore.spawn(run)
+    greenlet.join()
+    assert isinstance(greenlet.exception, KeyError)
+
+
 def test_subclass_with_a_constructor_of_its_own():
     class Mine(Timeout):
         def __init__(self, what):

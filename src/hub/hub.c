@@ -123,7 +123,9 @@ green_hub_switch(HubObject *hub)
 static PyObject *
 hub_switch(HubObject *self, PyObject *Py_UNUSED(ignored))
 {
-    return hub_switch_away(self);
+    PyObject *got = hub_switch_away(self);
+    green_hub_drop_kept();
+    return got;
 }
 
 static PyObject *

@@ -38,7 +38,18 @@ green_hub_peek(void)
     return thread == NULL ? NULL : (HubObject *)thread->hub;
 }
 
-/* Leave the running greenlet for whoever is next; returns what the switch back hands over. */
+/* Who arrives on a switch drops what the way there has given up: green_loop_drop_kept. */
+static inline void
+green_hub_drop_kept(void)
+{
+    const HubObject *hub = green_hub_peek();
+    if (__builtin_expect(hub != NULL && hub->loop != NULL && hub->loop->keep != NULL, 0)) {
+        green_loop_drop_kept(hub->loop);
+    }
+}
+
+/* Leave the running greenlet for whoever is next; returns what the switch back hands over. Calls
+   for green_hub_drop_kept, once the caller has unlinked what it waited with. */
 PyObject *green_hub_switch(HubObject *hub);
 
 /* Queue the start of an unstarted greenlet (args and kwargs are set in it). The queue owns a

@@ -61,13 +61,21 @@ green_ready_fire(LoopObject *loop, green_ready *ready)
     green_list_append(&loop->fired, &ready->link);
 }
 
+void
+green_loop_drop_kept(LoopObject *loop)
+{
+    PyObject *kept = loop->keep;
+    loop->keep = NULL;
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    Py_XDECREF(kept);
+    PyErr_Restore(type, value, traceback);
+}
+
 GreenletObject *
 green_loop_next(LoopObject *loop)
 {
-    if (__builtin_expect(loop->keep != NULL, 0)) {
-        Py_CLEAR(loop->keep);
-    }
-    if (__builtin_expect(loop->calling, 0)) {
+    if (__builtin_expect(loop->calling || loop->keep != NULL, 0)) {
         return NULL;
     }
     while (!green_list_empty(&loop->ready)) {
@@ -126,7 +134,13 @@ loop_run_ready(LoopObject *loop)
     if (!green_list_empty(&loop->ready)) {
         loop->untidy = LOOP_TIDY_ROUNDS;
     }
-    while (!green_list_empty(&loop->ready)) {
+    for (;;) {
+        if (loop->keep != NULL) {
+            green_loop_drop_kept(loop);
+        }
+        if (loop->stopping || green_list_empty(&loop->ready)) {
+            return;
+        }
         if (--loop->budget <= 0) {
             loop->budget = LOOP_BUDGET;
             if (green_time_now() - loop->polled >= loop->interval) {
@@ -145,12 +159,6 @@ loop_run_ready(LoopObject *loop)
             } else {
                 Py_DECREF(got);
             }
-        }
-        if (loop->keep != NULL) {
-            Py_CLEAR(loop->keep);
-        }
-        if (loop->stopping) {
-            return;
         }
     }
 }

@@ -22,7 +22,7 @@ typedef struct LoopObject {
     uint64_t interval;      /* ns between polls while greenlets are ready all the time */
     green_thread *thread;   /* whose loop it is; NULL until it first runs or a hub has it */
     GreenletObject *runner; /* inside green_loop_run: owned by its frame; NULL when not running */
-    PyObject *keep;         /* owned; what a turn keeps alive until the switch has been made */
+    PyObject *keep;         /* owned; what a turn gave up, until green_loop_drop_kept; or NULL */
     green_link watchers;    /* started ones: the loop owns a reference to each */
     green_link phases[4];   /* those of each green_phase */
     size_t refs;            /* what is started and keeps the loop running, timers apart */
@@ -93,6 +93,18 @@ void green_ready_push_front(LoopObject *loop, green_ready *ready);
 /* From a uv callback: without the interpreter lock. Runs behind what is ready, in the order fired.
  */
 void green_ready_fire(LoopObject *loop, green_ready *ready);
+
+/* Turns may run no Python code, so what one gave up is kept until somebody has arrived: that one
+   drops it. The current exception stays. */
+void green_loop_drop_kept(LoopObject *loop);
+
+/* Steals. Only while nothing is kept. */
+static inline void
+green_loop_keep(LoopObject *loop, PyObject *object)
+{
+    assert(loop->keep == NULL);
+    loop->keep = object;
+}
 
 /* Who runs next: takes turns from the queue until one names a greenlet (borrowed; the thread's
    value or exception is set for it). NULL, nothing set: it is the hub's turn, since the queue is

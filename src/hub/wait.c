@@ -118,9 +118,6 @@ green_wait(green_waiter *w, double seconds)
     greenlet->waiting = w;
     PyObject *got = green_hub_switch(hub);
     greenlet->waiting = outer;
-    if (__builtin_expect(w->loop->keep != NULL, 0)) {
-        Py_CLEAR(w->loop->keep);
-    }
 
     int result = got == NULL ? -1 : w->status;
     if (result == GREEN_PARKED) {
@@ -129,6 +126,7 @@ green_wait(green_waiter *w, double seconds)
     }
     Py_XDECREF(got);
     green_waiter_cancel(w);
+    green_hub_drop_kept();
     return result;
 }
 
@@ -182,11 +180,21 @@ green_wait_yield(void)
         waiter_refuse(thread);
         return -1;
     }
+    /* Within another call, by what its switch dropped: the node is queued already. */
+    bool nested = green_ready_queued(&greenlet->ready);
+    if (__builtin_expect(nested, 0)) {
+        green_ready_cancel(&greenlet->ready);
+    }
     Py_INCREF(greenlet); /* the queue borrows it */
     green_ready_init(&greenlet->ready, &yield_kind);
     green_ready_push(hub->loop, &greenlet->ready);
     PyObject *got = green_hub_switch(hub);
     green_ready_cancel(&greenlet->ready);
+    hub = green_hub_peek();
+    if (__builtin_expect(nested, 0) && hub != NULL && hub->loop != NULL) {
+        green_ready_push(hub->loop, &greenlet->ready);
+    }
+    green_hub_drop_kept();
     Py_DECREF(greenlet);
     Py_XDECREF(got);
     return got == NULL ? -1 : 0;

@@ -286,7 +286,7 @@ linkable_finish(green_linkable *linkable, LoopObject *loop, bool on_hub)
             return;
         }
         linkable->phase = IDLE;
-        loop->keep = object;
+        green_loop_keep(loop, object);
         return;
     }
     linkable->phase = IDLE;

@@ -95,16 +95,12 @@ timeout_drop(green_ready *ready)
     Py_DECREF(timeout_release(self));
 }
 
-/* Raise `exception` (stolen) in the greenlet, no longer pending. */
+/* Raise `exception` (stolen) in `greenlet` (stolen), which is next to run. */
 static GreenletObject *
-timeout_raise_in(TimeoutObject *self, PyObject *exception)
+timeout_raise_in(LoopObject *loop, GreenletObject *greenlet, PyObject *exception)
 {
-    LoopObject *loop = self->loop;
-    Py_INCREF(loop);
-    GreenletObject *greenlet = timeout_release(self);
     greenlet->thread->exception = exception;
-    Py_XSETREF(loop->keep, (PyObject *)greenlet);
-    Py_DECREF(loop);
+    green_loop_keep(loop, (PyObject *)greenlet);
     return greenlet;
 }
 
@@ -113,13 +109,16 @@ timeout_turn(green_ready *ready)
 {
     TimeoutObject *self = GREEN_CONTAINER(ready, TimeoutObject, ready);
     PyObject *throws = timeout_raises_self(self) ? (PyObject *)self : self->exception;
-    if (!PyExceptionInstance_Check(throws) || self->greenlet->status != GREEN_ACTIVE ||
+    if (self->loop->keep != NULL || !PyExceptionInstance_Check(throws) ||
+        self->greenlet->status != GREEN_ACTIVE ||
         (throws != (PyObject *)self && Py_REFCNT(self) == 1)) {
         ready->kind = &timeout_on_hub; /* what is to be done may run Python code */
         green_ready_push_front(self->loop, ready);
         return NULL;
     }
-    return timeout_raise_in(self, Py_NewRef(throws));
+    LoopObject *loop = self->loop; /* this turn's: alive */
+    Py_INCREF(throws);
+    return timeout_raise_in(loop, timeout_release(self), throws);
 }
 
 /* An exception object of what was given as exception. New reference. */
@@ -154,12 +153,13 @@ static GreenletObject *
 timeout_turn_on_hub(green_ready *ready)
 {
     TimeoutObject *self = GREEN_CONTAINER(ready, TimeoutObject, ready);
-    Py_INCREF(self);
     GreenletObject *next = NULL;
-    PyObject *throws = timeout_raises_self(self) ? (PyObject *)self : self->exception;
+    Py_INCREF(self);
+    LoopObject *loop = (LoopObject *)Py_NewRef((PyObject *)self->loop);
+    GreenletObject *greenlet =
+        timeout_release(self); /* before Python code runs, which may stop it */
+    PyObject *throws = Py_NewRef(timeout_raises_self(self) ? (PyObject *)self : self->exception);
     if (_PyType_Lookup(Py_TYPE(self), name_on_expiration) != timeout_on_expiration) {
-        LoopObject *loop = (LoopObject *)Py_NewRef((PyObject *)self->loop);
-        PyObject *greenlet = (PyObject *)timeout_release(self);
         PyObject *done = PyObject_CallMethodObjArgs((PyObject *)self, name_on_expiration, greenlet,
                                                     throws, NULL);
         if (done == NULL) {
@@ -167,12 +167,17 @@ timeout_turn_on_hub(green_ready *ready)
         }
         Py_XDECREF(done);
         Py_DECREF(greenlet);
-        Py_DECREF(loop);
-    } else if (self->greenlet->status == GREEN_ACTIVE) {
-        next = timeout_raise_in(self, timeout_make_exception(throws));
     } else {
-        Py_DECREF(timeout_release(self));
+        PyObject *exception = timeout_make_exception(throws);
+        if (greenlet->status == GREEN_ACTIVE) {
+            next = timeout_raise_in(loop, greenlet, exception);
+        } else {
+            Py_DECREF(exception);
+            Py_DECREF(greenlet);
+        }
     }
+    Py_DECREF(throws);
+    Py_DECREF(loop);
     Py_DECREF(self);
     return next;
 }

@@ -178,6 +178,7 @@ waiter_get(WaiterObject *self, PyObject *Py_UNUSED(ignored))
     self->greenlet = (GreenletObject *)Py_NewRef((PyObject *)current);
     PyObject *result = green_hub_switch((HubObject *)self->hub);
     Py_CLEAR(self->greenlet);
+    green_hub_drop_kept();
     return result;
 }
 

@@ -107,16 +107,35 @@ throw_wake_killer(queued_throw *self)
 }
 
 static GreenletObject *
+throw_whose(const green_ready *ready)
+{
+    return GREEN_CONTAINER(ready, queued_throw, ready)->target;
+}
+
+static GreenletObject *throw_turn(green_ready *ready);
+static void throw_drop(green_ready *ready);
+
+static const green_ready_kind throw_kind = {
+    .turn = throw_turn, .drop = throw_drop, .whose = throw_whose};
+static const green_ready_kind throw_on_hub = {
+    .turn = throw_turn, .on_hub = true, .drop = throw_drop, .whose = throw_whose};
+
+static GreenletObject *
 throw_turn(green_ready *ready)
 {
     queued_throw *self = GREEN_CONTAINER(ready, queued_throw, ready);
     GreenletObject *target = self->target;
-    throw_wake_killer(self);
     LoopObject *loop = self->loop;
     bool alive = target->status != GREEN_DEAD && !green_greenlet_stranded(target);
-    Py_XSETREF(loop->keep, (PyObject *)target); /* until the switch has been made */
-    self->target = NULL;
+    if (!ready->kind->on_hub && (!alive || loop->keep != NULL)) {
+        ready->kind = &throw_on_hub; /* what is dropped here may run Python code */
+        green_ready_push_front(loop, ready);
+        return NULL;
+    }
+    throw_wake_killer(self);
     if (alive) {
+        green_loop_keep(loop, (PyObject *)target);
+        self->target = NULL;
         green_thread_self->exception = self->exception;
         self->exception = NULL;
     }
@@ -129,15 +148,6 @@ throw_drop(green_ready *ready)
 {
     throw_free(GREEN_CONTAINER(ready, queued_throw, ready));
 }
-
-static GreenletObject *
-throw_whose(const green_ready *ready)
-{
-    return GREEN_CONTAINER(ready, queued_throw, ready)->target;
-}
-
-static const green_ready_kind throw_kind = {
-    .turn = throw_turn, .drop = throw_drop, .whose = throw_whose};
 
 /* Queue a throw of `exception` (borrowed) in `target`. Borrowed until it runs; NULL: MemoryError.
  */

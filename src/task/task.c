@@ -507,6 +507,7 @@ static PyObject *
 task_body(GreenletObject *base)
 {
     TaskObject *self = (TaskObject *)base;
+    green_hub_drop_kept();
     if (__builtin_expect(green_task_traits(Py_TYPE(self))->overrides & TASK_HAS_RUN, 0)) {
         task_begin(self);
         return PyObject_CallMethod((PyObject *)self, "run", NULL);
