@@ -3,46 +3,54 @@
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 TOPICS = ["determinism", "waiting", "spawning", "states", "shutdown", "timeouts", "events", "queues"]
+PAGE_SECONDS = 0.15
 
 
-def run(script, *arguments):
-    """Run a script, its output going to ours. Return the seconds that it took."""
-    start = time.monotonic()
+def command(script, *arguments):
     path = os.pathsep.join([str(HERE.parent), *filter(None, [os.environ.get("PYTHONPATH")])])
-    subprocess.run(
-        [sys.executable, "-m", "greencore", str(HERE / script), *arguments],
-        check=True,
-        env={**os.environ, "PYTHONPATH": path},
-    )
-    return time.monotonic() - start
+    return {
+        "args": [sys.executable, "-m", "greencore", str(HERE / script), *map(str, arguments)],
+        "env": {**os.environ, "PYTHONPATH": path},
+    }
 
 
 def title(text):
     print(f"\n{text}\n{'-' * len(text)}", flush=True)
 
 
-def main():
-    for topic in TOPICS:
-        script = HERE / f"{topic}.py"
-        title(f"{topic}: {script.read_text().splitlines()[0].strip(chr(34))}")
-        run(script.name)
+def fetch(label, script, *arguments):
+    """Run a program that fetches pages and says how long that took: print and return the seconds."""
+    print(f"{label:<44}", end="", flush=True)
+    said = subprocess.run(**command(script, *arguments), check=True, stdout=subprocess.PIPE, text=True).stdout
+    seconds = float(said.split()[-2])
+    print(f"{seconds:6.2f} s", flush=True)
+    return seconds
 
-    title("pages: 200 of them, 30 ms each")
-    server = subprocess.Popen([sys.executable, str(HERE / "pages" / "server.py")], stdout=subprocess.PIPE, text=True)
+
+def pages():
+    title(f"pages: a program of before greenlets, and a server that takes {PAGE_SECONDS} s for each page")
+    server = subprocess.Popen(**command("pages/server.py", PAGE_SECONDS), stdout=subprocess.PIPE, text=True)
     try:
         port = server.stdout.readline().strip()
-        before = run("pages/legacy.py", port)
-        print(f"before: {before:.2f} s", flush=True)
-        after = run("pages/green.py", port)
-        print(f"after:  {after:.2f} s, {before / after:.0f} times as fast", flush=True)
+        one = fetch("one page, by legacy.py as it is:", "pages/legacy.py", port, 1)
+        before = fetch("before: 200 pages, by legacy.py as it is:", "pages/legacy.py", port)
+        after = fetch("after:  200 pages, its functions patched:", "pages/green.py", port)
+        print(f"All 200 in the time of {after / one:.1f} pages: {before / after:.0f} times as fast.", flush=True)
     finally:
         server.terminate()
         server.wait()
+
+
+def main():
+    for topic in TOPICS:
+        script = f"{topic}.py"
+        title(f"{topic}: {(HERE / script).read_text().splitlines()[0].strip(chr(34))}")
+        subprocess.run(**command(script), check=True)
+    pages()
 
 
 if __name__ == "__main__":

@@ -79,16 +79,21 @@ def test_queues():
     assert all(int(line.split()[3]) <= 2 for line in lines if line.startswith("baked"))
 
 
-@pytest.mark.parametrize("script", ["legacy.py", "green.py"])
-def test_pages(script):
+@pytest.fixture
+def pages():
     server = subprocess.Popen(
-        [sys.executable, str(EXAMPLES / "pages" / "server.py")], stdout=subprocess.PIPE, text=True
+        [sys.executable, str(EXAMPLES / "pages" / "server.py"), "0.01"], stdout=subprocess.PIPE, text=True
     )
-    try:
-        assert run(f"pages/{script}", server.stdout.readline().strip())[-1].startswith("200 pages, 40")
-    finally:
-        server.terminate()
-        server.wait()
+    yield server.stdout.readline().strip()
+    server.terminate()
+    server.wait()
+    server.stdout.close()
+
+
+@pytest.mark.parametrize("script", ["legacy.py", "green.py"])
+def test_pages(pages, script):
+    assert run(f"pages/{script}", pages)[-1].startswith("200 pages, 40")
+    assert run(f"pages/{script}", pages, "1")[-1].startswith("1 pages, 20")
 
 
 def test_every_example_is_in_the_tour():

@@ -1,18 +1,23 @@
-"""legacy.py PORT: fetch 200 pages, one after another. It knows nothing of greenlets."""
+"""legacy.py PORT [COUNT]: fetch 200 pages, or COUNT, one after another. It knows nothing of greenlets."""
 
+import http.client
 import sys
-import urllib.request
-
-
-def addresses(port):
-    return [f"http://127.0.0.1:{port}/page/{number}" for number in range(200)]
+import time
 
 
 def fetch(address):
-    with urllib.request.urlopen(address, timeout=10) as response:
+    host, path = address
+    connection = http.client.HTTPConnection(host, timeout=10)
+    connection.request("GET", path)
+    with connection.getresponse() as response:
         return len(response.read())
 
 
+def addresses(port, count=200):
+    return [(f"127.0.0.1:{port}", f"/page/{number}") for number in range(int(count))]
+
+
 if __name__ == "__main__":
-    sizes = [fetch(address) for address in addresses(sys.argv[1])]
-    print(len(sizes), "pages,", sum(sizes), "bytes")
+    start = time.perf_counter()
+    sizes = [fetch(address) for address in addresses(*sys.argv[1:])]
+    print(f"{len(sizes)} pages, {sum(sizes)} bytes, in {time.perf_counter() - start:.2f} s")

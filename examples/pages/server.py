@@ -1,26 +1,24 @@
-"""server.py: serve pages that take 30 ms each, on a port that the system chooses and this prints."""
+"""server.py SECONDS: serve pages that take so long each, on a port that the system chooses and this prints."""
 
-import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+import sys
 
+import gevent
+from gevent.server import StreamServer
 
-class Handler(BaseHTTPRequestHandler):
-    def do_GET(self):
-        time.sleep(0.03)
-        body = f"<title>{self.path}</title>".encode() + b"." * 2000
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_):
-        pass
+SECONDS = float(sys.argv[1])
 
 
-class Server(ThreadingHTTPServer):
-    request_queue_size = 128
+def serve(client, _address):
+    request = client.makefile("rb")
+    path = request.readline().split()[1]
+    while request.readline().strip():
+        pass  # the headers
+    gevent.sleep(SECONDS)
+    body = b"<title>%s</title>" % path + b"." * 2000
+    client.sendall(b"HTTP/1.0 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
 
 
-server = Server(("127.0.0.1", 0), Handler)
-print(server.server_address[1], flush=True)
+server = StreamServer(("127.0.0.1", 0), serve, backlog=256)
+server.start()
+print(server.server_port, flush=True)
 server.serve_forever()
