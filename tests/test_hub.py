@@ -378,6 +378,14 @@ def test_an_error_of_switch_out_keeps_the_greenlet_from_waiting(no_tracebacks):
 # Running the loop by hand
 
 
+def test_only_the_hub_runs_the_hub():
+    with pytest.raises(AssertionError):
+        get_hub().run()
+    with pytest.raises(AssertionError):
+        gevent.spawn(lambda: get_hub().run()).get()
+    gevent.sleep(0.001)
+
+
 def test_the_loop_does_not_run_in_another_thread():
     loop = get_hub().loop
     with pytest.raises(RuntimeError):

@@ -6,6 +6,7 @@ import pytest
 
 import gevent
 from gevent import Greenlet, GreenletExit, Timeout, getcurrent, pool, sleep
+from gevent._imap import IMap
 from gevent.event import Event
 from gevent.pool import Group, Pool, PoolFull
 from leaks import assert_no_leak
@@ -405,6 +406,15 @@ def test_imap_by_something_else_than_a_group():
     with pytest.raises(Failure):
         list(Other().imap(fail, [1]))
     assert Other().map(double, [1]) == [2]
+
+
+def test_imap_that_was_not_made_for_anything_or_has_run():
+    with pytest.raises(RuntimeError):
+        IMap.__new__(IMap)._run()
+    results = Group().imap(abs, [-1])
+    assert list(results) == [1]
+    with pytest.raises(RuntimeError):
+        results._run()
 
 
 def test_a_dropped_imap():

@@ -531,6 +531,10 @@ hub_raise_in_main(HubObject *self, PyObject *exc)
 static PyObject *
 hub_run(HubObject *self, PyObject *Py_UNUSED(ignored))
 {
+    if (green_thread_self == NULL || green_thread_self->current != &self->base) {
+        PyErr_SetString(PyExc_AssertionError, "Hub.run() is for the hub itself to call");
+        return NULL;
+    }
     PyObject *started =
         PyObject_CallMethod((PyObject *)self, "start_periodic_monitoring_thread", NULL);
     Py_XDECREF(started);

@@ -350,6 +350,10 @@ static PyObject *
 imap_run(PyObject *op, PyObject *Py_UNUSED(none))
 {
     ImapObject *self = IMAP(op);
+    if (self->iterable == NULL) {
+        PyErr_SetString(PyExc_RuntimeError, "not initialized, or run before");
+        return NULL;
+    }
     int status = imap_spawn_all(self);
     PyObject *error = green_error_take();
     self->spawning = false;
