@@ -509,3 +509,15 @@ def test_no_descriptor_is_leaked():
         loop.run()
         loop.destroy()
     assert count() == before
+
+
+def test_a_watcher_is_one_of_its_kinds(loop):
+    base = type(loop.timer(1)).__base__
+    for make in (base, lambda: object.__new__(base)):
+        with pytest.raises(TypeError):
+            make()
+
+    class Timer(type(loop.timer(1))):
+        pass
+
+    assert isinstance(Timer(loop, 1), base)

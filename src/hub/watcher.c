@@ -510,7 +510,8 @@ static PyType_Slot watcher_slots[] = {
 static PyType_Spec watcher_spec = {
     .name = "greencore._core.watcher",
     .basicsize = sizeof(WatcherObject),
-    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC |
+             Py_TPFLAGS_DISALLOW_INSTANTIATION, /* only the kinds of it */
     .slots = watcher_slots,
 };
 
