@@ -415,6 +415,11 @@ def test_imap_that_was_not_made_for_anything_or_has_run():
     assert list(results) == [1]
     with pytest.raises(RuntimeError):
         results._run()
+    results = Group().imap(abs, range(-2, 0), maxsize=1)
+    sleep(0)  # it waits for the reader
+    with pytest.raises(RuntimeError):
+        results._run()
+    assert list(results) == [2, 1]
 
 
 def test_a_dropped_imap():

@@ -24,6 +24,7 @@ typedef struct {
     SemaphoreObject *semaphore; /* owned; bounds results unread; NULL: no bound */
     bool zipped;                /* items are tuples of arguments */
     bool spawning;              /* more items may come */
+    bool running;               /* in _run(), which borrows the fields above */
     bool finished;              /* the end, or the error of the iterable, is among the results */
     Py_ssize_t outstanding;     /* tasks without a result */
     Py_ssize_t count;           /* items so far */
@@ -350,11 +351,13 @@ static PyObject *
 imap_run(PyObject *op, PyObject *Py_UNUSED(none))
 {
     ImapObject *self = IMAP(op);
-    if (self->iterable == NULL) {
+    if (self->iterable == NULL || self->running) {
         PyErr_SetString(PyExc_RuntimeError, "not initialized, or run before");
         return NULL;
     }
+    self->running = true;
     int status = imap_spawn_all(self);
+    self->running = false;
     PyObject *error = green_error_take();
     self->spawning = false;
     if (status < 0 || self->outstanding <= 0) {
@@ -442,6 +445,10 @@ imap_init(PyObject *op, PyObject *args, PyObject *kwargs)
     int zipped = 0;
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOO|Op", names, &func, &iterable, &spawn,
                                      &maxsize, &zipped)) {
+        return -1;
+    }
+    if (self->running) {
+        PyErr_SetString(PyExc_RuntimeError, "it runs already");
         return -1;
     }
     int bounded = PyObject_IsTrue(maxsize);
