@@ -7,6 +7,7 @@ ready, and write no more than then fits. Its semaphores are the system's, which 
 import os
 import select
 import time
+import types
 
 from greencore.monkey._lazy import when_imported
 from greencore.monkey.api import get_original, patch_item
@@ -18,6 +19,7 @@ LONGEST_NAP = 0.01  # seconds between two looks at a semaphore
 def patch_when_imported():
     when_imported("multiprocessing.connection", patch_connection)
     when_imported("multiprocessing.reduction", patch_reduction)
+    when_imported("multiprocessing.resource_sharer", patch_resource_sharer)
     when_imported("_multiprocessing", patch_semaphores)
 
 
@@ -83,6 +85,11 @@ def patch_reduction(module):
     from greencore.socket import socket
 
     module.register(socket, module._reduce_socket)
+
+
+def patch_resource_sharer(module):
+    """Its thread blocks all signals for itself, which would be for the whole program."""
+    patch_item(module, "signal", types.SimpleNamespace())
 
 
 def patch_semaphores(module):

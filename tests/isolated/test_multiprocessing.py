@@ -79,7 +79,7 @@ import greencore.alias
 greencore.alias.install()
 from gevent import monkey
 monkey.patch_all()
-import multiprocessing, socket, sys
+import multiprocessing, signal, socket, sys
 
 
 def child(namespace, pipe):
@@ -89,7 +89,7 @@ def child(namespace, pipe):
         pipe.recv()
     finally:
         left.close()
-    namespace.value += 1
+    namespace.value += 1 + len(signal.pthread_sigmask(signal.SIG_BLOCK, ()))
 
 
 def main():
@@ -114,7 +114,7 @@ if __name__ == "__main__":
 
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 def test_what_processes_share(method, tmp_path):
-    """A child talks to a manager though it has no hub yet; sockets can be sent."""
+    """A child talks to a manager though it has no hub yet; sockets can be sent, and signals still come then."""
     program = tmp_path / "program.py"
     program.write_text(SHARING)
     done = subprocess.run(
