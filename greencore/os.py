@@ -31,7 +31,8 @@ __extensions__ = [
     "tp_read",
     "tp_write",
 ]
-(__extensions__ if config.disable_watch_children else __implements__).append("waitpid")
+_waits = ["wait", "wait3", "wait4", "waitid", "waitpid"]
+(__extensions__ if config.disable_watch_children else __implements__).extend(_waits)
 
 _read = os.read
 _write = os.write
@@ -40,6 +41,9 @@ _closerange = os.closerange
 _raw_fork = os.fork
 _raw_forkpty = os.forkpty
 _waitpid = os.waitpid
+_wait3 = os.wait3
+_wait4 = os.wait4
+_waitid = os.waitid
 
 # A child starts in one step: there is nothing to wait for.
 posix_spawn = os.posix_spawn
@@ -270,26 +274,62 @@ def _wait_for_end(pid):
     return True
 
 
+def _look_again(look, pid=None):
+    """Return what `look()` returns, once that is true. In between, wait for the end of the child `pid`, or nap."""
+    from greencore.hub import sleep
+
+    delay = 0.0005
+    while not (result := look()):
+        if pid is None or not _wait_for_end(pid):
+            sleep(delay)
+            delay = min(delay * 2, 0.02)
+    return result
+
+
+def _wait_with(function, pid, options):
+    """Call a function like `waitpid` in a green way: function(pid, options)."""
+    if options & os.WNOHANG:
+        return function(pid, options)
+
+    def look():
+        result = function(pid, options | os.WNOHANG)
+        return result if result[0] else None
+
+    return _look_again(look, pid if pid > 0 and not options else None)
+
+
 def waitpid(pid, options):
     """Wait for a child as `os.waitpid` does; other greenlets run meanwhile.
 
     Where the wait is not for the end of one child, it looks again and again, at most 20 ms apart.
     """
-    result = _waitpid_now(pid, options)
-    if options & os.WNOHANG:
-        return result
-    delay = 0.0005
-    while not result[0]:
-        if not (pid > 0 and options == 0 and _wait_for_end(pid)):
-            from greencore.hub import sleep
+    return _wait_with(_waitpid_now, pid, options)
 
-            sleep(delay)
-            delay = min(delay * 2, 0.02)
-        result = _waitpid_now(pid, options)
-    return result
+
+def wait():
+    """Wait for any child as `os.wait` does."""
+    return waitpid(-1, 0)
+
+
+def wait3(options):
+    """Wait for any child as `os.wait3` does."""
+    return _wait_with(lambda _, options: _wait3(options), -1, options)
+
+
+def wait4(pid, options):
+    """Wait for a child as `os.wait4` does."""
+    return _wait_with(_wait4, pid, options)
+
+
+def waitid(idtype, id, options, /):
+    """Wait for a child as `os.waitid` does."""
+    if options & os.WNOHANG:
+        return _waitid(idtype, id, options)
+    only_end = idtype == os.P_PID and options & ~os.WNOWAIT == os.WEXITED
+    return _look_again(lambda: _waitid(idtype, id, options | os.WNOHANG), id if only_end else None)
 
 
 __imports__ = copy_globals(
     os, globals(), names_to_ignore=__implements__ + __extensions__, dunder_names_to_keep=()
 )
-__all__ = sorted({*__implements__, *__extensions__, "waitpid"})
+__all__ = sorted({*__implements__, *__extensions__})

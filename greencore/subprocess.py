@@ -174,6 +174,8 @@ class Popen(_subprocess.Popen):
         stream.close()
 
     def _send(self):
+        if self.stdin.closed:  # by the program, before
+            return
         try:
             self.stdin.flush()
             if self._input:

@@ -86,6 +86,44 @@ def test_waitpid_for_any():
     assert {green_os.waitpid(-1, 0)[0] for _ in pids} == set(pids)
 
 
+@pytest.mark.parametrize(
+    "wait",
+    [
+        lambda pid: green_os.wait(),
+        lambda pid: green_os.wait3(0)[:2],
+        lambda pid: green_os.wait4(pid, 0)[:2],
+        lambda pid: (green_os.waitid(os.P_PID, pid, os.WEXITED).si_pid, signal.SIGKILL),
+        lambda pid: (green_os.waitid(os.P_ALL, 0, os.WEXITED | os.WSTOPPED).si_pid, signal.SIGKILL),
+        lambda pid: (
+            green_os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT).si_pid,
+            green_os.waitpid(pid, os.WNOHANG)[1],
+        ),
+    ],
+    ids=["wait", "wait3", "wait4", "waitid", "waitid for any", "waitid that leaves it"],
+)
+def test_other_waits(wait):
+    pid = green_os.fork()
+    if not pid:
+        signal.pause()
+    waiter = gevent.spawn(wait, pid)
+    gevent.sleep(0.001)
+    assert not waiter.ready()
+    os.kill(pid, signal.SIGKILL)
+    assert waiter.get(timeout=10) == (pid, signal.SIGKILL)
+    with pytest.raises(ChildProcessError):
+        wait(pid)
+
+
+def test_other_waits_without_waiting():
+    pid = green_os.fork()
+    if not pid:
+        signal.pause()
+    assert green_os.wait3(os.WNOHANG)[0] == green_os.wait4(pid, os.WNOHANG)[0] == 0
+    assert green_os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG) is None
+    os.kill(pid, signal.SIGKILL)
+    assert green_os.waitpid(pid, 0)[0] == pid
+
+
 def test_fork_and_watch():
     seen = []
     pid = green_os.fork_and_watch(lambda watcher: seen.append((watcher.pid, watcher.rstatus)))

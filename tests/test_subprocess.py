@@ -57,6 +57,12 @@ def test_communicate_more_than_pipes_hold():
     assert out == data and err == b"e" * 300_000 and child.returncode == 0
 
 
+def test_communicate_after_closing_stdin():
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        child.stdin.close()
+        assert child.communicate() == (b"", None)
+
+
 def test_communicate_again_after_a_time_out():
     child = python(
         "import sys, time; print('one', flush=True); sys.stdin.readline(); print('two')",

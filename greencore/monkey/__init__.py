@@ -59,9 +59,9 @@ def patch_sys(stdin=True, stdout=True, stderr=True):
 
 @_ignores_DoNotPatch
 def patch_os():
-    """Make `os.fork`, `forkpty`, `posix_spawn`, `waitpid`, `close` and `closerange` cooperative.
+    """Make `os.fork`, `forkpty`, `posix_spawn`, `close`, `closerange` and all waits for children (`waitpid`, ...) cooperative.
 
-    `waitpid` is left alone with `GEVENT_NOWAITPID` in the environment. Goes together with `patch_signal`.
+    Those are left alone with `GEVENT_NOWAITPID` in the environment. Goes together with `patch_signal`.
     """
     _patch_module("os")
 
