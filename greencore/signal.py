@@ -10,13 +10,14 @@ import types
 
 from greencore._util import copy_globals
 
-__implements__ = ["getsignal", "set_wakeup_fd", "signal"]
+__implements__ = ["getsignal", "pthread_kill", "set_wakeup_fd", "signal"]
 __extensions__ = []
 __all__ = __implements__ + __extensions__
 
 set_wakeup_fd = _standard.set_wakeup_fd
 _set = _standard.signal
 _get = _standard.getsignal
+_pthread_kill = _standard.pthread_kill
 
 
 class _ChildHandler:
@@ -52,6 +53,13 @@ def signal(signalnum, handler):
     if signalnum == _standard.SIGCHLD and callable(handler) and not isinstance(handler, _standard.Handlers):
         handler = _ChildHandler(handler)
     return _seen(_set(signalnum, handler))
+
+
+def pthread_kill(thread_id, signalnum, /):
+    """Send a signal to a thread, as `signal.pthread_kill` does; for a greenlet's identifier, to the thread it runs in."""
+    from greencore.thread import native_ident
+
+    _pthread_kill(native_ident(thread_id), signalnum)
 
 
 __imports__ = copy_globals(_standard, globals(), names_to_ignore=__implements__, dunder_names_to_keep=())

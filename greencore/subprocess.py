@@ -174,8 +174,6 @@ class Popen(_subprocess.Popen):
         stream.close()
 
     def _send(self):
-        if self.stdin.closed:  # by the program, before
-            return
         try:
             self.stdin.flush()
             if self._input:
@@ -184,6 +182,9 @@ class Popen(_subprocess.Popen):
                 sink.flush()
         except BrokenPipeError:
             pass
+        except ValueError:
+            if not self.stdin.closed:  # by the program, before
+                raise
         try:
             self.stdin.close()
         except BrokenPipeError:

@@ -5,18 +5,19 @@ A thread that this module starts is a greenlet of the native thread that started
 """
 
 import _thread
+import gc
 import sys
 from _signal import SIGINT, getsignal
 from weakref import WeakSet
 
 from greencore._core import Lock as LockType
-from greencore._core import write_unraisable
+from greencore._core import greenlet, same_thread, write_unraisable
 from greencore._util import copy_globals
 from greencore._hub_local import get_hub_if_exists
 from greencore.event import Event
 from greencore.exceptions import LoopExit
 from greencore.greenlet import Greenlet
-from greencore.hub import GreenletExit, getcurrent
+from greencore.hub import GreenletExit, Hub, getcurrent
 from greencore.local import local as _local
 from greencore.lock import RLock as _RLock
 
@@ -90,6 +91,25 @@ _running = {}
 def get_ident(gr=None):
     """Return a non-zero integer that identifies the running thread, or the greenlet `gr`."""
     return id(getcurrent() if gr is None else gr)
+
+
+def native_ident(ident):
+    """Return the identifier of the native thread that runs the thread `ident`, for the system's functions.
+
+    What is no greenlet's is returned as it is.
+    """
+    if ident in sys._current_frames():
+        return ident
+    found = [thing for thing in gc.get_objects() if id(thing) == ident and issubclass(type(thing), greenlet)]
+    if not found:
+        return ident
+    if same_thread(found[0], getcurrent()):
+        return _native_ident()
+    hubs = (thing for thing in gc.get_objects() if issubclass(type(thing), Hub) and same_thread(thing, found[0]))
+    return next((hub.thread_ident for hub in hubs), ident)
+
+
+_native_ident = _thread.get_ident
 
 
 def _run(function, args, kwargs, at_end=None):

@@ -5,6 +5,16 @@ import time as _time
 from greencore._core import time_sleep as sleep  # built in, as the original: no method when a class has it
 from greencore._util import copy_globals
 
-__implements__ = ["sleep"]
+__implements__ = ["pthread_getcpuclockid", "sleep"]
+_pthread_getcpuclockid = _time.pthread_getcpuclockid
+
+
+def pthread_getcpuclockid(thread_id, /):
+    """Return the CPU clock of a thread, as `time.pthread_getcpuclockid` does; a greenlet's is that of the thread it runs in."""
+    from greencore.thread import native_ident
+
+    return _pthread_getcpuclockid(native_ident(thread_id))
+
+
 __all__ = __implements__
 __imports__ = copy_globals(_time, globals(), names_to_ignore=__implements__)

@@ -142,6 +142,41 @@ def test_a_worker_that_never_waits_lets_others_run():
     )
 
 
+def test_identifiers_for_the_system():
+    """The system's functions get the native thread's, whichever thread's greenlet is meant."""
+    check_code(
+        """
+        import gevent, signal, threading, time
+        from gevent.threadpool import ThreadPool
+        real = monkey.get_original("_thread", "get_ident")
+        signal.signal(signal.SIGUSR1, lambda *args: print("signal"))
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGUSR1)
+        thread = threading.Thread(target=time.sleep, args=(0.01,))
+        thread.start()
+        signal.pthread_kill(thread.ident, signal.SIGUSR1)
+        signal.pthread_kill(real(), signal.SIGUSR1)
+        clock = monkey.get_original("time", "pthread_getcpuclockid")
+        assert time.pthread_getcpuclockid(thread.ident) == clock(real())
+
+        def elsewhere():
+            gevent.sleep(0)
+            idents.append((threading.get_ident(), real()))
+            done.wait()
+
+        from gevent.event import Event
+        from greencore.thread import native_ident
+        idents, done, pool = [], Event(), ThreadPool(1)
+        job = pool.spawn(elsewhere)
+        while not idents:
+            gevent.sleep(0.001)
+        print(native_ident(idents[0][0]) == idents[0][1])
+        done.set()
+        job.get()
+        """,
+        "signal\nsignal\nsignal\nTrue",
+    )
+
+
 def test_a_killed_waiter_leaves_the_lock_to_the_next():
     check_code(
         """
