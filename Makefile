@@ -24,9 +24,10 @@ $(VENV)/.ready: tests/requirements.txt
 test: build
 	$(BIN)/python -m pytest $(ARGS)
 
-# The standard library's own tests, patched; PEER: an interpreter with real gevent, to compare with.
+# The standard library's own tests, patched; PEER: an interpreter with real gevent, to compare with. With all versions,
+# beside gevent, for docs/stdlib.rst: .ci/stdlib.
 test-stdlib: build
-	$(BIN)/python tests/stdlib/run.py $(if $(PEER),--peer $(PEER))
+	$(BIN)/python tests/stdlib/run.py $(if $(PEER),--peer $(PEER)) $(ARGS)
 
 # The suite with CPython 3.10 to 3.15, and on an emulated arm64 machine. These need root.
 test-all:

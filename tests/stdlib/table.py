@@ -1,0 +1,100 @@
+#!/usr/bin/env python3
+"""Print docs/stdlib.rst from files of results, one a version of Python: table.py RESULTS..."""
+
+import json
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+from run import RESTARTS, gave_up
+
+HEAD = """\
+The standard library's own tests
+================================
+
+Each interpreter comes with the tests of its standard library. They know nothing of greenlets, so they tell whether a
+program that knows nothing of them either works once it is patched. ``tests/stdlib/run.py`` runs those of
+``tests/stdlib/modules.txt``, each module in a process of its own, after ``gevent.monkey.patch_all()``: once with
+greencore and once with gevent from PyPI. ::
+
+    make test-stdlib                   # with this interpreter; PEER=python also with the gevent that is installed there
+    .ci/stdlib 3.11 3.14               # with these, beside gevent, and write this page; all six by default
+    MODULES="test_socket" .ci/stdlib   # just these modules; the others' results are kept
+
+A test that hangs or takes its process down has failed, and the module goes on without it; where three of a class hang,
+its others have failed. What has failed is run once more. ``tests/stdlib/left_out.txt`` names the tests that are not run, each with its reason.
+"""
+
+
+def rst_table(rows):
+    """Return a table of reStructuredText; the first row is its head."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    rule = "  ".join("=" * width for width in widths)
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
+    return "\n".join([rule, lines[0], rule, *lines[1:], rule])
+
+
+def passes(outcomes):
+    return sum(outcome == "passed" for outcome, _ in outcomes.values())
+
+
+def cell(sides):
+    """Return "passes with greencore / with gevent"; greencore's alone where gevent was not run."""
+    if not sides:
+        return ""
+    if not sides["ours"]:
+        return "skipped"
+    return " / ".join(
+        f"{passes(sides[side])}{'*' if gave_up(sides[side]) else ''}" for side in ("ours", "peer") if side in sides
+    )
+
+
+def total(modules):
+    modules = [sides for sides in modules.values() if "peer" in sides]
+    return f"{sum(passes(m['ours']) for m in modules)} / {sum(passes(m['peer']) for m in modules)}"
+
+
+def short(version):
+    return ".".join(version.split(".")[:2])
+
+
+def failures(runs):
+    """Yield (heading, {test: versions}) of what fails with greencore, by what it does elsewhere."""
+    lost, alike, anyhow = defaultdict(list), defaultdict(list), defaultdict(list)
+    for run in runs:
+        for sides in run["modules"].values():
+            ours, peer = sides["ours"], sides.get("peer", {})
+            for test in [t for t, (outcome, _) in ours.items() if outcome == "failed"]:
+                unpatched = sides["plain"].get(test, ("",))[0]
+                kind = lost if peer.get(test, ("",))[0] == "passed" else alike if unpatched == "passed" else anyhow
+                kind[test.removeprefix("test.")].append(short(run["python"]))
+            for test in [t for t, (outcome, _) in peer.items() if outcome == "passed" and t not in ours]:
+                lost[test.removeprefix("test.")].append(short(run["python"]))
+    yield "Passes with gevent and not with greencore", lost
+    yield "Passes unpatched, and with neither", alike
+    yield "Does not pass unpatched either, on this machine", anyhow
+
+
+def main():
+    runs = [json.loads(Path(name).read_text()) for name in sys.argv[1:]]
+    runs.sort(key=lambda run: tuple(map(int, run["python"].split("."))))
+    names = sorted({module for run in runs for module in run["modules"]})
+    head = ["module", *(run["python"] for run in runs)]
+    rows = [[name, *(cell(run["modules"].get(name)) for run in runs)] for name in names]
+    last = ["all", *(total(run["modules"]) for run in runs)]
+    gevents = ", ".join(sorted({f"gevent {run['gevent']} with greenlet {run['greenlet']}" for run in runs if "gevent" in run}))
+    ours = ", ".join(sorted({run["greencore"] for run in runs}))
+    print(HEAD)
+    print(f"Tests passed, greencore / gevent. Written on {max(run['date'] for run in runs)}: greencore {ours}; {gevents}.")
+    print(f"An empty field: that version has no such module, or came without it. \\*: {RESTARTS} tests hung or died, and")
+    print("the rest was not run.\n")
+    print(rst_table([head, *rows, last]))
+    for heading, tests in failures(runs):
+        if tests:
+            print(f"\n{heading}:\n")
+            for test, versions in sorted(tests.items()):
+                print(f"- ``{test}`` ({', '.join(versions)})")
+
+
+if __name__ == "__main__":
+    main()
