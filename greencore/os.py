@@ -14,7 +14,7 @@ import sys
 import time as _time
 
 from greencore._config import config
-from greencore._core import forbid_switch, leave_behind
+from greencore._core import forbid_switch, leave_behind, os_close
 from greencore._hub_local import get_hub_if_exists
 from greencore._util import copy_globals
 from greencore.hub import get_hub, reinit
@@ -36,7 +36,6 @@ _waits = ["wait", "wait3", "wait4", "waitid", "waitpid"]
 
 _read = os.read
 _write = os.write
-_close = os.close
 _closerange = os.closerange
 _raw_fork = os.fork
 _raw_forkpty = os.forkpty
@@ -45,24 +44,13 @@ _wait3 = os.wait3
 _wait4 = os.wait4
 _waitid = os.waitid
 
+close = os_close  # built in, as the original: no method when a class has it
+
 # A child starts in one step: there is nothing to wait for.
 posix_spawn = os.posix_spawn
 posix_spawnp = os.posix_spawnp
 
 ignored_errors = [errno.EAGAIN, errno.EINTR]
-
-
-def close(fd):
-    """Close a descriptor as `os.close` does; greenlets that wait for it get OSError (EBADF).
-
-    Those that the hub has opened for itself stay open: a program that becomes a daemon closes all that it finds.
-    """
-    hub = get_hub_if_exists()
-    if hub is not None and hub.loop is not None:
-        if hub.loop._owns_fd(fd):
-            return
-        hub.loop.closing_fd(fd)
-    _close(fd)
 
 
 def closerange(fd_low, fd_high, /):

@@ -189,15 +189,16 @@ def test_warning_class():
     assert [str(warning.message) for warning in caught] == ["late"]
 
 
-def test_sleep_is_no_method():
+def test_sleep_and_close_are_no_methods():
     check_code(
         """
-        import pickle, time
+        import os, pickle, time
 
-        class Clock:
-            sleep = time.sleep
+        class Native:
+            sleep, close = time.sleep, os.close
 
-        Clock().sleep(0.0001)
+        Native().sleep(0.0001)
+        Native().close(os.dup(0))
         assert pickle.loads(pickle.dumps(time.sleep)) is time.sleep
         for wrong, error in [(-1, ValueError), (float("nan"), ValueError), (None, TypeError), ("1", TypeError)]:
             try:

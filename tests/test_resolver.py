@@ -112,6 +112,7 @@ def test_types_and_protocols_come_in_the_c_librarys_order(resolver):
         (80, 0, STREAM, socket.IPPROTO_UDP),
         (80, 0, socket.SOCK_RAW),
         (80, 0, STREAM, 0, 1 << 30),
+        ("http", 0, STREAM, 0, socket.AI_NUMERICSERV),
         (-1, 0, STREAM),
     ],
 )

@@ -16,6 +16,7 @@ from _socket import (
     AI_ALL,
     AI_CANONNAME,
     AI_NUMERICHOST,
+    AI_NUMERICSERV,
     AI_PASSIVE,
     AI_V4MAPPED,
     EAI_AGAIN,
@@ -182,7 +183,8 @@ class AbstractResolver:
                 raise
         # Which types and protocols there are, in which order, the C library says for a number.
         kind = family or AF_INET
-        kinds = native_getaddrinfo(_LOOPBACK[kind], port, kind, socktype, proto, AI_NUMERICHOST)
+        numbers = AI_NUMERICHOST | flags & AI_NUMERICSERV
+        kinds = native_getaddrinfo(_LOOPBACK[kind], port, kind, socktype, proto, numbers)
         if flags & AI_ADDRCONFIG:
             wanted = [known for known in ([family] if family else _LOOPBACK) if _is_configured(known)]
             if family and not wanted:

@@ -1,8 +1,10 @@
 #include "hub/hub.h"
 
 #include <structmember.h>
+#include <unistd.h>
 
 #include "greenlet/error.h"
+#include "hub/fd.h"
 #include "hub/interrupt.h"
 #include "hub/poll.h"
 #include "hub/wait.h"
@@ -424,6 +426,10 @@ hub_module_sleep(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t 
 static PyObject *
 hub_module_time_sleep(PyObject *Py_UNUSED(module), PyObject *arg)
 {
+    if (!PyNumber_Check(arg) || PyComplex_Check(arg)) {
+        return PyErr_Format(PyExc_TypeError, "an integer or float is needed, not %.100s",
+                            Py_TYPE(arg)->tp_name);
+    }
     double seconds = PyFloat_AsDouble(arg);
     if (seconds == -1 && PyErr_Occurred()) {
         return NULL;
@@ -433,6 +439,29 @@ hub_module_time_sleep(PyObject *Py_UNUSED(module), PyObject *arg)
         return NULL;
     }
     return green_wait_sleep(seconds, true) < 0 ? NULL : Py_NewRef(Py_None);
+}
+
+static PyObject *
+hub_module_os_close(PyObject *Py_UNUSED(module), PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {"fd", NULL};
+    int fd;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "i:close", names, &fd)) {
+        return NULL;
+    }
+    HubObject *hub = green_hub_peek();
+    LoopObject *loop = hub == NULL ? NULL : hub->loop;
+    if (loop != NULL && !loop->destroyed && loop->poll != NULL) {
+        if (green_poll_owns_fd(loop->poll, fd) || green_interrupt_owns_fd(loop, fd)) {
+            Py_RETURN_NONE;
+        }
+        green_fd_closed(loop, fd);
+    }
+    int code;
+    Py_BEGIN_ALLOW_THREADS;
+    code = close(fd);
+    Py_END_ALLOW_THREADS;
+    return code < 0 ? PyErr_SetFromErrno(PyExc_OSError) : Py_NewRef(Py_None);
 }
 
 /* waiting(greenlet): (verb, object) of the wait that it is parked in, or None. For LoopExit and
@@ -719,6 +748,12 @@ static PyMethodDef hub_functions[] = {
     {"time_sleep", hub_module_time_sleep, METH_O,
      "time_sleep(seconds, /)\n--\n\nSleep in this greenlet only. `seconds` is a number that is not "
      "negative; nothing is\nreturned. Raises ValueError and TypeError for what is no such number."},
+    {"os_close", (PyCFunction)(void (*)(void))hub_module_os_close, METH_VARARGS | METH_KEYWORDS,
+     "os_close(fd)\n--\n\nClose a descriptor as os.close does; greenlets that wait for it get "
+     "OSError "
+     "(EBADF).\n\nThose that the hub has opened for itself stay open: a program that becomes a "
+     "daemon "
+     "closes all that it finds."},
     {"same_thread", hub_module_same_thread, METH_VARARGS,
      "same_thread(greenlet, other)\n--\n\nWhether both greenlets belong to one thread."},
     {"left_behind", hub_module_left_behind, METH_O,
