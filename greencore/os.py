@@ -12,6 +12,7 @@ import fcntl
 import os
 import sys
 import time as _time
+from _signal import SIGCHLD
 
 from greencore._config import config
 from greencore._core import forbid_switch, leave_behind, os_close
@@ -309,12 +310,26 @@ def wait4(pid, options):
     return _wait_with(_wait4, pid, options)
 
 
+def _waitid_now(idtype, id, options):
+    try:
+        return _waitid(idtype, id, options | os.WNOHANG)
+    except ChildProcessError:
+        if idtype != os.P_PID or id not in _reaped or not options & os.WEXITED:
+            raise
+        status, _ = _reaped[id] if options & os.WNOWAIT else _reaped.pop(id)
+        if os.WIFEXITED(status):
+            how = os.WEXITSTATUS(status), os.CLD_EXITED
+        else:
+            how = os.WTERMSIG(status), os.CLD_DUMPED if os.WCOREDUMP(status) else os.CLD_KILLED
+        return os.waitid_result((id, os.getuid(), SIGCHLD, *how))
+
+
 def waitid(idtype, id, options, /):
     """Wait for a child as `os.waitid` does."""
     if options & os.WNOHANG:
-        return _waitid(idtype, id, options)
+        return _waitid_now(idtype, id, options)
     only_end = idtype == os.P_PID and options & ~os.WNOWAIT == os.WEXITED
-    return _look_again(lambda: _waitid(idtype, id, options | os.WNOHANG), id if only_end else None)
+    return _look_again(lambda: _waitid_now(idtype, id, options), id if only_end else None)
 
 
 __imports__ = copy_globals(

@@ -124,6 +124,22 @@ def test_other_waits_without_waiting():
     assert green_os.waitpid(pid, 0)[0] == pid
 
 
+@pytest.mark.parametrize("end, how", [(3, (3, os.CLD_EXITED)), (signal.SIGKILL, (signal.SIGKILL, os.CLD_KILLED))])
+def test_waitid_for_a_child_that_was_watched(end, how):
+    ended = gevent.event.Event()
+    pid = green_os.fork(callback=lambda watcher: ended.set())
+    if not pid:
+        if end == 3:
+            os._exit(3)
+        os.kill(os.getpid(), end)
+    assert ended.wait(10)
+    for options in (os.WEXITED | os.WNOWAIT, os.WEXITED | os.WNOHANG):
+        result = green_os.waitid(os.P_PID, pid, options)
+        assert (result.si_pid, result.si_signo, result.si_status, result.si_code) == (pid, signal.SIGCHLD, *how)
+    with pytest.raises(ChildProcessError):
+        green_os.waitid(os.P_PID, pid, os.WEXITED)
+
+
 def test_fork_and_watch():
     seen = []
     pid = green_os.fork_and_watch(lambda watcher: seen.append((watcher.pid, watcher.rstatus)))

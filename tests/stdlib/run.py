@@ -176,8 +176,10 @@ def hanging_classes(outcomes):
 
 
 def gave_up(outcomes):
-    """Whether so many tests hung or died that the rest was not run."""
-    return sum(detail == "hung" or detail.startswith("died (") for _, detail in outcomes.values()) >= RESTARTS
+    """Whether so many tests hung or died that others were not run."""
+    details = [detail for _, detail in outcomes.values()]
+    ended = sum(detail == "hung" or detail.startswith("died (") for detail in details)
+    return ended >= RESTARTS or any(detail.startswith("not run: ") for detail in details)
 
 
 def lost_to_peer(ours, peer):

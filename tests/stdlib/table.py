@@ -6,7 +6,7 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
-from run import RESTARTS, gave_up
+from run import gave_up
 
 HEAD = """\
 The standard library's own tests
@@ -22,7 +22,7 @@ greencore and once with gevent from PyPI. ::
     MODULES="test_socket" .ci/stdlib   # just these modules; the others' results are kept
 
 A test that hangs or takes its process down has failed, and the module goes on without it; where three of a class hang,
-its others have failed. What has failed is run once more. ``tests/stdlib/left_out.txt`` names the tests that are not run, each with its reason.
+its others are not run, nor are those of a module where twelve do. What has failed is run once more. ``tests/stdlib/left_out.txt`` names the tests that are not run, each with its reason.
 """
 
 
@@ -86,8 +86,8 @@ def main():
     ours = ", ".join(sorted({run["greencore"] for run in runs}))
     print(HEAD)
     print(f"Tests passed, greencore / gevent. Written on {max(run['date'] for run in runs)}: greencore {ours}; {gevents}.")
-    print(f"An empty field: that version has no such module, or came without it. \\*: {RESTARTS} tests hung or died, and")
-    print("the rest was not run.\n")
+    print("An empty field: that version has no such module, or came without it. \\*: so many tests hung or died that others")
+    print("were not run.\n")
     print(rst_table([head, *rows, last]))
     for heading, tests in failures(runs):
         if tests:
