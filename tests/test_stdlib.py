@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 RUNNER = Path(__file__).parent / "stdlib" / "run.py"
 # Those of a line run together, two at a time.
 LINES = """
