@@ -88,6 +88,7 @@ def test_daemon_thread_within_a_greenlet_at_exit():
 
 def test_getcurrent_in_exit_functions_and_finalizers():
     out = run(PARK + """
+    from gevent import getcurrent
     main = getcurrent()
     class Last:
         def __del__(self, getcurrent=getcurrent, main=main, write=os.write):
@@ -100,6 +101,25 @@ def test_getcurrent_in_exit_functions_and_finalizers():
     atexit.register(lambda: os.write(1, b"exit %d\\n" % (getcurrent() is main)))
     """)
     assert sorted(out.splitlines()) == ["exit 1"] + ["finalizer 1"] * 3
+
+
+def test_greenlets_own_getcurrent_in_exit_functions_and_finalizers():
+    """It raises in finalizers, as users of greenlet know it."""
+    out = run(PARK + """
+    main = getcurrent()
+    class Last:
+        def __del__(self, getcurrent=getcurrent, write=os.write):
+            try:
+                getcurrent()
+            except RuntimeError as error:
+                write(1, b"finalizer: %s\\n" % str(error).encode())
+    last = Last()
+    cycle = Last()
+    cycle.self = cycle
+    gc.disable()
+    atexit.register(lambda: os.write(1, b"exit %d\\n" % (getcurrent() is main)))
+    """)
+    assert out.splitlines() == ["exit 1"] + ["finalizer: greenlet is being finalized"] * 2
 
 
 def test_switches_in_exit_functions_and_finalizers():

@@ -7,6 +7,8 @@
 #include "greenlet/spare.h"
 #include <structmember.h>
 
+#define UNLIKELY(x) __builtin_expect(!!(x), 0)
+
 PyTypeObject *Greenlet_Type;
 PyObject *green_exc_GreenletExit;
 PyObject *green_exc_error;
@@ -428,6 +430,25 @@ greenlet_getcurrent(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(none))
     return Py_NewRef(thread->current);
 }
 
+/* What greenlet's users are used to: they look for the error in destructors that run at exit. Those
+   of gevent need none, since all works until the end. */
+static PyObject *
+greenlet_getcurrent_before_exit(PyObject *module, PyObject *none)
+{
+#if PY_VERSION_HEX >= 0x030D0000
+    if (UNLIKELY(Py_IsFinalizing())) {
+#else
+    if (UNLIKELY(_Py_IsFinalizing())) {
+#endif
+        PyErr_SetString(PyExc_RuntimeError, "greenlet is being finalized");
+        return NULL;
+    }
+    return greenlet_getcurrent(module, none);
+}
+
+static PyMethodDef getcurrent_before_exit = {"getcurrent", greenlet_getcurrent_before_exit,
+                                             METH_NOARGS, getcurrent_doc};
+
 PyDoc_STRVAR(mains_doc,
              "get_total_main_greenlets()\n--\n\n"
              "Return how many main greenlets exist: one for each thread that used greenlets.");
@@ -500,8 +521,16 @@ PyDoc_STRVAR(
 PyDoc_STRVAR(error_doc, "A switch that is not possible.");
 
 /* Names that greenlet also has as attributes of its type. */
-static const char *const greenlet_names[] = {"getcurrent", "error", "GreenletExit", "settrace",
-                                             "gettrace"};
+static const struct {
+    const char *name;
+    const char *of_module;
+} greenlet_names[] = {
+    {"getcurrent", "getcurrent_before_exit"},
+    {"error", "error"},
+    {"GreenletExit", "GreenletExit"},
+    {"settrace", "settrace"},
+    {"gettrace", "gettrace"},
+};
 
 int
 green_greenlet_exec(PyObject *module)
@@ -520,11 +549,17 @@ green_greenlet_exec(PyObject *module)
         PyModule_AddFunctions(module, greenlet_functions) < 0) {
         return -1;
     }
+    PyObject *getcurrent = PyCFunction_New(&getcurrent_before_exit, NULL);
+    int added = PyModule_AddObjectRef(module, "getcurrent_before_exit", getcurrent);
+    Py_XDECREF(getcurrent);
+    if (added < 0) {
+        return -1;
+    }
     for (size_t i = 0; i < Py_ARRAY_LENGTH(greenlet_names); i++) {
-        PyObject *value = PyObject_GetAttrString(module, greenlet_names[i]);
+        PyObject *value = PyObject_GetAttrString(module, greenlet_names[i].of_module);
         int status = value == NULL ? -1
                                    : PyObject_SetAttrString((PyObject *)Greenlet_Type,
-                                                            greenlet_names[i], value);
+                                                            greenlet_names[i].name, value);
         Py_XDECREF(value);
         if (status < 0) {
             return -1;
