@@ -458,6 +458,13 @@ def test_neither_pickled_nor_copied():
 # ---- parents
 
 
+def test_parent_refuses_itself():
+    g = Greenlet()
+    with pytest.raises(ValueError, match="cyclic"):
+        g.parent = g
+    assert g.parent is getcurrent()
+
+
 def test_parent_refuses():
     g = Greenlet()
     child = Greenlet(parent=g)

@@ -275,8 +275,9 @@ green_attributes_set_parent(GreenletObject *self, PyObject *value)
         PyErr_SetString(PyExc_AttributeError, "cannot set the parent of a main greenlet");
         return -1;
     }
-    /* A new object is nobody's parent, so a long line of parents is not walked for each one. */
-    if (Py_REFCNT(self) > 1 || self->thread != NULL) {
+    /* A new object is nobody's parent, so a long line of parents is not walked for each one. From
+       3.14 on the one reference to it may be all that there is of `value`, too. */
+    if (Py_REFCNT(self) > 1 || self->thread != NULL || value == (PyObject *)self) {
         const green_thread *thread = NULL; /* of the new parents */
         for (GreenletObject *g = (GreenletObject *)value; g != NULL; g = g->parent) {
             if (g == self) {
