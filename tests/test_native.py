@@ -177,6 +177,15 @@ def fails(variant, program, test):
         return True
 
 
+@pytest.mark.skipif(HERE != "x86_64", reason="x86-64's marks")
+def test_marked_for_indirect_branches_but_not_for_shadow_stacks(tmp_path):
+    """A loader that enforces shadow stacks must refuse the module, which is as fit as its least fit part."""
+    target = tmp_path / "swap.o"
+    Variant([]).compile([SWITCH / "swap_x86_64.S"], "-c", "-fcf-protection=full", "-o", target)
+    notes = subprocess.run(["readelf", "-n", target], capture_output=True, text=True, check=True).stdout
+    assert re.findall("x86 feature: (.*)", notes) == ["IBT"]
+
+
 UNWOUND = "swap_passes_values_both_ways"
 
 

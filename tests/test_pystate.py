@@ -6,6 +6,7 @@ import contextvars
 import gc
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import threading
@@ -620,6 +621,24 @@ def test_another_minor_version_is_refused():
     assert done.returncode == 1
     assert "ImportError: greencore was built for CPython" in done.stderr
     assert "private version" in done.stderr
+
+
+def test_shadow_stacks_are_refused():
+    """No machine that tests run on has them: a debugger answers in their place."""
+    gdb = shutil.which("gdb")
+    if gdb is None:
+        pytest.skip("no debugger: apt-get install gdb")
+    script = "import greencore._core"
+    commands = [
+        "set breakpoint pending on", "set confirm off", "set debuginfod enabled off", "break green_swap_shadow_stack_active", "run",
+        "return (int)1", "continue",
+    ]
+    done = subprocess.run(
+        [gdb, "-nx", "-batch", *(word for command in commands for word in ("-ex", command)), "--args", sys.executable, "-c", script],
+        capture_output=True, text=True, timeout=60,
+    )
+    assert "ImportError: greencore can't switch stacks under a shadow stack (CET or GCS)" in done.stderr + done.stdout
+    assert "exited with code 01" in done.stdout
 
 
 @pytest.mark.skipif(VERSION != (3, 14), reason="of 3.14 only the first releases lack the call")
