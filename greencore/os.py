@@ -37,6 +37,7 @@ _waits = ["wait", "wait3", "wait4", "waitid", "waitpid"]
 
 _read = os.read
 _write = os.write
+_close = os.close
 _closerange = os.closerange
 _raw_fork = os.fork
 _raw_forkpty = os.forkpty
