@@ -3,7 +3,6 @@
 Each hub has a pool (`get_hub().threadpool`); most programs need no other.
 """
 
-import functools
 import os
 import sys
 import weakref
@@ -67,17 +66,19 @@ class _WorkerGreenlet(RawGreenlet):
         self.parent = getcurrent()
         self.parent.greenlet_tree_is_ignored = True
         self._thread_ident = get_thread_ident()
-        go_on = self.switch
+        error = None
         while not self.dead:
             try:
-                go_on()
-            except BaseException as error:
+                if error is None:
+                    self.switch()
+                else:
+                    # What a hub raises in the main greenlet is for the task, whose wait made the hub.
+                    self.throw(error)
+                error = None
+            except BaseException as raised:
                 if self.dead:
                     raise
-                # What a hub raises in the main greenlet is for the task, whose wait made the hub.
-                go_on = functools.partial(self.throw, error)
-            else:
-                go_on = self.switch
+                error = raised
 
     def _prepare_hub(self):
         """If a task made a hub on this thread: it is no fault of its greenlets to block."""
