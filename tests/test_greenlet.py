@@ -448,6 +448,20 @@ def test_throw_into_one_that_has_not_begun():
     assert g.dead and isinstance(g.value, GreenletExit)
 
 
+def test_raw_greenlet_started_before_its_turn():
+    def run():
+        log.append("runs")
+        sleep(0)
+        log.append("has slept")
+
+    log = []
+    early = gevent.spawn_raw(run)
+    gevent.spawn(log.append, "late")
+    early.parent = getcurrent()
+    early.switch()  # comes back when it ends
+    assert log == ["runs", "late", "has slept"] and early.dead
+
+
 def test_gevent_kill():
     g = gevent.spawn(sleep, 10)
     sleep(0)

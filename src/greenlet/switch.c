@@ -103,6 +103,10 @@ green_greenlet_begin(green_thread *thread, GreenletObject *target)
     green_thread_incref(thread);
     target->status = GREEN_ACTIVE;
     target->epoch = green_epoch;
+    if (UNLIKELY(green_ready_queued(&target->ready))) { /* its start: somebody was quicker */
+        green_ready_cancel(&target->ready);
+        green_ready_drop(&target->ready);
+    }
     return 0;
 }
 

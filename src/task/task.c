@@ -488,7 +488,6 @@ static void
 task_begin(TaskObject *self)
 {
     task_stop_alarm(self);
-    green_hub_unstart(&self->base);
     self->phase = TASK_BEGUN;
 }
 
