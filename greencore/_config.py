@@ -166,6 +166,8 @@ class ImportableSetting:
         if isinstance(value, (str, list, tuple)):
             names = [value] if isinstance(value, str) else value
             return self._import_one_of([self.shortname_map.get(name, name) for name in names])
+        if not callable(value):
+            raise TypeError("%s needs what can be called, or the name of it, not %r" % (self.name, value))
         return value
 
     def get_options(self):

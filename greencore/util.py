@@ -202,13 +202,10 @@ class GreenletTree:
         monitor = getattr(greenlet, "gevent_monitoring_thread", None)
         if monitor is not None:
             yield "Monitoring Thread:" + repr(monitor())
-        if greenlet and details["running_stacks"]:
+        frame = greenlet.gr_frame  # None: of the one that runs, and of a hub, which has no Python frames
+        if greenlet and details["running_stacks"] and (frame is not None or greenlet is getcurrent()):
             yield "Running:"
-            frame = greenlet.gr_frame
-            if frame is not None or greenlet is getcurrent():
-                yield from _stack_lines(frame, details["running_stack_limit"])
-            else:
-                yield "  (no Python frames)"
+            yield from _stack_lines(frame, details["running_stack_limit"])
         stack = getattr(greenlet, "spawning_stack", None)
         if stack and details["spawning_stacks"]:
             yield "Spawned at:"

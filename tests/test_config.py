@@ -80,12 +80,14 @@ def test_environment(monkeypatch, name, text, value):
         ("resolver_timeout", "-2"),
         ("monitor_thread", "perhaps"),
         ("max_memory_usage", "much"),
+        ("resolver", 5),
+        ("threadpool", None),
     ],
 )
 def test_invalid_values(name, value):
     fresh = Config()
     before = getattr(fresh, name)
-    with pytest.raises(ValueError):
+    with pytest.raises((ValueError, TypeError)):
         setattr(fresh, name, value)
     assert getattr(fresh, name) == before
 

@@ -82,6 +82,20 @@ def test_tree():
     assert tree in util.GreenletTree.forest() or tree.greenlet in [t.greenlet for t in util.GreenletTree.forest()]
 
 
+def test_tree_shows_the_running_stack_once():
+    """The hub has no Python frames of its own to show."""
+
+    def sleeps_in_here():
+        gevent.sleep(10)
+
+    sleeper = gevent.spawn(sleeps_in_here)
+    gevent.sleep(0)
+    lines = util.GreenletTree.current_tree().format_lines({"spawning_stacks": False})
+    assert sum("test_tree_shows_the_running_stack_once" in line and "File" in line for line in lines) == 1
+    assert sum("in sleeps_in_here" in line for line in lines) == 1
+    sleeper.kill()
+
+
 def test_tree_with_a_root_of_its_own():
     def run():
         inner = gevent.hub.RawGreenlet(util.GreenletTree.current_tree)
