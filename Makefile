@@ -3,7 +3,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 ARGS ?=
 
-.PHONY: build test test-stdlib test-all test-aarch64 test-references test-sanitizers test-valgrind test-soak demo bench format clean
+.PHONY: build test test-stdlib test-all test-aarch64 test-references test-sanitizers test-valgrind test-soak demo bench bench-versions format clean
 
 # What Debian has to lend; an interpreter that is not Debian's brings its own headers and venv.
 SYSTEM = gcc make pkg-config libuv1-dev libc-ares-dev
@@ -49,6 +49,10 @@ demo: build
 
 bench:
 	$(PYTHON) tests/bench/run.py --write docs/benchmarks.rst $(ARGS)
+
+# Each CPython beside the others; needs root and valgrind.
+bench-versions:
+	$(PYTHON) tests/bench/versions.py --write docs/versions.rst $(ARGS)
 
 format:
 	clang-format-14 -i $$(git ls-files 'src/*.c' 'src/*.h' 'tests/*.c')
