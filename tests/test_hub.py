@@ -293,6 +293,33 @@ def test_threads_that_end_without_destroying_their_hub_leave_no_memory():
     assert_no_leak(lambda: in_thread(work))
 
 
+def test_destructors_at_a_threads_very_end():
+    """What the interpreter drops with the thread's state can still switch, and release what it holds, but not wait."""
+    store = threading.local()
+    lock = gevent.lock.Semaphore(0)
+    found = []
+
+    class Last:
+        def __del__(self):
+            lock.release()
+            found.append(greenlet.greenlet(lambda: "switched").switch())
+            for ask in (lambda: gevent.sleep(0), lambda: gevent.spawn(int), get_hub, lambda: gevent.Timeout(1).start()):
+                try:
+                    ask()
+                except RuntimeError as error:
+                    found.append(str(error))
+
+    def work():
+        gevent.sleep(0)
+        store.last = Last()
+
+    in_thread(work)
+    gc.collect()
+    at_the_end = "this thread is at its end: nothing in it can wait or spawn any more"
+    assert found in (["switched"], ["switched"] + [at_the_end] * 4)
+    assert lock.acquire(timeout=0)
+
+
 def test_a_hub_made_and_destroyed_leaves_no_memory():
     def work():
         def once():

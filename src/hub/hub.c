@@ -336,6 +336,11 @@ green_hub_renew(void)
     if (thread == NULL) {
         return NULL;
     }
+    if (thread != green_thread_self) {
+        PyErr_SetString(PyExc_RuntimeError,
+                        "this thread is at its end: nothing in it can wait or spawn any more");
+        return NULL;
+    }
     hub_attach(thread, NULL);
     return hub_make(thread);
 }
@@ -653,7 +658,7 @@ hub_set_loop(HubObject *self, PyObject *loop, void *Py_UNUSED(closure))
         return -1;
     }
     Py_XSETREF(self->loop, (LoopObject *)Py_NewRef(loop));
-    if (((PyObject *)self) == green_thread_self->hub) {
+    if (self == green_hub_peek()) {
         self->loop->thread = green_thread_self;
     }
     return 0;
