@@ -237,6 +237,10 @@ def versions(peer):
     return names
 
 
+def read_results(path):
+    return json.loads(path.read_text()) if path and path.exists() else {"modules": {}}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--peer", help="an interpreter that has real gevent")
@@ -256,9 +260,7 @@ def main():
         print("(a package of Debian's, libpython3.X-testsuite, has them; --lend its folder usr/lib/python3.X/test)")
     folder = Path(tempfile.mkdtemp(prefix="greencore-stdlib-", dir=options.logs))
     print("logs in", folder, flush=True)
-    before = {"modules": {}}
-    if options.results and options.results.exists():
-        before = json.loads(options.results.read_text())
+    before = read_results(options.results)
 
     ours, plain = (Runner(side, sys.executable, options, folder) for side in ("ours", "plain"))
     peer = options.peer and Runner("peer", options.peer, options, folder)
@@ -270,6 +272,7 @@ def main():
         known = {module: sides["peer"] for module, sides in before["modules"].items() if "peer" in sides}
         results, bad = report(modules, jobs, known)
     if options.results:
+        before = read_results(options.results)  # another run may have written meanwhile
         for module, sides in results.items():
             before["modules"][module] = before["modules"].get(module, {}) | sides
         options.results.write_text(json.dumps(before | versions(options.peer), indent=0))
