@@ -47,20 +47,35 @@ def wanted_modules():
     return names
 
 
+FIND = """
+import sys, test
+from importlib.util import find_spec
+
+def there(name):
+    try:  # the modules of multiprocessing in lend/ are fronts
+        front = name.startswith("test_multiprocessing_")
+        return find_spec("test." + name) and (not front or find_spec("test._test_multiprocessing"))
+    except ModuleNotFoundError:  # the package that it is in
+        return None
+
+test.__path__ += [folder for folder in sys.argv[1].split(":") if folder]
+print(*filter(there, sys.argv[2:]))
+"""
+
+
 def find_modules(names, lend):
     """Return those of `names` that are there, and those that are not."""
-    code = (
-        "import os, sys, test\nfrom importlib.util import find_spec\n"
-        "test.__path__ += [folder for folder in sys.argv[1].split(':') if folder]\n"
-        "print(*[name for name in sys.argv[2:] if find_spec('test.' + name)])"
-    )
-    done = subprocess.run([sys.executable, "-c", code, ":".join(lend), *names], capture_output=True, text=True)
-    if done.returncode:
-        print(f"This Python has no tests of its own. On Debian: apt-get install libpython{sys.version_info[0]}."
-              f"{sys.version_info[1]}-testsuite", file=sys.stderr)  # fmt: skip
+    command = [sys.executable, "-c", FIND, ":".join(lend), *names]
+    found = subprocess.run(command, capture_output=True, text=True).stdout.split()
+    missing = [name for name in names if name not in found]
+    if missing:
+        package = "libpython%d.%d-testsuite" % sys.version_info[:2]
+        print("not here, so not run:", *missing)
+        print(f"Debian has a whole set in {package}: --lend its folder usr/lib/python3.X/test")
+    if not found:
+        print("This Python has no tests of its own.", file=sys.stderr)
         sys.exit(2)
-    found = done.stdout.split()
-    return found, [name for name in names if name not in found]
+    return found
 
 
 def read_events(path):
@@ -253,11 +268,7 @@ def main():
     parser.add_argument("modules", nargs="*")
     options = parser.parse_args()
     options.lend.append(str(HERE / "lend"))
-
-    modules, missing = find_modules(options.modules or wanted_modules(), options.lend)
-    if missing:
-        print("not here, so not run:", *missing)
-        print("(a package of Debian's, libpython3.X-testsuite, has them; --lend its folder usr/lib/python3.X/test)")
+    modules = find_modules(options.modules or wanted_modules(), options.lend)
     folder = Path(tempfile.mkdtemp(prefix="greencore-stdlib-", dir=options.logs))
     print("logs in", folder, flush=True)
     before = read_results(options.results)
