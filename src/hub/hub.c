@@ -432,7 +432,7 @@ static PyObject *
 hub_module_time_sleep(PyObject *Py_UNUSED(module), PyObject *arg)
 {
     if (!PyNumber_Check(arg) || PyComplex_Check(arg)) {
-        return PyErr_Format(PyExc_TypeError, "an integer or float is needed, not %.100s",
+        return PyErr_Format(PyExc_TypeError, "must be real number (integer or float), not %.100s",
                             Py_TYPE(arg)->tp_name);
     }
     double seconds = PyFloat_AsDouble(arg);
