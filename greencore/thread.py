@@ -55,6 +55,11 @@ class RLock(_RLock):
             """Arguments are ignored, as those of the standard one up to CPython 3.14."""
             super().__init__()
 
+    else:
+
+        def __init__(self):
+            super().__init__()
+
     def acquire(self, blocking=True, timeout=-1):
         """Take the lock, once more if this greenlet has it, waiting at most `timeout` seconds (-1: for ever).
 

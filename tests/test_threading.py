@@ -142,6 +142,26 @@ def test_a_worker_that_never_waits_lets_others_run():
     )
 
 
+def test_an_rlock_takes_the_arguments_that_the_native_one_takes():
+    check_code(
+        """
+        import threading, warnings
+        warnings.simplefilter("ignore")
+        native = monkey.get_original("_thread", "RLock")
+
+        def refused(make, *args, **kwargs):
+            try:
+                make(*args, **kwargs)
+            except TypeError:
+                return True
+
+        for args, kwargs in ((), {}), ((1,), {}), ((), {"x": 1}):
+            assert refused(native, *args, **kwargs) is refused(threading.RLock, *args, **kwargs), (args, kwargs)
+        """,
+        "",
+    )
+
+
 def test_identifiers_for_the_system():
     """The system's functions get the native thread's, whichever thread's greenlet is meant."""
     check_code(
