@@ -22,7 +22,11 @@ greencore and once with gevent from PyPI. ::
     MODULES="test_socket" .ci/stdlib   # just these modules; the others' results are kept
 
 A test that hangs or takes its process down has failed, and the module goes on without it; where three of a class hang,
-its others are not run, nor are those of a module where twelve do. What has failed is run once more. ``tests/stdlib/left_out.txt`` names the tests that are not run, each with its reason.
+its others are not run, nor are those of a module where twelve do. What has failed is run once more.
+``tests/stdlib/left_out.txt`` names the tests that are run with neither of the two, each with its reason.
+
+Some interpreters miss modules of tests. ``.ci/stdlib`` lends what it can: CPython 3.11 gets Debian's, 3.12 those of 3.13
+that fit it. A lent test that starts an interpreter in which it imports itself fails, unpatched too.
 """
 
 
