@@ -103,14 +103,12 @@ def patch_semaphores(module):
         def _try(self):
             from greencore.thread import get_ident
 
-            if self.kind == RECURSIVE_MUTEX:
-                if native._count(self) and self._owner != get_ident():
-                    return False
-                if native.acquire(self, False):
-                    self._owner = get_ident()
-                    return True
+            if self.kind == RECURSIVE_MUTEX and native._count(self) and self._owner != get_ident():
                 return False
-            return native.acquire(self, False)
+            if native.acquire(self, False):
+                self._owner = get_ident()
+                return True
+            return False
 
         def acquire(self, block=True, timeout=None):
             """Take it, waiting at most `timeout` seconds (None: for ever) if `block`. Return whether it was taken."""
@@ -145,9 +143,7 @@ def patch_semaphores(module):
         def _is_mine(self):
             from greencore.thread import get_ident
 
-            if self.kind == RECURSIVE_MUTEX and self._owner != get_ident():
-                return False
-            return native._is_mine(self)
+            return self._owner == get_ident() and native._is_mine(self)
 
         def __enter__(self):
             return self.acquire()

@@ -45,6 +45,9 @@ def main():
     recursive = context.RLock()
     with recursive, recursive:
         print(gevent.spawn(recursive.acquire, False).get())
+    plain = context.Lock()
+    gevent.spawn(plain.acquire).get()
+    print(plain)
     semaphore = context.Semaphore(0)
     gevent.spawn_later(0.001, semaphore.release)
     print(semaphore.acquire(timeout=30), semaphore.acquire(timeout=0.001))
@@ -60,6 +63,7 @@ from 300000
 [0, 1, 4, 9, 16, 25]
 [0, 1, 4, 9]
 False
+<Lock(owner=SomeOtherThread)>
 True False
 """
 
