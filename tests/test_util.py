@@ -54,8 +54,7 @@ def test_a_greenlet_without_python_frames_shows_none():
     sleep(0)
     (tree,) = [tree for tree in util.GreenletTree.current_tree().child_trees if tree.greenlet is parked]
     lines = [line.strip(" :") for line in tree.format_lines({"spawning_stacks": False})]
-    assert lines[lines.index("Running") + 1] == "(no Python frames)"
-    assert __file__ not in "".join(lines)
+    assert "Running" not in lines and __file__ not in "".join(lines)
     parked.kill()
 
 
