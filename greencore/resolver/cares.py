@@ -28,6 +28,7 @@ class Result:
         return f"Result({self.value!r})"
 
     def successful(self):
+        """Return whether there was no exception."""
         return self.exception is None
 
     def get(self):
