@@ -7,6 +7,7 @@ import threading as _threading
 from weakref import ref as _ref
 
 from greencore import thread as _green
+from greencore._threading import get_thread_ident
 from greencore.hub import getcurrent
 from greencore.local import local
 from greencore.thread import LockType, RLock, get_ident
@@ -48,6 +49,18 @@ def main_native_thread():
     return _threading.main_thread()
 
 
+def _native_thread():
+    """Return the Thread of a native thread that ran before patching, and asks in no greenlet of its own; else None."""
+    if getcurrent().parent is not None:
+        return None
+    thread = _threading._active.get(get_thread_ident())
+    if thread is not None and thread is _threading.main_thread():  # another one has patched
+        from greencore.monkey._patch_thread import move_main_thread
+
+        move_main_thread(_threading, thread)
+    return thread
+
+
 def _template():
     """Return the attributes of a Thread object that runs, for all that a _DummyThread does not set itself."""
     thread = _threading.Thread(name="Dummy", daemon=True)
@@ -64,6 +77,9 @@ class _DummyThread(_threading._DummyThread):
     """
 
     _attributes = None
+
+    def __new__(cls):
+        return _native_thread() or super().__new__(cls)
 
     def __init__(self):
         if _DummyThread._attributes is None:

@@ -396,7 +396,10 @@ def test_native_threads_of_before_end_in_order():
         """
         import os, threading
         read, write = os.pipe()
-        thread = threading.Thread(target=os.read, args=(read, 1))
+        def body():
+            os.read(read, 1)
+            print(threading.current_thread() is thread)
+        thread = threading.Thread(target=body)
         thread.start()
         from gevent import monkey
         monkey.patch_all()
@@ -405,6 +408,6 @@ def test_native_threads_of_before_end_in_order():
         thread.join()
         print(threading.enumerate() == [threading.current_thread()], thread.is_alive())
         """,
-        "True False",
+        "True\nTrue False",
         patched=False,
     )

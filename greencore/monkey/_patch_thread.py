@@ -38,7 +38,7 @@ def patch(threading, threading_local, event, logging, existing_locks, warnings):
                     "Monkey-patching not on the main thread; threading.main_thread().join() will hang from a greenlet",
                     warnings,
                 )
-            _catch_loop_exit(threading_module)
+            _wrap_shutdown(threading_module)
             _hook_fork(threading_module)
         if logging and "logging" in sys.modules:
             replace_logging_locks(threading_module)
@@ -173,13 +173,14 @@ def move_main_thread(threading, main_thread):
             threading._shutdown_locks.add(lock)
 
 
-def _catch_loop_exit(threading):
+def _wrap_shutdown(threading):
     """At exit, threads that wait for each other for ever are left alone."""
     original = threading._shutdown
 
     def _shutdown():
         from greencore.exceptions import LoopExit
 
+        threading.current_thread()  # may be what tells who the main thread is
         try:
             original()
         except LoopExit:

@@ -51,3 +51,22 @@ PROGRAMS = {
 def test_ends(name):
     code, expected = PROGRAMS[name]
     assert run_code(f"import gevent, threading, time\n{code}\n") == (0, expected)
+
+
+def test_ends_though_another_thread_patched():
+    assert run_code(
+        """
+        import threading, warnings
+        warnings.simplefilter("ignore")
+        def patch():
+            from gevent import monkey
+            monkey.patch_all()
+        patching = threading.Thread(target=patch)
+        patching.start()
+        patching.join()
+        import gevent, time
+        threading.Thread(target=lambda: (time.sleep(0.001), print("thread"))).start()
+        print("main", threading.main_thread().is_alive())
+        """,
+        patched=False,
+    ) == (0, "main True\nthread\n")
