@@ -411,3 +411,67 @@ def test_native_threads_of_before_end_in_order():
         "True\nTrue False",
         patched=False,
     )
+
+
+THREADS = """
+import threading
+from concurrent.futures import Future
+from queue import Queue, SimpleQueue
+from gevent import monkey
+from gevent.exceptions import LoopExit
+start, sleep = monkey.get_original("_thread", "start_new_thread"), monkey.get_original("time", "sleep")
+
+def tell(wait):
+    try:
+        print(wait())
+    except LoopExit:
+        print("LoopExit")
+
+def native(function, *args):
+    started = monkey.get_original("threading", "Lock")()
+    started.acquire()
+    start(lambda: (started.release(), sleep(0.03), function(*args)), ())
+    started.acquire()
+"""
+
+
+def test_the_main_greenlet_waits_for_native_threads_that_have_not_touched_the_object():
+    check_code(
+        THREADS
+        + """
+for queue in (Queue(), SimpleQueue()):
+    native(queue.put, "item")
+    tell(queue.get)
+event, future, lock, condition = threading.Event(), Future(), threading.Lock(), threading.Condition()
+native(event.set)
+tell(event.wait)
+native(future.set_result, "result")
+tell(future.result)
+lock.acquire()
+native(lock.release)
+tell(lock.acquire)
+def notify():
+    with condition:
+        condition.notify()
+native(notify)
+with condition:
+    tell(condition.wait)
+""",
+        "item\nitem\nTrue\nresult\nTrue\nTrue",
+    )
+
+
+def test_no_native_thread_that_could_end_the_wait():
+    check_code(
+        THREADS
+        + """
+import gevent
+gevent.get_hub().threadpool.apply(len, ("",))  # its thread idles from now on
+tell(threading.Event().wait)
+native(len, "")  # ends, and has woken nobody
+tell(threading.Event().wait)
+native(sleep, 1000)
+print(gevent.get_hub().join())
+""",
+        "LoopExit\nLoopExit\nTrue",
+    )

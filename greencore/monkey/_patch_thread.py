@@ -174,12 +174,14 @@ def move_main_thread(threading, main_thread):
 
 
 def _wrap_shutdown(threading):
-    """At exit, threads that wait for each other for ever are left alone."""
+    """At exit, threads that wait for each other for ever are left alone, native ones do not count any more."""
     original = threading._shutdown
 
     def _shutdown():
+        from greencore._core import heed_threads
         from greencore.exceptions import LoopExit
 
+        heed_threads(False)
         threading.current_thread()  # may be what tells who the main thread is
         try:
             original()

@@ -4,6 +4,7 @@
 #include "greenlet/greenlet.h"
 
 uint32_t green_epoch;
+int green_threads_idle;
 
 GREEN_TLS green_thread *green_thread_self;
 

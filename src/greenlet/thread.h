@@ -46,6 +46,10 @@ typedef struct green_thread {
    an earlier epoch is theirs, and never comes to its turn. */
 extern uint32_t green_epoch;
 
+/* How many native threads sleep until this program gives them work: they will wake nobody before.
+   Guarded by the interpreter lock. */
+extern int green_threads_idle;
+
 #if defined(__GLIBC__)
 #define GREEN_TLS _Thread_local __attribute__((tls_model("initial-exec")))
 #else

@@ -562,6 +562,45 @@ hub_raise_in_main(HubObject *self, PyObject *exc)
     return -1;
 }
 
+/* ns between looks whether other threads are still there */
+#define HUB_PATIENCE 20000000
+
+static bool hub_heeds_threads = true;
+
+/* heed_threads(flag): whether there is no LoopExit while other native threads may end the wait. */
+static PyObject *
+hub_module_heed_threads(PyObject *Py_UNUSED(module), PyObject *flag)
+{
+    int heed = PyObject_IsTrue(flag);
+    if (heed < 0) {
+        return NULL;
+    }
+    hub_heeds_threads = heed;
+    Py_RETURN_NONE;
+}
+
+/* Nothing is left in the loop: may another thread end the wait of the main greenlet? */
+static bool
+hub_may_be_served(HubObject *self)
+{
+    const struct green_waiter *parked = self->base.parent->waiting;
+    if (!hub_heeds_threads || parked == NULL || !parked->open) {
+        return false;
+    }
+    int others = -1 - green_threads_idle;
+    PyInterpreterState *interpreter = PyInterpreterState_Get();
+    for (PyThreadState *ts = PyInterpreterState_ThreadHead(interpreter); ts != NULL;
+         ts = PyThreadState_Next(ts)) {
+        others++;
+    }
+    return others > 0;
+}
+
+static void
+hub_look_again(green_timer *Py_UNUSED(timer))
+{
+}
+
 static PyObject *
 hub_run(HubObject *self, PyObject *Py_UNUSED(ignored))
 {
@@ -575,15 +614,25 @@ hub_run(HubObject *self, PyObject *Py_UNUSED(ignored))
     if (started == NULL && hub_raise_in_main(self, green_error_take()) < 0) {
         return NULL;
     }
+    bool patient = false;
     while (self->loop != NULL) {
         LoopObject *loop = (LoopObject *)Py_NewRef((PyObject *)self->loop);
         Py_XSETREF(loop->error_handler, Py_NewRef((PyObject *)self));
+        green_timer patience;
+        green_timer_init(&patience, hub_look_again, false);
+        if (patient && !loop->destroyed) {
+            green_timer_start(&loop->timers, &patience, green_time_now() + HUB_PATIENCE);
+        }
         int more = green_loop_run(loop, false, false);
         Py_CLEAR(loop->error_handler);
         bool destroyed = loop->destroyed;
+        if (!destroyed) {
+            green_timer_stop(&loop->timers, &patience);
+        }
         Py_DECREF(loop);
-        if (more >= 0 && destroyed) {
-            continue; /* by what it called: the hub's end, or an error for who waits */
+        patient = more == 0 && !destroyed && hub_may_be_served(self);
+        if (patient || (more >= 0 && destroyed)) {
+            continue; /* destroyed by what it called: the hub's end, or an error for who waits */
         }
         PyObject *exc = more < 0 ? NULL : hub_loop_exit(self);
         if (hub_raise_in_main(self, exc == NULL ? green_error_take() : exc) < 0) {
@@ -763,6 +812,10 @@ static PyMethodDef hub_functions[] = {
      "same_thread(greenlet, other)\n--\n\nWhether both greenlets belong to one thread."},
     {"left_behind", hub_module_left_behind, METH_O,
      "left_behind(greenlet)\n--\n\nWhether a fork has left it in the parent process."},
+    {"heed_threads", hub_module_heed_threads, METH_O,
+     "heed_threads(flag)\n--\n\n"
+     "Whether the main greenlet goes on waiting, without LoopExit, while other native threads\n"
+     "may end its wait. So by default."},
     {"leave_behind", hub_module_leave_behind, METH_NOARGS,
      "leave_behind()\n--\n\n"
      "In a forked child: from now on no greenlet but the running one and the hub comes to its "

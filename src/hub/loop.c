@@ -333,6 +333,7 @@ static PyObject *
 loop_module_after_fork(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
 {
     int failed = 0;
+    green_threads_idle = 0;
     for (green_link *link = loops.next, *next; link != &loops; link = next) {
         LoopObject *loop = GREEN_CONTAINER(link, LoopObject, link);
         next = link->next;

@@ -65,6 +65,7 @@ green_waiter_init(green_waiter *w, const char *verb, PyObject *object)
     w->greenlet = w->timer.whose = (GreenletObject *)Py_NewRef((PyObject *)thread->current);
     w->loop = (LoopObject *)Py_NewRef((PyObject *)hub->loop);
     w->status = GREEN_PARKED;
+    w->open = false;
     w->verb = verb;
     w->object = object;
     return 0;

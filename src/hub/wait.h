@@ -22,6 +22,7 @@ typedef struct green_waiter {
     GreenletObject *greenlet; /* owned from init to finish */
     struct LoopObject *loop;  /* of the hub that it waits in; owned likewise */
     int status;               /* green_wait_status */
+    bool open;                /* any thread may end it */
     const char *verb;         /* for LoopExit: "Event.wait", a literal */
     PyObject *object;         /* what is waited for; borrowed, may be NULL; for LoopExit too */
 } green_waiter;

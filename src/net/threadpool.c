@@ -478,12 +478,14 @@ queue_get(QueueObject *self, double seconds, LoopObject *asleep)
             green_loop_wake_end(asleep);
         }
     } else {
+        green_threads_idle++;
         PyThreadState *ts = PyEval_SaveThread();
         if (asleep != NULL) {
             green_loop_wake_end(asleep);
         }
         found = queue_sleep(self, seconds);
         PyEval_RestoreThread(ts);
+        green_threads_idle--;
     }
     if (!found) {
         return NULL;

@@ -112,6 +112,7 @@ green_client_wait(green_client *client, green_link *list, green_users *users, do
     if (green_waiter_init(&client->waiter, verb, object) < 0) {
         return -1;
     }
+    client->waiter.open = true;
     if (seconds == 0) {
         seconds = 1e-9; /* not before the next poll: all that is ready goes first, as in gevent */
     }

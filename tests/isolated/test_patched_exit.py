@@ -21,6 +21,11 @@ PROGRAMS = {
         "lock = threading.Lock()\nlock.acquire()\nthreading.Thread(target=lock.acquire).start()",
         "",
     ),
+    "threads that wait for each other, and a native one that sleeps": (
+        "monkey.get_original('_thread', 'start_new_thread')(monkey.get_original('time', 'sleep'), (1000,))\n"
+        "lock = threading.Lock()\nlock.acquire()\nthreading.Thread(target=lock.acquire).start()",
+        "",
+    ),
     "a native thread that sleeps": (
         "monkey.get_original('_thread', 'start_new_thread')(monkey.get_original('time', 'sleep'), (1000,))",
         "",
