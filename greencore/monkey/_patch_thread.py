@@ -121,8 +121,8 @@ def make_joinable(threading, main_thread):
     are known by identifiers that they have no longer."""
     for thread in threading.enumerate():
         if thread is not main_thread:
-            thread.join = _polling_join(thread, threading)
             thread._delete = _deletion(thread.ident, threading)
+            thread.join = _polling_join(thread, threading)
 
 
 def _deletion(ident, threading):
@@ -144,6 +144,8 @@ def _polling_join(thread, threading):
         end = None if timeout is None else monotonic() + timeout
         while thread.is_alive() and (end is None or monotonic() < end):
             sleep(0.005)
+        if not thread.is_alive():
+            thread._delete()  # CPython 3.10 does not
 
     return join
 
