@@ -265,7 +265,7 @@ def main():
     parser.add_argument("--all", action="store_true", help="run what left_out.txt leaves out, too")
     parser.add_argument("modules", nargs="*")
     options = parser.parse_args()
-    options.lend.append(str(HERE / "lend"))
+    options.lend.insert(0, str(HERE / "lend"))
     modules = find_modules(options.modules or wanted_modules(), options.lend)
     folder = Path(tempfile.mkdtemp(prefix="greencore-stdlib-", dir=options.logs))
     print("logs in", folder, flush=True)
