@@ -31,6 +31,8 @@ BENCHMARKS = {
 }
 # Operations that valgrind counts: the difference of the two is that of 10,000, without start and end.
 FEW, MANY = 2000, 12000
+# Seconds: short, so that on a busy machine some are not interrupted.
+SAMPLE = 0.005
 # The costs that no version may have at more than this many times the best one's.
 LIMIT = 1.3
 
@@ -47,7 +49,7 @@ def environment():
 def run(command, name, samples):
     """Return the samples of one benchmark in a new process, in nanoseconds."""
     done = subprocess.run(
-        [*command, HERE / "worker.py", "bench_core", name, str(samples)],
+        [*command, HERE / "worker.py", "bench_core", name, str(samples), str(SAMPLE)],
         stdout=subprocess.PIPE, text=True, env=environment(), cwd=ROOT, check=True,
     )
     found = json.loads(done.stdout)
@@ -158,7 +160,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("versions", nargs="*", metavar="VERSION")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--samples", type=int, default=5, help="of 50 ms each")
+    parser.add_argument("--samples", type=int, default=60, help="of 5 ms each")
     parser.add_argument("--write", type=Path, help="the page to write, beside printing it")
     parser.add_argument("--count", nargs=2, metavar=("BENCHMARK", "N"), help="run it, for valgrind to count")
     options = parser.parse_args()

@@ -1,4 +1,4 @@
-"""worker.py MODULE BENCHMARK SAMPLES: one process's samples of one benchmark, printed as JSON.
+"""worker.py MODULE BENCHMARK SAMPLES [SECONDS]: one process's samples of one benchmark, printed as JSON.
 
 worker.py --list prints what there is: {benchmark: [module, title, unit, name in go/main.go]}.
 """
@@ -13,27 +13,27 @@ from pathlib import Path
 
 from registry import BENCHMARKS
 
-# A sample takes at least this many seconds.
+# A sample takes at least this many seconds, where nothing else is asked for.
 SAMPLE = 0.05
 
 
-def calibrate(function):
+def calibrate(function, least):
     """Return how many operations, in thousands, fill a sample. What it runs is the warm-up too."""
     n = 1000
     while True:
         start = time.perf_counter()
         function(n)
         spent = time.perf_counter() - start
-        if spent >= SAMPLE:
+        if spent >= least:
             return n
-        n = 1000 * math.ceil(n / 1000 * min(10, 1.1 * SAMPLE / spent))
+        n = 1000 * math.ceil(n / 1000 * min(10, 1.1 * least / spent))
 
 
-def measure(name, samples):
+def measure(name, samples, least):
     benchmark = BENCHMARKS[name]
     if benchmark.kind == "reading":
         return [benchmark.function()]
-    n = calibrate(benchmark.function)
+    n = calibrate(benchmark.function, least)
     gc.collect()
     gc.disable()
     taken = []
@@ -60,11 +60,11 @@ def main():
     if sys.argv[1] == "--list":
         print(json.dumps(catalogue()))
         return
-    module, name, samples = sys.argv[1:]
+    module, name, samples, *least = sys.argv[1:]
     importlib.import_module(module)
     import gevent
 
-    values = measure(name, int(samples))
+    values = measure(name, int(samples), float(least[0]) if least else SAMPLE)
     print(json.dumps({"values": values, "implementation": gevent.hub.__name__, "version": gevent.__version__}))
 
 
