@@ -405,6 +405,21 @@ def test_an_error_of_switch_out_keeps_the_greenlet_from_waiting(no_tracebacks):
 # Running the loop by hand
 
 
+def test_a_hub_is_destroyed_though_its_errors_are_handled_otherwise(monkeypatch):
+    def run():
+        hub = get_hub()
+        gevent.sleep(0.001)
+        hub.destroy()
+        dead.append(hub.dead)
+
+    dead = []
+    monkeypatch.setattr(Hub, "handle_error", lambda *args: None)
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    assert dead == [True]
+
+
 def test_only_the_hub_runs_the_hub():
     with pytest.raises(AssertionError):
         get_hub().run()

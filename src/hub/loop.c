@@ -114,6 +114,11 @@ void
 green_loop_handle_error(LoopObject *loop, PyObject *context)
 {
     PyObject *value = green_error_take();
+    if (PyErr_GivenExceptionMatches(value, green_exc_HubDestroyed)) {
+        Py_XSETREF(loop->failure, value); /* no error, whatever handles them */
+        loop->stopping = true;
+        return;
+    }
     PyObject *tb = PyException_GetTraceback(value);
     PyObject *done =
         PyObject_CallMethod((PyObject *)loop, "handle_error", "OOOO", context ? context : Py_None,
