@@ -45,11 +45,16 @@ def left_out():
     """Return the patterns in left_out.txt that are for this version."""
     patterns = []
     for line in (HERE / "left_out.txt").read_text().splitlines():
-        pattern, *since = line.split("#")[0].split() or [""]
-        versions = [tuple(map(int, word.removeprefix(">=").split("."))) for word in since]
-        if pattern and all(sys.version_info >= version for version in versions):
+        pattern, *bounds = line.split("#")[0].split() or [""]
+        if pattern and all(within(bound) for bound in bounds):
             patterns.append(pattern)
     return patterns
+
+
+def within(bound):
+    """Whether this version is as `bound` says: ">=3.12", "<3.14"."""
+    version = tuple(map(int, bound.lstrip("<>=").split(".")))
+    return sys.version_info[:2] < version if bound.startswith("<") else sys.version_info[:2] >= version
 
 
 def note(path, test, outcome, detail):
