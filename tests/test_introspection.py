@@ -234,6 +234,74 @@ def test_settrace_set_and_removed_in_a_greenlet(restored):
     assert "called" in events and len(events) == before
 
 
+TURNED_ON_MEANWHILE = """
+import sys
+from greenlet import getcurrent, greenlet
+
+def park():
+    getcurrent().parent.switch()
+
+def deep(n):
+    if n:
+        return deep(n - 1)
+    park()
+    raise ValueError
+
+def work():
+    for n in (0, 1, 100):
+        try:
+            deep(n)
+        except ValueError:
+            park()
+    return "done"
+
+def generate():
+    try:
+        yield park()
+        raise ValueError
+    except ValueError:
+        yield "done"
+
+def tracer(frame, event, arg):
+    lines.append(frame.f_lineno)
+    return tracer
+
+lines = []
+greenlets = [greenlet(work) for _ in range(3)] + [greenlet(lambda: list(generate())[-1]) for _ in range(3)]
+for turn in range(3):
+    for g in greenlets:
+        g.switch()
+    turn_on(turn)
+results = [g.switch() for _ in range(4) for g in greenlets if not g.dead]
+turn_off()
+assert [g for g in greenlets if not g.dead] == [] and results.count("done") >= 3, results
+assert greenlet(deep).switch(3) == ()
+"""
+
+TURN_ON = {
+    "settrace": "def turn_on(turn): sys.settrace(tracer)\ndef turn_off(): sys.settrace(None)",
+    "settrace on and off": "def turn_on(turn): sys.settrace(None if turn % 2 else tracer)\ndef turn_off(): sys.settrace(None)",
+    "setprofile": "def turn_on(turn): sys.setprofile(tracer)\ndef turn_off(): sys.setprofile(None)",
+    "monitoring": """
+def turn_on(turn):
+    if turn == 0:
+        sys.monitoring.use_tool_id(4, "test")
+    events = sys.monitoring.events
+    sys.monitoring.set_events(4, (events.RAISE, events.LINE, events.PY_UNWIND | events.PY_RETURN)[turn])
+def turn_off():
+    sys.monitoring.set_events(4, 0)
+    sys.monitoring.free_tool_id(4)
+""",
+}
+
+
+@pytest.mark.parametrize("way", TURN_ON)
+def test_turned_on_while_greenlets_are_parked(way):
+    if way == "monitoring" and sys.version_info < (3, 12):
+        pytest.skip("sys.monitoring is new in 3.12")
+    subprocess.run([sys.executable, "-c", TURN_ON[way] + "\n" + TURNED_ON_MEANWHILE], check=True, timeout=60)
+
+
 def test_switch_from_within_a_trace_function(restored):
     seen = []
 

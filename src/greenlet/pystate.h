@@ -63,6 +63,22 @@ green_pystate_arrive(PyThreadState *ts)
 #endif
 }
 
+/* For the greenlet that runs, once it has arrived: where the version needs it, its code is prepared
+   for tracing that was turned on meanwhile. Leaves no exception; may collect garbage. */
+static inline void
+green_pystate_prepare(green_pystate *state, PyThreadState *ts)
+{
+#if PY_VERSION_HEX >= 0x030F0000
+    if (GREEN_RARELY(state->unprepared)) {
+        state->unprepared = false;
+        green_monitor_prepare(ts);
+    }
+#else
+    (void)state;
+    (void)ts;
+#endif
+}
+
 /* Check that this interpreter's private layout is the one built for. -1: ImportError is set. */
 int green_pystate_probe(void);
 

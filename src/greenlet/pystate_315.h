@@ -6,6 +6,7 @@
 #include "greenlet/pystate_common.h"
 #include "greenlet/pystate_free.h"
 #include "greenlet/pystate_limits.h"
+#include "greenlet/pystate_monitor.h"
 
 /* Each greenlet has a copy of the thread's sentinel in its data area, because the thread may end
    before the last look at a frame. Bytes: the sentinel's or more; what follows it is never used. */
@@ -30,6 +31,8 @@ struct green_pystate {
     PyObject **datastack_limit;
     int py_recursion_depth; /* not what remains: sys.setrecursionlimit reaches parked greenlets */
     bool has_rare;
+    bool unprepared;   /* monitoring has changed since it last ran: pystate_monitor.h */
+    uintptr_t monitor; /* green_monitor_version then */
     green_free free;
     green_limits limits;
     _PyErr_StackItem exc_base; /* end of the exc_info chain; a main greenlet uses the thread's */
@@ -50,6 +53,7 @@ green_pystate_init(struct green_pystate *state, const green_stack *stack, PyThre
     state->limits.start = stack->limit;
     state->limits.size = (size_t)(stack->base - stack->limit);
     state->has_rare = false;
+    state->monitor = green_monitor_version(ts);
     green_free_init(&state->free);
     state->exc_base = (_PyErr_StackItem){0};
 }
@@ -134,6 +138,7 @@ green_pystate_save(struct green_pystate *state, PyThreadState *tstate)
     if (GREEN_RARELY(state->has_rare)) {
         green_pystate_save_rare(&state->rare, tstate);
     }
+    state->monitor = green_monitor_version(tstate);
     green_free_save(&state->free, tstate);
 }
 
@@ -156,6 +161,7 @@ green_pystate_load(struct green_pystate *state, PyThreadState *tstate)
         green_pystate_load_rare(&state->rare, tstate);
         state->has_rare = false;
     }
+    state->unprepared = state->monitor != green_monitor_version(tstate);
     green_free_load(&state->free, tstate);
     green_limits_apply(&state->limits, tstate);
 }

@@ -39,6 +39,7 @@ switch_arrive(green_thread *thread)
         thread->finished = NULL;
     }
     /* From here on Python code may run, and switch: all that matters is in local variables. */
+    green_pystate_prepare(&thread->current->state, thread->tstate);
     if (UNLIKELY(thread->tracer != NULL) &&
         green_trace_call(thread, exception != NULL, origin) < 0) {
         Py_XDECREF(value);
