@@ -9,6 +9,13 @@ from greenlet import getcurrent, greenlet
 from registry import benchmark
 
 
+@benchmark("abs(0), for comparison: a loop and a call")
+def call(n):
+    function = abs
+    for _ in range(n):
+        function(0)
+
+
 @benchmark("raw greenlet switch")
 def raw_switch(n):
     main = getcurrent()
