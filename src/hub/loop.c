@@ -21,6 +21,7 @@
 #define LOOP_TIDY_ROUNDS 3
 
 PyTypeObject *Loop_Type;
+uint64_t green_turns = 1;
 
 static green_link loops = {&loops, &loops}; /* all not destroyed */
 
@@ -83,6 +84,7 @@ green_loop_next(LoopObject *loop)
         if (ready->kind->on_hub || --loop->budget <= 0) {
             return NULL;
         }
+        green_turns++;
         green_list_remove(&ready->link);
         GreenletObject *next = ready->kind->turn(ready);
         if (next != NULL) {
@@ -153,6 +155,7 @@ loop_run_ready(LoopObject *loop)
             }
         }
         green_ready *ready = GREEN_CONTAINER(green_list_pop(&loop->ready), green_ready, link);
+        green_turns++;
         bool outer = loop->calling;
         loop->calling = ready->kind->on_hub;
         GreenletObject *next = ready->kind->turn(ready);

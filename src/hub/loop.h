@@ -106,6 +106,10 @@ green_loop_keep(LoopObject *loop, PyObject *object)
     loop->keep = object;
 }
 
+/* Counts the turns of all loops, from 1: what was noted in one and still finds the number knows
+   that nobody has blocked since. */
+extern uint64_t green_turns;
+
 /* Who runs next: takes turns from the queue until one names a greenlet (borrowed; the thread's
    value or exception is set for it). NULL, nothing set: it is the hub's turn, since the queue is
    empty, its head needs the hub's stack, or it is time to poll. */

@@ -1,6 +1,6 @@
 #include "sync/linkable.h"
 
-enum { IDLE, QUEUED, FIRST, SECOND, LINGERING }; /* green_linkable.phase */
+enum { IDLE, QUEUED, FIRST, SECOND }; /* green_linkable.phase */
 
 /* How a greenlet or thread is linked. */
 typedef struct linkable_client {
@@ -89,6 +89,7 @@ green_linkable_init(green_linkable *linkable, const green_linkable_kind *kind)
     linkable->kind = kind;
     linkable->users = (green_users){NULL, false};
     linkable->phase = IDLE;
+    linkable->turn = 0;
 }
 
 static void
@@ -142,16 +143,6 @@ green_linkable_unlink_all(green_linkable *linkable)
     while ((callback = links_callback(&linkable->serving)) != NULL ||
            (callback = links_callback(&linkable->links)) != NULL) {
         callback_free(callback);
-    }
-}
-
-void
-green_linkable_clear_linked(green_linkable *linkable)
-{
-    green_linkable_unlink_all(linkable);
-    if (linkable->phase == LINGERING) {
-        green_ready_cancel(&linkable->notifier);
-        linkable->phase = IDLE;
     }
 }
 
@@ -218,14 +209,34 @@ linkable_serve_far(green_linkable *linkable, green_link *link)
     }
 }
 
-static void
-linkable_queue(green_linkable *linkable, LoopObject *loop, bool first)
+/* The caller has taken the queue's reference. */
+static inline void
+linkable_queue(green_linkable *linkable, LoopObject *loop)
 {
     if (!linkable->kind->python) {
         linkable->notifier.kind = &notifier_kind;
     }
-    linkable->phase = first ? linkable->phase : QUEUED;
-    (first ? green_ready_push_front : green_ready_push)(loop, &linkable->notifier);
+    linkable->phase = QUEUED;
+    green_ready_push(loop, &linkable->notifier);
+}
+
+/* The pass goes on when the one that runs blocks. */
+static inline void
+linkable_queue_next(green_linkable *linkable, LoopObject *loop)
+{
+    if (!linkable->kind->python) {
+        linkable->notifier.kind = &notifier_kind;
+    }
+    green_ready_push_front(loop, &linkable->notifier);
+}
+
+/* It lingers, and somebody has come: the pass is not over. */
+static void
+linkable_resume(green_linkable *linkable, LoopObject *loop)
+{
+    Py_INCREF(linkable_object(linkable));
+    linkable->phase = FIRST;
+    linkable_queue_next(linkable, loop);
 }
 
 static void
@@ -277,7 +288,7 @@ linkable_finish(green_linkable *linkable, LoopObject *loop, bool on_hub)
     PyObject *object = linkable_object(linkable);
     green_list_splice(&linkable->links, &linkable->behind);
     if (loop != NULL && !green_list_empty(&linkable->links) && linkable_ready(linkable)) {
-        linkable_queue(linkable, loop, false);
+        linkable_queue(linkable, loop);
         return;
     }
     if (!on_hub && Py_REFCNT(object) == 1) { /* its end may run Python code */
@@ -298,14 +309,14 @@ linkable_finish(green_linkable *linkable, LoopObject *loop, bool on_hub)
 static void
 linkable_stay(green_linkable *linkable, LoopObject *loop)
 {
-    linkable_queue(linkable, loop, true);
     if (linkable->kind->once && green_list_empty(&linkable->serving) &&
         green_list_empty(&linkable->links) && green_list_empty(&linkable->behind)) {
-        /* The pass lasts until it blocks, for what it links meanwhile; unless it drops the object.
-         */
-        linkable->phase = LINGERING;
+        linkable->phase = IDLE;
+        linkable->turn = green_turns; /* lingers */
         Py_DECREF(linkable_object(linkable));
+        return;
     }
+    linkable_queue_next(linkable, loop);
 }
 
 /* Serve until a greenlet of this thread is to be switched to, or the end. loop may be NULL: then
@@ -365,14 +376,6 @@ static GreenletObject *
 linkable_turn(green_ready *ready)
 {
     green_linkable *linkable = GREEN_CONTAINER(ready, green_linkable, notifier);
-    if (linkable->phase == LINGERING) {
-        if (green_list_empty(&linkable->links) && green_list_empty(&linkable->behind)) {
-            linkable->phase = IDLE;
-            return NULL;
-        }
-        linkable->phase = FIRST;
-        Py_INCREF(linkable_object(linkable));
-    }
     return linkable_serve(linkable, green_loop_here(), ready->kind->on_hub);
 }
 
@@ -382,11 +385,8 @@ linkable_drop(green_ready *ready)
 {
     green_linkable *linkable = GREEN_CONTAINER(ready, green_linkable, notifier);
     linkable_unserve(linkable);
-    bool owned = linkable->phase != LINGERING;
     linkable->phase = IDLE;
-    if (owned) {
-        Py_DECREF(linkable_object(linkable));
-    }
+    Py_DECREF(linkable_object(linkable));
 }
 
 /* Serve at once those who wait in other threads: this one may not come back to its loop for long.
@@ -415,6 +415,10 @@ green_linkable_notify_linked(green_linkable *linkable)
         return; /* the pass looks for itself at its end */
     }
     LoopObject *here = green_loop_here();
+    if (here != NULL && green_linkable_lingers(linkable)) {
+        linkable_resume(linkable, here);
+        return;
+    }
     if (linkable->users.shared && !linkable->kind->python) {
         linkable_serve_threads(linkable, here);
         if (green_list_empty(&linkable->links) ||
@@ -428,7 +432,7 @@ green_linkable_notify_linked(green_linkable *linkable)
         LoopObject *loop = hook == NULL ? NULL : hook_loop(hook);
         loop = loop == NULL ? here : loop;
         if (loop != NULL) {
-            linkable_queue(linkable, loop, false);
+            linkable_queue(linkable, loop);
             return;
         }
         linkable->phase = QUEUED; /* no loop anywhere: nobody else is running */
@@ -473,10 +477,12 @@ green_linkable_wait(green_linkable *linkable, double seconds, const char *verb, 
 int
 green_linkable_wait_behind(green_linkable *linkable, const char *verb)
 {
-    HubObject *hub = green_hub_peek();
-    if (!green_linkable_notifying(linkable) || hub == NULL ||
-        (GreenletObject *)hub == green_thread_self->current) {
+    LoopObject *here = green_loop_here();
+    if (!green_linkable_notifying(linkable) || here == NULL || green_in_hub()) {
         return 0;
+    }
+    if (green_linkable_lingers(linkable)) {
+        linkable_resume(linkable, here);
     }
     linkable_client client;
     client.take = false;
@@ -615,7 +621,7 @@ green_linkable_count(const green_linkable *linkable)
 void
 green_linkable_forked(green_linkable *linkable)
 {
-    bool owned = linkable->phase != IDLE && linkable->phase != LINGERING;
+    bool owned = linkable->phase != IDLE;
     green_ready_cancel(&linkable->notifier);
     linkable->phase = IDLE;
     linkable_unserve(linkable);

@@ -38,6 +38,7 @@ typedef struct green_linkable {
     const green_linkable_kind *kind;
     green_users users;
     uint8_t phase;
+    uint64_t turn; /* in which a kind that is `once` served its last: green_linkable_lingers */
 } green_linkable;
 
 /* How every member of the list begins: green_client does, and green_hook. */
@@ -67,14 +68,14 @@ void green_linkable_init(green_linkable *linkable, const green_linkable_kind *ki
 
 /* For the object's tp_traverse and tp_clear (or dealloc): the callables linked. */
 int green_linkable_traverse(green_linkable *linkable, visitproc visit, void *arg);
-void green_linkable_clear_linked(green_linkable *linkable);
+
+void green_linkable_unlink_all(green_linkable *linkable);
 
 static inline void
 green_linkable_clear(green_linkable *linkable)
 {
-    if (linkable->phase != 0 || !green_list_empty(&linkable->links) ||
-        !green_list_empty(&linkable->serving)) {
-        green_linkable_clear_linked(linkable);
+    if (!green_list_empty(&linkable->links) || !green_list_empty(&linkable->serving)) {
+        green_linkable_unlink_all(linkable);
     }
 }
 
@@ -90,11 +91,19 @@ green_linkable_notify(green_linkable *linkable)
     }
 }
 
+/* Has a pass served its last in the turn that still runs? It is over when that one blocks: who is
+   linked until then belongs to it. Nothing is queued for it, nor owned. */
+static inline bool
+green_linkable_lingers(const green_linkable *linkable)
+{
+    return linkable->turn == green_turns && linkable->phase == 0;
+}
+
 /* Is a pass queued or under way? */
 static inline bool
 green_linkable_notifying(const green_linkable *linkable)
 {
-    return linkable->phase != 0;
+    return linkable->phase != 0 || green_linkable_lingers(linkable);
 }
 
 /* Park the running greenlet until it is served or `seconds` (negative: for ever) have passed.
@@ -111,7 +120,6 @@ int green_linkable_wait_behind(green_linkable *linkable, const char *verb);
  * callable). */
 int green_linkable_link(green_linkable *linkable, PyObject *callback);
 int green_linkable_unlink(green_linkable *linkable, PyObject *callback);
-void green_linkable_unlink_all(green_linkable *linkable);
 
 /* How many are linked. */
 Py_ssize_t green_linkable_count(const green_linkable *linkable);
