@@ -93,6 +93,18 @@ green_wake(green_waiter *w)
     }
 }
 
+GreenletObject *
+green_wake_now(green_waiter *w)
+{
+    green_list_remove(&w->link);
+    green_ready_cancel(&w->ready);
+    if (w->status == GREEN_PARKED) {
+        w->status = GREEN_WOKEN;
+    }
+    w->greenlet->thread->value = Py_NewRef(Py_None);
+    return w->greenlet;
+}
+
 /* The switch came from nobody who knew of the wait. */
 static void
 waiter_stray(green_waiter *w, PyObject *got)
@@ -101,7 +113,7 @@ waiter_stray(green_waiter *w, PyObject *got)
                  w->object ? w->object : Py_None, got);
 }
 
-int
+__attribute__((flatten)) int
 green_wait(green_waiter *w, double seconds)
 {
     if (seconds > 0) {

@@ -45,6 +45,9 @@ void green_waiter_cancel(green_waiter *w);
    its list. Any thread may call it, holding the interpreter lock. */
 void green_wake(green_waiter *w);
 
+/* The same in a turn of its own loop, which returns what this returns: it runs at once. */
+GreenletObject *green_wake_now(green_waiter *w);
+
 /* Parse a Python time-out: None is for ever (*seconds = -1), else a number of seconds, negative
    counting as 0. NaN: ValueError; no number: TypeError. 0 or -1. */
 int green_wait_seconds(PyObject *timeout, double *seconds);

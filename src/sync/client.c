@@ -40,11 +40,8 @@ green_client_serve(green_client *client)
 GreenletObject *
 green_client_turn(green_client *client)
 {
-    green_ready *ready = &client->waiter.ready;
     client->served = true;
-    green_wake(&client->waiter);
-    green_ready_cancel(ready);
-    return ready->kind->turn(ready);
+    return green_wake_now(&client->waiter);
 }
 
 /* Sleep until the lock is released, a signal's handler raises (-1), or the deadline. */

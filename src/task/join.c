@@ -49,13 +49,11 @@ iwait_hook(green_hook *hook, PyObject *object)
     if (!iwait_take(self, object)) {
         return NULL;
     }
-    green_ready *ready = &self->waiter->ready;
-    green_wake(self->waiter);
-    if (green_loop_here() != self->waiter->loop) {
-        return NULL;
+    if (green_loop_here() == self->waiter->loop) {
+        return green_wake_now(self->waiter);
     }
-    green_ready_cancel(ready);
-    return ready->kind->turn(ready);
+    green_wake(self->waiter);
+    return NULL;
 }
 
 /* From anything else; on the hub, the waiter runs before what is linked behind it. */
