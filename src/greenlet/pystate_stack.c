@@ -14,15 +14,36 @@ frame_top(PyThreadState *ts)
 }
 
 static inline frame *
-frame_caller(frame *f)
+frame_below(frame *f)
 {
     return f->f_back;
+}
+
+static inline bool
+frame_incomplete(frame *Py_UNUSED(f))
+{
+    return false;
 }
 
 static inline green_code_position
 frame_position(frame *f)
 {
-    return (green_code_position){f->f_code, f->f_lasti * (int)sizeof(_Py_CODEUNIT)};
+    const char *bytes = PyBytes_AS_STRING(f->f_code->co_code);
+    return (green_code_position){f->f_code, bytes + f->f_lasti * (int)sizeof(_Py_CODEUNIT)};
+}
+
+/* Copies of a code object may share their bytes. */
+static inline bool
+frame_is_at(frame *f, const green_code_position *position)
+{
+    return f->f_code == position->code && frame_position(f).at == position->at;
+}
+
+int
+green_code_line(const green_code_position *position)
+{
+    const char *bytes = PyBytes_AS_STRING(position->code->co_code);
+    return PyCode_Addr2Line(position->code, (int)((const char *)position->at - bytes));
 }
 
 #else
@@ -37,49 +58,73 @@ frame_position(frame *f)
 typedef _PyInterpreterFrame frame;
 
 static inline frame *
-frame_complete(frame *f)
-{
-    while (f != NULL && _PyFrame_IsIncomplete(f)) {
-        f = f->previous;
-    }
-    return f;
-}
-
-static inline frame *
 frame_top(PyThreadState *ts)
 {
 #if PY_VERSION_HEX >= 0x030D0000
-    return frame_complete(ts->current_frame);
+    return ts->current_frame;
 #else
-    return frame_complete(ts->cframe->current_frame);
+    return ts->cframe->current_frame;
 #endif
 }
 
 static inline frame *
-frame_caller(frame *f)
+frame_below(frame *f)
 {
-    return frame_complete(f->previous);
+    return f->previous;
+}
+
+static inline bool
+frame_incomplete(frame *f)
+{
+    return _PyFrame_IsIncomplete(f);
 }
 
 static inline green_code_position
 frame_position(frame *f)
 {
-    int instruction = _PyInterpreterFrame_LASTI(f) * (int)sizeof(_Py_CODEUNIT);
 #if PY_VERSION_HEX >= 0x030D0000
-    return (green_code_position){_PyFrame_GetCode(f), instruction};
+    return (green_code_position){_PyFrame_GetCode(f), f->instr_ptr};
 #else
-    return (green_code_position){f->f_code, instruction};
+    return (green_code_position){f->f_code, f->prev_instr};
 #endif
 }
 
+static inline bool
+frame_is_at(frame *f, const green_code_position *position)
+{
+#if PY_VERSION_HEX >= 0x030D0000
+    return f->instr_ptr == position->at;
+#else
+    return f->prev_instr == position->at;
 #endif
+}
+
+int
+green_code_line(const green_code_position *position)
+{
+    const char *bytes = (const char *)_PyCode_CODE(position->code);
+    return PyCode_Addr2Line(position->code, (int)((const char *)position->at - bytes));
+}
+
+#endif
+
+static inline frame *
+frame_complete(frame *f)
+{
+    while (f != NULL && frame_incomplete(f)) {
+        f = frame_below(f);
+    }
+    return f;
+}
 
 int
 green_pystate_stack(PyThreadState *ts, green_code_position *positions, int limit)
 {
     int count = 0;
-    for (frame *f = frame_top(ts); f != NULL && count < limit; f = frame_caller(f)) {
+    frame *f = frame_top(ts);
+    while (count < limit && (f = frame_complete(f)) != NULL) {
         positions[count++] = frame_position(f);
+        f = frame_below(f);
     }
     return count;
 }
@@ -88,15 +133,16 @@ bool
 green_pystate_stack_is(PyThreadState *ts, const green_code_position *positions, int count,
                        int limit)
 {
-    int i = 0;
-    for (frame *f = frame_top(ts); f != NULL && i < limit; f = frame_caller(f), i++) {
-        if (i == count) {
+    frame *f = frame_top(ts);
+    for (int i = 0; i < count; f = frame_below(f)) {
+        if (f == NULL) {
             return false;
         }
-        green_code_position here = frame_position(f);
-        if (here.code != positions[i].code || here.instruction != positions[i].instruction) {
+        if (frame_is_at(f, &positions[i])) { /* so it is complete, too */
+            i++;
+        } else if (!frame_incomplete(f)) {
             return false;
         }
     }
-    return i == count;
+    return count == limit || (count < limit && frame_complete(f) == NULL);
 }

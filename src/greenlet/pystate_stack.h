@@ -7,8 +7,11 @@
 
 typedef struct {
     PyCodeObject *code; /* borrowed */
-    int instruction;    /* byte offset, for PyCode_Addr2Line */
+    const void *at;     /* the instruction, in the code's own memory */
 } green_code_position;
+
+/* The line in the source. */
+int green_code_line(const green_code_position *position);
 
 /* Fill `positions` with at most `limit` calls of the running greenlet, innermost first. Returns how
    many. */

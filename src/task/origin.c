@@ -82,7 +82,7 @@ stack_frames(const StackObject *stack)
         }
         frame->code = Py_NewRef((PyObject *)stack->positions[i].code);
         frame->back = back;
-        frame->line = PyCode_Addr2Line(stack->positions[i].code, stack->positions[i].instruction);
+        frame->line = green_code_line(&stack->positions[i]);
         PyObject_GC_Track(frame);
         back = (PyObject *)frame;
     }
@@ -202,7 +202,7 @@ origin_inherit(GreenletObject *spawner)
     return locals;
 }
 
-int
+inline int
 green_origin_note(green_origin *origin, int stack_limit)
 {
     GreenletObject *spawner = green_greenlet_current();
