@@ -28,6 +28,22 @@ def test_loops_in_several_greenlets():
     )
 
 
+def test_a_greenlet_that_has_ended_keeps_no_loop():
+    check_code(
+        """
+        import asyncio, greenlet, sys
+        async def main():
+            loop = asyncio.get_running_loop()
+            before = sys.getrefcount(loop)
+            for _ in range(10):
+                greenlet.greenlet(asyncio.get_running_loop).switch()
+            return sys.getrefcount(loop) - before
+        print(asyncio.run(main()))
+        """,
+        "0",
+    )
+
+
 def test_threads_of_a_loop():
     check_code(
         """

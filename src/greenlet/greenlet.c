@@ -2,6 +2,7 @@
 #include "greenlet/greenlet.h"
 #include "greenlet/pystate_abandon.h"
 #include "greenlet/attributes.h"
+#include "greenlet/call.h"
 #include "greenlet/error.h"
 #include "greenlet/locals.h"
 #include "greenlet/spare.h"
@@ -18,7 +19,7 @@ static Py_ssize_t mains; /* main greenlets that exist */
 static green_spares spares; /* of exactly Greenlet_Type */
 
 /* Blank; tracked where the type is another. */
-static GreenletObject *
+static inline GreenletObject *
 greenlet_alloc(PyTypeObject *type)
 {
     if (type != Greenlet_Type) {
@@ -31,7 +32,7 @@ greenlet_alloc(PyTypeObject *type)
     return self;
 }
 
-GreenletObject *
+inline GreenletObject *
 green_greenlet_new(PyTypeObject *type, PyObject *run, PyObject *args, PyObject *kwargs,
                    GreenletObject *parent)
 {
@@ -83,7 +84,7 @@ green_greenlet_body(GreenletObject *self)
         return PyObject_Call(self->run, self->args, self->kwargs);
     }
     if (self->kwargs == NULL) {
-        return PyObject_CallNoArgs(self->run);
+        return green_call(self->run, NULL, 0);
     }
     self->args = PyTuple_New(0);
     return self->args == NULL ? NULL : PyObject_Call(self->run, self->args, self->kwargs);
@@ -297,7 +298,7 @@ greenlet_outlives(GreenletObject *self)
     return true;
 }
 
-bool
+inline bool
 green_greenlet_survives(GreenletObject *self)
 {
     return greenlet_parked(self) && !green_greenlet_stranded(self) && greenlet_outlives(self);
@@ -362,6 +363,9 @@ greenlet_dealloc(PyObject *op)
     Py_XDECREF(self->run_replaced);
     Py_XDECREF(self->args);
     Py_XDECREF(self->kwargs);
+#if PY_VERSION_HEX < 0x030D0000
+    Py_XDECREF(self->asyncio_loop);
+#endif
     GreenletObject *parent = self->parent;
     if (self->thread != NULL) {
         green_thread_decref(self->thread);

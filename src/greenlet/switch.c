@@ -74,7 +74,7 @@ switch_enter(void *arg)
     switch_die(thread, self, result);
 }
 
-int
+inline int
 green_greenlet_begin(green_thread *thread, GreenletObject *target)
 {
     size_t size = (size_t)target->stack_kib << 10;
@@ -132,7 +132,7 @@ switch_swap(green_thread *thread, GreenletObject *self, GreenletObject *target, 
     green_swap(&self->sp, target->sp, thread);
 }
 
-PyObject *
+inline PyObject *
 green_greenlet_transfer(green_thread *thread, GreenletObject *target)
 {
     GreenletObject *self = thread->current;

@@ -21,7 +21,7 @@ static PyObject *zero;                          /* owned; the one int that it is
 /* ---- switching ---- */
 
 /* A value for whoever is next in the queue is set by its turn; the hub itself gets None. */
-static GreenletObject *
+static inline GreenletObject *
 hub_choose(HubObject *hub, green_thread *thread)
 {
     LoopObject *loop = hub->loop;
@@ -99,7 +99,7 @@ hub_call_switch_out(GreenletObject *current)
     return done == NULL ? -1 : 0;
 }
 
-static PyObject *
+static inline PyObject *
 hub_switch_away(HubObject *hub)
 {
     green_thread *thread = green_thread_self;
@@ -113,7 +113,7 @@ hub_switch_away(HubObject *hub)
     return green_greenlet_transfer(thread, hub_choose(hub, thread));
 }
 
-PyObject *
+inline PyObject *
 green_hub_switch(HubObject *hub)
 {
     if (__builtin_expect(hub_switch_is_replaced(hub), 0)) {
@@ -196,7 +196,7 @@ start_whose(const green_ready *ready)
 static const green_ready_kind start_kind = {
     .turn = start_turn, .drop = start_drop, .whose = start_whose};
 
-void
+inline void
 green_hub_start(HubObject *hub, GreenletObject *g)
 {
     Py_INCREF(g);

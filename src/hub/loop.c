@@ -73,7 +73,7 @@ green_loop_drop_kept(LoopObject *loop)
     PyErr_Restore(type, value, traceback);
 }
 
-GreenletObject *
+inline GreenletObject *
 green_loop_next(LoopObject *loop)
 {
     if (__builtin_expect(loop->calling || loop->keep != NULL, 0)) {

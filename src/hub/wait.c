@@ -47,7 +47,7 @@ waiter_refuse(const green_thread *thread)
                         : "Impossible to call blocking function in the event loop callback");
 }
 
-int
+inline int
 green_waiter_init(green_waiter *w, const char *verb, PyObject *object)
 {
     HubObject *hub = green_hub_get();
@@ -71,7 +71,7 @@ green_waiter_init(green_waiter *w, const char *verb, PyObject *object)
     return 0;
 }
 
-void
+inline void
 green_waiter_cancel(green_waiter *w)
 {
     green_timer_stop(&w->loop->timers, &w->timer);
@@ -113,7 +113,7 @@ waiter_stray(green_waiter *w, PyObject *got)
                  w->object ? w->object : Py_None, got);
 }
 
-__attribute__((flatten)) int
+int
 green_wait(green_waiter *w, double seconds)
 {
     if (seconds > 0) {

@@ -1,5 +1,7 @@
 #include "task/task.h"
 
+#include "greenlet/call.h"
+#include "greenlet/call.h"
 #include "greenlet/error.h"
 #include "greenlet/spare.h"
 #include "hub/timer.h"
@@ -62,7 +64,7 @@ static const green_linkable_kind task_linkable_kind = {
 static PyObject *task_body(GreenletObject *base);
 static void task_unborn(GreenletObject *base);
 
-static TaskObject *
+static inline TaskObject *
 task_make(PyTypeObject *type)
 {
     HubObject *hub = green_hub_get();
@@ -93,7 +95,7 @@ task_refuse(void)
 }
 
 /* Set what the task will run: `run` is NULL or None for the class's own. */
-static int
+static inline int
 task_set_run(TaskObject *self, PyObject *run)
 {
     if (run == Py_None) {
@@ -119,7 +121,7 @@ task_set_run(TaskObject *self, PyObject *run)
     return 0;
 }
 
-static int
+static inline int
 task_note_origin(TaskObject *self)
 {
     if (!green_origin_tracking || self->origin.spawner != NULL) {
@@ -222,7 +224,7 @@ task_run_keyword(TaskObject *self, bool positional)
     return PyDict_DelItemString(self->kwargs, "run") < 0 ? NULL : run;
 }
 
-PyObject *
+inline PyObject *
 green_task_call(PyObject *callable, PyObject *const *args, size_t nargsf, PyObject *kwnames)
 {
     PyTypeObject *type = (PyTypeObject *)callable;
@@ -273,7 +275,7 @@ green_task_hub(TaskObject *self)
 }
 
 /* The hub, with a loop. */
-static HubObject *
+static inline HubObject *
 task_live_hub(TaskObject *self)
 {
     HubObject *hub = green_task_hub(self);
@@ -287,9 +289,6 @@ task_live_hub(TaskObject *self)
 static int
 task_announce(TaskObject *self)
 {
-    if (__builtin_expect(spawn_callbacks == NULL, 1)) {
-        return 0;
-    }
     PyObject *callbacks = PySequence_List(spawn_callbacks);
     int status = callbacks == NULL ? -1 : 0;
     for (Py_ssize_t i = 0; status == 0 && i < PyList_GET_SIZE(callbacks); i++) {
@@ -301,14 +300,14 @@ task_announce(TaskObject *self)
     return status;
 }
 
-int
+inline int
 green_task_start(TaskObject *self)
 {
     if (self->phase != TASK_NEW || self->base.status != GREEN_UNSTARTED) {
         return 0;
     }
     HubObject *hub = task_live_hub(self);
-    if (hub == NULL || task_announce(self) < 0) {
+    if (hub == NULL || (spawn_callbacks != NULL && task_announce(self) < 0)) {
         return -1;
     }
     if (self->phase == TASK_NEW) { /* no callback has started it */
@@ -351,7 +350,7 @@ green_task_start_later(TaskObject *self, double seconds)
         return 0;
     }
     HubObject *hub = task_live_hub(self);
-    if (hub == NULL || task_announce(self) < 0) {
+    if (hub == NULL || (spawn_callbacks != NULL && task_announce(self) < 0)) {
         return -1;
     }
     if (self->phase != TASK_NEW) {
@@ -401,7 +400,7 @@ green_task_cancel(TaskObject *self)
 
 /* ---- running ---- */
 
-static void
+static inline void
 task_forget_call(TaskObject *self)
 {
     Py_CLEAR(self->func);
@@ -413,7 +412,7 @@ task_forget_call(TaskObject *self)
     }
 }
 
-static PyObject *
+static inline PyObject *
 task_call_function(TaskObject *self, int overrides)
 {
     PyObject *func;
@@ -432,10 +431,9 @@ task_call_function(TaskObject *self, int overrides)
     PyObject *kwargs = Py_XNewRef(self->kwargs);
     PyObject *result;
     if (args == NULL && kwargs == NULL) {
-        result = PyObject_CallNoArgs(func);
+        result = green_call(func, NULL, 0);
     } else if (kwargs == NULL && PyTuple_CheckExact(args)) {
-        result =
-            PyObject_Vectorcall(func, &PyTuple_GET_ITEM(args, 0), PyTuple_GET_SIZE(args), NULL);
+        result = green_call(func, &PyTuple_GET_ITEM(args, 0), PyTuple_GET_SIZE(args));
     } else {
         result = PyObject_Call(func, args != NULL ? args : empty, kwargs);
     }
@@ -456,7 +454,7 @@ task_call_hook(TaskObject *self, const char *name, PyObject *argument)
     return done == NULL ? -1 : 0;
 }
 
-static int
+static inline int
 task_report(TaskObject *self, PyObject *result, int overrides)
 {
     if (result != NULL) {
@@ -492,7 +490,7 @@ task_begin(TaskObject *self)
 }
 
 /* What the method run() does: call, report, forget. */
-int
+inline int
 green_task_run(TaskObject *self)
 {
     task_begin(self);
@@ -538,7 +536,7 @@ green_task_ready(const TaskObject *self)
            green_greenlet_stranded(&self->base);
 }
 
-void
+inline void
 green_task_succeed(TaskObject *self, PyObject *value)
 {
     self->done = true;
@@ -665,7 +663,7 @@ task_traverse(PyObject *op, visitproc visit, void *arg)
     return result != 0 ? result : Greenlet_Type->tp_traverse(op, visit, arg);
 }
 
-static void
+static inline void
 task_clear_fields(TaskObject *self)
 {
     Py_CLEAR(self->func);
