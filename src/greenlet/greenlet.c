@@ -8,8 +8,6 @@
 #include "greenlet/spare.h"
 #include <structmember.h>
 
-#define UNLIKELY(x) __builtin_expect(!!(x), 0)
-
 PyTypeObject *Greenlet_Type;
 PyObject *green_exc_GreenletExit;
 PyObject *green_exc_error;
@@ -309,14 +307,13 @@ green_greenlet_survives(GreenletObject *self)
    for the outermost. */
 #define NESTING_MAX 30
 
-static void
-greenlet_drop_parent(GreenletObject *parent)
+GREEN_COLD static void
+greenlet_drop_last_parent(GreenletObject *parent)
 {
     static int nesting;
     static bool deferred;
     green_thread *thread = green_thread_self;
-    if (nesting >= NESTING_MAX && thread != NULL && Py_REFCNT(parent) == 1 &&
-        greenlet_orphan(parent, thread) == 0) {
+    if (nesting >= NESTING_MAX && thread != NULL && greenlet_orphan(parent, thread) == 0) {
         deferred = true;
         Py_DECREF(parent);
         return;
@@ -328,6 +325,16 @@ greenlet_drop_parent(GreenletObject *parent)
         green_thread_kill_orphans(thread);
     }
     nesting--;
+}
+
+static inline void
+greenlet_drop_parent(GreenletObject *parent)
+{
+    if (Py_REFCNT(parent) > 1) {
+        Py_DECREF(parent);
+    } else {
+        greenlet_drop_last_parent(parent);
+    }
 }
 
 static void
@@ -440,9 +447,9 @@ static PyObject *
 greenlet_getcurrent_before_exit(PyObject *module, PyObject *none)
 {
 #if PY_VERSION_HEX >= 0x030D0000
-    if (UNLIKELY(Py_IsFinalizing())) {
+    if (GREEN_RARELY(Py_IsFinalizing())) {
 #else
-    if (UNLIKELY(_Py_IsFinalizing())) {
+    if (GREEN_RARELY(_Py_IsFinalizing())) {
 #endif
         PyErr_SetString(PyExc_RuntimeError, "greenlet is being finalized");
         return NULL;

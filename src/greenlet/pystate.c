@@ -17,7 +17,7 @@ const green_stack_policy green_pystate_stack_policy = {8 * MIB, 8 * MIB, 0};
 const size_t green_pystate_stack_min = 64 * KIB;
 #endif
 
-static void
+GREEN_COLD static void
 pystate_finish_rare(PyThreadState *ts)
 {
     green_rare rare;
@@ -30,15 +30,15 @@ pystate_finish_rare(PyThreadState *ts)
 void
 green_pystate_finish(PyThreadState *ts)
 {
-    if (GREEN_RARELY(green_pystate_has_rare(ts))) {
-        pystate_finish_rare(ts);
-    }
     /* None, where an exception was ever handled. */
 #if PY_VERSION_HEX < 0x030B0000
     Py_CLEAR(ts->exc_info->exc_type);
     Py_CLEAR(ts->exc_info->exc_traceback);
 #endif
     Py_CLEAR(ts->exc_info->exc_value);
+    while (GREEN_RARELY(green_pystate_has_rare(ts))) { /* what went may have left something */
+        pystate_finish_rare(ts);
+    }
     /* The context stays: a dead greenlet still tells its gr_context. Objects whose deallocation was
        put off stay in the thread's one list: the next deallocation of another greenlet takes them.
        The last Python frame freed all chunks but the root one. */

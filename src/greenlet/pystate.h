@@ -86,6 +86,22 @@ int green_pystate_probe(void);
    holds nothing that points into the stack. */
 void green_pystate_finish(PyThreadState *ts);
 
+/* After that, where no code has run since: saves what outlives a greenlet. */
+static inline void
+green_pystate_retire(green_pystate *state, const PyThreadState *ts)
+{
+    state->context = ts->context;
+#if PY_VERSION_HEX >= 0x030F0000
+    state->current_frame = state->base_frame;
+#elif PY_VERSION_HEX >= 0x030D0000
+    state->current_frame = NULL;
+#elif PY_VERSION_HEX >= 0x030B0000
+    state->cframe = NULL;
+#else
+    state->frame = NULL;
+#endif
+}
+
 /* The innermost Python frame of a parked greenlet: new reference, or NULL without an exception
    where there is none. Allocates, so the collector may run. */
 PyFrameObject *green_pystate_frame(green_pystate *state);

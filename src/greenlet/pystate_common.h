@@ -6,9 +6,8 @@
 #include <assert.h>
 #include <stdbool.h>
 #include <string.h>
+#include "switch/hint.h"
 #include "switch/stack.h"
-
-#define GREEN_RARELY(condition) __builtin_expect((condition) != 0, 0)
 
 /* Read and written one word at a time: a vector load over words that were just stored singly waits
    for them to reach the cache, which made a switch's share 11 ns instead of 4. */

@@ -6,10 +6,8 @@
 #include "greenlet/trace.h"
 #include "switch/swap.h"
 
-#define UNLIKELY(x) __builtin_expect(!!(x), 0)
-
 /* Drop what a switch that did not come about would have handed over. */
-static void
+GREEN_COLD static void
 switch_abandon(green_thread *thread)
 {
     PyObject *value = thread->value;
@@ -40,7 +38,7 @@ switch_arrive(green_thread *thread)
     }
     /* From here on Python code may run, and switch: all that matters is in local variables. */
     green_pystate_prepare(&thread->current->state, thread->tstate);
-    if (UNLIKELY(thread->tracer != NULL) &&
+    if (GREEN_RARELY(thread->tracer != NULL) &&
         green_trace_call(thread, exception != NULL, origin) < 0) {
         Py_XDECREF(value);
         Py_XDECREF(exception);
@@ -48,10 +46,10 @@ switch_arrive(green_thread *thread)
         exception = green_error_take();
     }
     Py_DECREF(origin);
-    if (UNLIKELY(thread->orphans != NULL)) {
+    if (GREEN_RARELY(thread->orphans != NULL)) {
         green_thread_kill_orphans(thread);
     }
-    if (UNLIKELY(exception != NULL)) {
+    if (GREEN_RARELY(exception != NULL)) {
         green_error_raise(exception);
     }
     return value;
@@ -82,7 +80,7 @@ green_greenlet_begin(green_thread *thread, GreenletObject *target)
         size = green_pystate_stack_min;
     }
     green_stack *stack = green_stack_acquire(size);
-    if (UNLIKELY(stack == NULL)) {
+    if (GREEN_RARELY(stack == NULL)) {
         PyErr_SetString(PyExc_MemoryError, "no memory for the stack of a greenlet");
         return -1;
     }
@@ -92,10 +90,11 @@ green_greenlet_begin(green_thread *thread, GreenletObject *target)
     PyObject *context = target->state.context; /* set through gr_context, or NULL */
     green_pystate_init(&target->state, stack, thread->tstate);
     target->state.context = context;
-    if (UNLIKELY((PyObject *)target->parent != thread->hub && (PyObject *)target != thread->hub)) {
+    if (GREEN_RARELY((PyObject *)target->parent != thread->hub &&
+                     (PyObject *)target != thread->hub)) {
         green_pystate_share_asyncio(&target->state, thread->tstate); /* serves who starts it */
 #if PY_VERSION_HEX < 0x030D0000
-        if (UNLIKELY(green_asyncio_tracked)) {
+        if (GREEN_RARELY(green_asyncio_tracked)) {
             green_asyncio_share(target);
         }
 #endif
@@ -104,29 +103,35 @@ green_greenlet_begin(green_thread *thread, GreenletObject *target)
     green_thread_incref(thread);
     target->status = GREEN_ACTIVE;
     target->epoch = green_epoch;
-    if (UNLIKELY(green_ready_queued(&target->ready))) { /* its start: somebody was quicker */
+    if (GREEN_RARELY(green_ready_queued(&target->ready))) { /* its start: somebody was quicker */
         green_ready_cancel(&target->ready);
         green_ready_drop(&target->ready);
     }
     return 0;
 }
 
-/* Make `target` (stolen), alive or just started, the current greenlet of the thread. */
+/* Make `target` (stolen), alive or just started, the current greenlet of the thread. `retires`:
+   self has finished, and never comes back. */
 static inline void
-switch_swap(green_thread *thread, GreenletObject *self, GreenletObject *target, void **fake_stack)
+switch_swap(green_thread *thread, GreenletObject *self, GreenletObject *target, bool retires,
+            void **fake_stack)
 {
     assert(target->status == GREEN_ACTIVE && target->thread == thread);
     assert((thread->value == NULL) != (thread->exception == NULL));
     assert(thread->origin == NULL && thread->tstate == PyThreadState_Get());
 #if PY_VERSION_HEX < 0x030D0000
-    if (UNLIKELY(green_asyncio_tracked)) {
+    if (GREEN_RARELY(green_asyncio_tracked)) {
         green_asyncio_switch(self, target);
     }
 #endif
     thread->origin = self;
     thread->current = target;
     target->rest = 0;
-    green_pystate_save(&self->state, thread->tstate);
+    if (retires) {
+        green_pystate_retire(&self->state, thread->tstate);
+    } else {
+        green_pystate_save(&self->state, thread->tstate);
+    }
     green_pystate_load(&target->state, thread->tstate);
     green_stack_switch_begin(fake_stack, target->stack);
     green_swap(&self->sp, target->sp, thread);
@@ -136,21 +141,22 @@ inline PyObject *
 green_greenlet_transfer(green_thread *thread, GreenletObject *target)
 {
     GreenletObject *self = thread->current;
-    if (UNLIKELY(target == self)) {
+    if (GREEN_RARELY(target == self)) {
         thread->origin = (GreenletObject *)Py_NewRef(self);
         return switch_arrive(thread);
     }
-    if (UNLIKELY(thread->no_switch > 0)) {
+    if (GREEN_RARELY(thread->no_switch > 0)) {
         PyErr_SetString(green_exc_error, "cannot switch greenlets here");
         switch_abandon(thread);
         return NULL;
     }
-    if (target->status == GREEN_UNSTARTED && UNLIKELY(green_greenlet_begin(thread, target) < 0)) {
+    if (target->status == GREEN_UNSTARTED &&
+        GREEN_RARELY(green_greenlet_begin(thread, target) < 0)) {
         switch_abandon(thread);
         return NULL;
     }
     void *fake_stack;
-    switch_swap(thread, self, (GreenletObject *)Py_NewRef(target), &fake_stack);
+    switch_swap(thread, self, (GreenletObject *)Py_NewRef(target), false, &fake_stack);
     green_stack_switch_end(fake_stack);
     green_pystate_arrive(thread->tstate);
     return switch_arrive(thread);
@@ -316,7 +322,7 @@ green_greenlet_kill(GreenletObject *g)
 
 /* Choose who runs when `self` is over, and hand its result or exception over (both stolen, one
    NULL). New reference: alive, of this thread. */
-static GreenletObject *
+GREEN_COLD static GreenletObject *
 switch_heir(green_thread *thread, GreenletObject *self, PyObject *result, PyObject *exception)
 {
     for (GreenletObject *parent = self->parent; parent != NULL; parent = parent->parent) {
@@ -352,30 +358,31 @@ switch_heir(green_thread *thread, GreenletObject *self, PyObject *result, PyObje
 static inline bool
 switch_hub_has_gone(const GreenletObject *parent)
 {
-    return UNLIKELY(parent->catches && parent->status == GREEN_DEAD);
+    return GREEN_RARELY(parent->catches && parent->status == GREEN_DEAD);
 }
 
 static _Noreturn void
 switch_die(green_thread *thread, GreenletObject *self, PyObject *result)
 {
     PyObject *exception = NULL;
-    if (UNLIKELY(result == NULL)) {
+    if (GREEN_RARELY(result == NULL)) {
         exception = green_error_take();
         if (PyErr_GivenExceptionMatches(exception, green_exc_GreenletExit)) {
             result = exception;
             exception = NULL;
         }
     }
-    if (UNLIKELY(self->run != NULL || self->args != NULL || self->kwargs != NULL)) {
+    if (GREEN_RARELY(self->run != NULL || self->args != NULL || self->kwargs != NULL)) {
         Py_CLEAR(self->run);
         Py_CLEAR(self->run_replaced);
         Py_CLEAR(self->args);
         Py_CLEAR(self->kwargs);
     }
-    if (UNLIKELY(self->locals != NULL)) {
+    if (GREEN_RARELY(self->locals != NULL)) {
         green_locals_end(self);
     }
     GreenletObject *heir = NULL;
+    bool retires = false;
     if (exception == NULL && thread->next != NULL &&
         ((PyObject *)self->parent == thread->hub || switch_hub_has_gone(self->parent))) {
         /* The hub takes no interest in results: go straight where it would send us. */
@@ -383,7 +390,8 @@ switch_die(green_thread *thread, GreenletObject *self, PyObject *result)
         green_pystate_finish(thread->tstate);
         self->status = GREEN_DEAD; /* a throw whose turn is now comes too late */
         heir = (GreenletObject *)Py_NewRef(thread->next(thread));
-        if (heir->status == GREEN_UNSTARTED && UNLIKELY(green_greenlet_begin(thread, heir) < 0)) {
+        retires = heir->status == GREEN_ACTIVE || green_greenlet_begin(thread, heir) == 0;
+        if (!retires) {
             exception = green_error_take();
             Py_CLEAR(thread->value);
             Py_CLEAR(thread->exception);
@@ -396,6 +404,6 @@ switch_die(green_thread *thread, GreenletObject *self, PyObject *result)
     }
     self->status = GREEN_DEAD;
     thread->finished = self;
-    switch_swap(thread, self, heir, NULL);
+    switch_swap(thread, self, heir, retires, NULL);
     __builtin_unreachable();
 }

@@ -5,6 +5,7 @@
 
 #include <Python.h>
 #include <stdbool.h>
+#include "switch/hint.h"
 #include "switch/list.h"
 
 struct GreenletObject;

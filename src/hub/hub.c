@@ -52,14 +52,10 @@ hub_next(green_thread *thread)
 
 /* Tools replace Hub.switch, on the class, in a subclass or on the object: then theirs is called.
    Looked up again only when the type has changed. */
-static bool
-hub_switch_is_replaced(HubObject *hub)
+GREEN_COLD static bool
+hub_find_switch(HubObject *hub)
 {
     PyTypeObject *type = Py_TYPE(hub);
-    unsigned int tag = type->tp_version_tag;
-    if (__builtin_expect(tag != 0 && tag == hub->switch_tag, 1)) {
-        return hub->switch_replaced;
-    }
     PyObject *method = PyObject_GetAttr((PyObject *)type, name_switch);
     if (method == NULL) {
         PyErr_Clear();
@@ -71,25 +67,29 @@ hub_switch_is_replaced(HubObject *hub)
     return hub->switch_replaced;
 }
 
+static inline bool
+hub_switch_is_replaced(HubObject *hub)
+{
+    unsigned int tag = Py_TYPE(hub)->tp_version_tag;
+    return GREEN_RARELY(tag == 0 || tag != hub->switch_tag) ? hub_find_switch(hub)
+                                                            : hub->switch_replaced;
+}
+
 /* Types known, by version tag, to have no switch_out(), the hook that a greenlet's class may
  * define. */
 static unsigned int hub_plain_tags[256];
 
-static int
-hub_call_switch_out(GreenletObject *current)
+GREEN_COLD static int
+hub_find_switch_out(GreenletObject *current)
 {
     PyTypeObject *type = Py_TYPE(current);
-    unsigned int tag = type->tp_version_tag;
-    if (__builtin_expect(tag != 0 && hub_plain_tags[tag & 255] == tag, 1)) {
-        return 0;
-    }
     PyObject *hook = PyObject_GetAttr((PyObject *)type, name_switch_out);
     if (hook == NULL) {
         if (!PyErr_ExceptionMatches(PyExc_AttributeError)) {
             return -1;
         }
         PyErr_Clear();
-        tag = type->tp_version_tag;
+        unsigned int tag = type->tp_version_tag;
         hub_plain_tags[tag & 255] = tag;
         return 0;
     }
@@ -97,6 +97,14 @@ hub_call_switch_out(GreenletObject *current)
     PyObject *done = PyObject_CallMethodNoArgs((PyObject *)current, name_switch_out);
     Py_XDECREF(done);
     return done == NULL ? -1 : 0;
+}
+
+static inline int
+hub_call_switch_out(GreenletObject *current)
+{
+    unsigned int tag = Py_TYPE(current)->tp_version_tag;
+    return GREEN_RARELY(tag == 0 || hub_plain_tags[tag & 255] != tag) ? hub_find_switch_out(current)
+                                                                      : 0;
 }
 
 static inline PyObject *
@@ -329,7 +337,7 @@ hub_make(green_thread *thread)
     return (HubObject *)thread->hub;
 }
 
-HubObject *
+GREEN_COLD HubObject *
 green_hub_renew(void)
 {
     green_thread *thread = green_thread_get();

@@ -38,7 +38,7 @@ waiter_expired(green_timer *timer)
     }
 }
 
-static void
+GREEN_COLD static void
 waiter_refuse(const green_thread *thread)
 {
     PyErr_SetString(green_exc_BlockingSwitchOutError,
@@ -106,7 +106,7 @@ green_wake_now(green_waiter *w)
 }
 
 /* The switch came from nobody who knew of the wait. */
-static void
+GREEN_COLD static void
 waiter_stray(green_waiter *w, PyObject *got)
 {
     PyErr_Format(green_exc_InvalidSwitchError, "Invalid switch into %s of %R: got %R", w->verb,

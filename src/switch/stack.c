@@ -1,5 +1,6 @@
 #include "switch/stack.h"
 #include "switch/annotate.h"
+#include "switch/hint.h"
 #include "switch/list.h"
 #include "switch/map.h"
 
@@ -326,7 +327,7 @@ class_lend(stack_class *class, green_stack *stack)
 
 /* Nothing was released lately. Ways out of a refusal: another kind of guard, what caches hold, and
    for the policy's choice a smaller stack. */
-static green_stack *
+GREEN_COLD static green_stack *
 acquire_slowly(uint32_t size_class, uint32_t smaller_class)
 {
     stack_class *class = &pool.classes[size_class];
@@ -374,7 +375,7 @@ green_stack_acquire(size_t size)
 }
 
 /* No fault stopped a frame that left a spaced stack, but it left traces above the stack below. */
-static void
+GREEN_COLD static void
 spacing_check(const green_stack *stack)
 {
     const green_slab *slab = stack->slab;

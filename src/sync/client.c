@@ -45,7 +45,7 @@ green_client_turn(green_client *client)
 }
 
 /* Sleep until the lock is released, a signal's handler raises (-1), or the deadline. */
-static int
+GREEN_COLD static int
 native_wait(green_client *client, green_link *list, double seconds)
 {
     client->lock = PyThread_allocate_lock();

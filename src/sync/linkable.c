@@ -199,7 +199,7 @@ linkable_take(green_linkable *linkable, green_link *link)
 }
 
 /* Another thread's. */
-static void
+GREEN_COLD static void
 linkable_serve_far(green_linkable *linkable, green_link *link)
 {
     if (green_client_gone(green_client_from(link))) {
@@ -231,7 +231,7 @@ linkable_queue_next(green_linkable *linkable, LoopObject *loop)
 }
 
 /* It lingers, and somebody has come: the pass is not over. */
-static void
+GREEN_COLD static void
 linkable_resume(green_linkable *linkable, LoopObject *loop)
 {
     Py_INCREF(linkable_object(linkable));
@@ -239,7 +239,7 @@ linkable_resume(green_linkable *linkable, LoopObject *loop)
     linkable_queue_next(linkable, loop);
 }
 
-static void
+GREEN_COLD static void
 linkable_queue_on_hub(green_linkable *linkable, LoopObject *loop)
 {
     linkable->notifier.kind = &notifier_on_hub;
@@ -247,7 +247,7 @@ linkable_queue_on_hub(green_linkable *linkable, LoopObject *loop)
 }
 
 /* Put what a pass has left back, ahead of those who came during it. */
-static void
+GREEN_COLD static void
 linkable_unserve(green_linkable *linkable)
 {
     green_list_splice(&linkable->serving, &linkable->links);
@@ -319,37 +319,47 @@ linkable_stay(green_linkable *linkable, LoopObject *loop)
     linkable_queue_next(linkable, loop);
 }
 
+/* Serve a hook. True: this turn is over, and *next is to run (NULL: nobody). */
+static __attribute__((noinline)) bool
+linkable_serve_hook(green_linkable *linkable, green_hook *hook, LoopObject *loop, bool on_hub,
+                    GreenletObject **next)
+{
+    *next = NULL;
+    LoopObject *there = hook_loop(hook);
+    if (there != NULL && there != loop) {
+        green_ready_push(there, &linkable->notifier);
+        return true;
+    }
+    if (hook->ready.kind == &hook_on_hub && !on_hub) {
+        linkable_queue_on_hub(linkable, loop);
+        return true;
+    }
+    green_list_remove(&hook->link);
+    linkable_callback *callback = link_callback(&hook->link);
+    if (callback != NULL && !linkable->kind->open) {
+        linkable_drop_same(linkable, callback);
+    }
+    PyObject *object = Py_NewRef(linkable_object(linkable));
+    *next = hook->call(hook, object);
+    bool forked = linkable->phase == IDLE; /* the queue's reference has gone then */
+    if (*next != NULL && !forked) {
+        linkable_stay(linkable, loop);
+    }
+    Py_DECREF(object);
+    return *next != NULL || forked;
+}
+
 /* Serve until a greenlet of this thread is to be switched to, or the end. loop may be NULL: then
    on_hub only means that Python code may run here. */
 static GreenletObject *
 linkable_serve(green_linkable *linkable, LoopObject *loop, bool on_hub)
 {
     green_link *link;
+    GreenletObject *next;
     while ((link = linkable_next(linkable)) != NULL) {
         green_hook *hook = link_hook(link);
         if (hook != NULL) {
-            LoopObject *there = hook_loop(hook);
-            if (there != NULL && there != loop) {
-                green_ready_push(there, &linkable->notifier);
-                return NULL;
-            }
-            if (hook->ready.kind == &hook_on_hub && !on_hub) {
-                linkable_queue_on_hub(linkable, loop);
-                return NULL;
-            }
-            green_list_remove(link);
-            linkable_callback *callback = link_callback(link);
-            if (callback != NULL && !linkable->kind->open) {
-                linkable_drop_same(linkable, callback);
-            }
-            PyObject *object = Py_NewRef(linkable_object(linkable));
-            GreenletObject *next = hook->call(hook, object);
-            bool forked = linkable->phase == IDLE; /* the queue's reference has gone then */
-            if (next != NULL && !forked) {
-                linkable_stay(linkable, loop);
-            }
-            Py_DECREF(object);
-            if (next != NULL || forked) {
+            if (linkable_serve_hook(linkable, hook, loop, on_hub, &next)) {
                 return next;
             }
             continue;
@@ -364,7 +374,7 @@ linkable_serve(green_linkable *linkable, LoopObject *loop, bool on_hub)
             continue;
         }
         linkable_take(linkable, link);
-        GreenletObject *next = green_client_turn(client);
+        next = green_client_turn(client);
         linkable_stay(linkable, loop);
         return next;
     }
@@ -391,7 +401,7 @@ linkable_drop(green_ready *ready)
 
 /* Serve at once those who wait in other threads: this one may not come back to its loop for long.
  */
-static void
+GREEN_COLD static void
 linkable_serve_threads(green_linkable *linkable, LoopObject *here)
 {
     for (green_link *link = linkable->links.next, *next; link != &linkable->links; link = next) {
@@ -407,14 +417,10 @@ linkable_serve_threads(green_linkable *linkable, LoopObject *here)
     }
 }
 
-void
-green_linkable_notify_linked(green_linkable *linkable)
+/* Where several threads use it, or a hook comes first, or no loop is here, or a pass lingers. */
+static __attribute__((noinline)) void
+linkable_notify_otherwise(green_linkable *linkable, LoopObject *here)
 {
-    green_users_note(&linkable->users);
-    if (linkable->phase != IDLE) {
-        return; /* the pass looks for itself at its end */
-    }
-    LoopObject *here = green_loop_here();
     if (here != NULL && green_linkable_lingers(linkable)) {
         linkable_resume(linkable, here);
         return;
@@ -439,6 +445,23 @@ green_linkable_notify_linked(green_linkable *linkable)
         linkable_serve(linkable, NULL, true);
     } while (linkable->phase == IDLE && !green_list_empty(&linkable->links) &&
              linkable_ready(linkable));
+}
+
+void
+green_linkable_notify_linked(green_linkable *linkable)
+{
+    green_users_note(&linkable->users);
+    if (linkable->phase != IDLE) {
+        return; /* the pass looks for itself at its end */
+    }
+    LoopObject *here = green_loop_here();
+    if (here == NULL || linkable->users.shared || green_linkable_lingers(linkable) ||
+        link_hook(linkable->links.next) != NULL) {
+        linkable_notify_otherwise(linkable, here);
+        return;
+    }
+    Py_INCREF(linkable_object(linkable));
+    linkable_queue(linkable, here);
 }
 
 /* One has left: with nobody else linked, a pass that has not begun is called off. The caller owns a

@@ -87,7 +87,7 @@ task_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwar
     return (PyObject *)task_make(type);
 }
 
-static int
+GREEN_COLD static int
 task_refuse(void)
 {
     PyErr_SetString(PyExc_TypeError, "The run argument or self._run must be callable");
@@ -210,7 +210,7 @@ task_keep_arguments(TaskObject *self, PyObject *const *args, Py_ssize_t skip, Py
 
 /* Take `run` out of the keywords. Returns it (borrowed from args) or NULL, with an exception on
    error. */
-static PyObject *
+GREEN_COLD static PyObject *
 task_run_keyword(TaskObject *self, bool positional)
 {
     PyObject *run = PyDict_GetItemString(self->kwargs, "run");
@@ -286,7 +286,7 @@ task_live_hub(TaskObject *self)
     return hub;
 }
 
-static int
+GREEN_COLD static int
 task_announce(TaskObject *self)
 {
     PyObject *callbacks = PySequence_List(spawn_callbacks);
@@ -372,16 +372,14 @@ green_task_start_later(TaskObject *self, double seconds)
     return 0;
 }
 
-static void
+GREEN_COLD static void
 task_stop_alarm(TaskObject *self)
 {
     struct task_alarm *alarm = self->alarm;
-    if (alarm != NULL) {
-        if (!alarm->loop->destroyed) {
-            green_timer_stop(&alarm->loop->timers, &alarm->timer);
-        }
-        alarm_free(alarm); /* not the last reference to the task: the caller has one */
+    if (!alarm->loop->destroyed) {
+        green_timer_stop(&alarm->loop->timers, &alarm->timer);
     }
+    alarm_free(alarm); /* not the last reference to the task: the caller has one */
 }
 
 bool
@@ -391,7 +389,9 @@ green_task_cancel(TaskObject *self)
         return false;
     }
     if (self->phase != TASK_CANCELLED) {
-        task_stop_alarm(self);
+        if (self->alarm != NULL) {
+            task_stop_alarm(self);
+        }
         green_hub_unstart(&self->base);
         self->phase = TASK_CANCELLED;
     }
@@ -400,15 +400,23 @@ green_task_cancel(TaskObject *self)
 
 /* ---- running ---- */
 
+/* The attribute _run, where a subclass that defines one was given a function. */
+GREEN_COLD static void
+task_forget_run(PyObject *dict)
+{
+    if (PyDict_GetItemString(dict, "_run") != NULL && PyDict_DelItemString(dict, "_run") < 0) {
+        PyErr_Clear();
+    }
+}
+
 static inline void
 task_forget_call(TaskObject *self)
 {
     Py_CLEAR(self->func);
     Py_CLEAR(self->args);
     Py_CLEAR(self->kwargs);
-    if (self->base.dict != NULL && PyDict_GetItemString(self->base.dict, "_run") != NULL &&
-        PyDict_DelItemString(self->base.dict, "_run") < 0) {
-        PyErr_Clear();
+    if (GREEN_RARELY(self->base.dict != NULL)) {
+        task_forget_run(self->base.dict);
     }
 }
 
@@ -443,7 +451,7 @@ task_call_function(TaskObject *self, int overrides)
     return result;
 }
 
-static int
+GREEN_COLD static int
 task_call_hook(TaskObject *self, const char *name, PyObject *argument)
 {
     if (argument == NULL) {
@@ -454,38 +462,48 @@ task_call_hook(TaskObject *self, const char *name, PyObject *argument)
     return done == NULL ? -1 : 0;
 }
 
+/* It has raised. */
+GREEN_COLD static int
+task_report_error(TaskObject *self, int overrides)
+{
+    PyObject *exception = green_error_take();
+    if (!(overrides & TASK_HAS_REPORT_ERROR)) {
+        return green_task_fail(self, exception);
+    }
+    PyObject *traceback = PyException_GetTraceback(exception);
+    PyObject *info =
+        PyTuple_Pack(3, Py_TYPE(exception), exception, traceback != NULL ? traceback : Py_None);
+    int status = task_call_hook(self, "_report_error", info);
+    Py_XDECREF(info);
+    Py_XDECREF(traceback);
+    Py_DECREF(exception);
+    return status;
+}
+
+/* `result` is stolen; NULL: it has raised. */
 static inline int
 task_report(TaskObject *self, PyObject *result, int overrides)
 {
-    if (result != NULL) {
-        int status = 0;
-        if (__builtin_expect(overrides & TASK_HAS_REPORT_RESULT, 0)) {
-            status = task_call_hook(self, "_report_result", result);
-        } else {
-            green_task_succeed(self, result);
-        }
-        Py_DECREF(result);
-        return status;
+    if (GREEN_RARELY(result == NULL)) {
+        return task_report_error(self, overrides);
     }
-    PyObject *exception = green_error_take();
-    if (__builtin_expect(overrides & TASK_HAS_REPORT_ERROR, 0)) {
-        PyObject *traceback = PyException_GetTraceback(exception);
-        PyObject *info =
-            PyTuple_Pack(3, Py_TYPE(exception), exception, traceback != NULL ? traceback : Py_None);
-        int status = task_call_hook(self, "_report_error", info);
-        Py_XDECREF(info);
-        Py_XDECREF(traceback);
-        Py_DECREF(exception);
-        return status;
+    int status = 0;
+    if (GREEN_RARELY(overrides & TASK_HAS_REPORT_RESULT)) {
+        status = task_call_hook(self, "_report_result", result);
+    } else {
+        green_task_succeed(self, result);
     }
-    return green_task_fail(self, exception);
+    Py_DECREF(result);
+    return status;
 }
 
 /* It runs now, perhaps before its turn: somebody switched to it. */
 static void
 task_begin(TaskObject *self)
 {
-    task_stop_alarm(self);
+    if (GREEN_RARELY(self->alarm != NULL)) {
+        task_stop_alarm(self);
+    }
     self->phase = TASK_BEGUN;
 }
 
@@ -515,7 +533,7 @@ task_body(GreenletObject *base)
     Py_RETURN_NONE;
 }
 
-static void
+GREEN_COLD static void
 task_unborn(GreenletObject *base)
 {
     TaskObject *self = (TaskObject *)base;
@@ -568,7 +586,7 @@ green_task_value(TaskObject *self)
     return Py_NewRef(self->value != NULL ? self->value : Py_None);
 }
 
-int
+GREEN_COLD int
 green_task_fail(TaskObject *self, PyObject *exception)
 {
     if (PyErr_GivenExceptionMatches(exception, green_exc_GreenletExit)) {
