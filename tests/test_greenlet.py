@@ -4,6 +4,7 @@ import gc
 import threading
 import traceback
 import weakref
+from functools import partial
 
 import pytest
 
@@ -11,6 +12,7 @@ import gevent
 from gevent import Greenlet, GreenletExit, Timeout, getcurrent, sleep
 from gevent.event import Event
 from gevent.exceptions import BlockingSwitchOutError
+from gevent.pool import Pool
 from leaks import assert_no_leak
 
 
@@ -118,6 +120,54 @@ def test_arguments():
     g.start()
     assert g.get() == ((1, 2, 3), {"key": "value", "more": 4})
     assert (g.args, g.kwargs) == ((), {})
+
+
+class Pair(tuple):
+    pass
+
+
+@pytest.mark.parametrize("make", [Greenlet, gevent.spawn, partial(gevent.spawn_later, 0), Pool().spawn])
+@pytest.mark.parametrize("argument", [1, None, (), (1,), (1, 2), Pair((1, 2)), [3]])
+def test_one_argument(make, argument):
+    g = make(lambda *args, **kwargs: (args, kwargs), argument)
+    assert g.args == (argument,) and g.args[0] is argument
+    assert repr(argument) in repr(g)
+    g.start()
+    (got,), kwargs = g.get()
+    assert got is argument and kwargs == {}
+    assert g.args == ()
+
+
+def test_one_argument_changes_or_gets_company():
+    def function(*args, **kwargs):
+        return args, kwargs
+
+    g = gevent.spawn(function, 1, key="value")
+    assert g.args == (1,)
+    assert g.get() == ((1,), {"key": "value"})
+    g = gevent.spawn(function, 1)
+    g.kwargs["more"] = 2
+    assert g.get() == ((1,), {"more": 2})
+    for args in ([2], (2, 3), (), Pair((4, 5))):
+        g = gevent.spawn(function, 1)
+        g.args = args
+        assert g.args == tuple(args)
+        assert g.get() == (tuple(args), {})
+    g = gevent.spawn(function, 1)
+    del g.args
+    assert g.get() == ((), {})
+
+
+def test_one_argument_is_seen_by_the_collector():
+    class Argument:
+        pass
+
+    argument = Argument()
+    argument.greenlet = Greenlet(len, argument)
+    seen = weakref.ref(argument)
+    del argument
+    gc.collect()
+    assert seen() is None
 
 
 def test_run_by_keyword():

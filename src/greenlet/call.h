@@ -4,15 +4,15 @@
 
 #include <Python.h>
 
-/* func(*args): what PyObject_Vectorcall does, without its check of the outcome where that is the
-   interpreter's own. */
+/* func(*args): what PyObject_Vectorcall does with `nargsf`, without its check of the outcome where
+   that is the interpreter's own. */
 static inline PyObject *
-green_call(PyObject *func, PyObject *const *args, Py_ssize_t nargs)
+green_call(PyObject *func, PyObject *const *args, size_t nargsf)
 {
     if (PyFunction_Check(func)) {
-        return ((PyFunctionObject *)func)->vectorcall(func, args, (size_t)nargs, NULL);
+        return ((PyFunctionObject *)func)->vectorcall(func, args, nargsf, NULL);
     }
-    return PyObject_Vectorcall(func, args, (size_t)nargs, NULL);
+    return PyObject_Vectorcall(func, args, nargsf, NULL);
 }
 
 #endif

@@ -53,11 +53,11 @@ static PyObject *
 arguments_label(TaskObject *self)
 {
     PyObject *list = PyList_New(0);
-    PyObject *items = self->args != NULL && list != NULL ? PySequence_Tuple(self->args) : NULL;
-    if (list == NULL || PyErr_Occurred()) {
+    PyObject *items = list == NULL ? NULL : green_task_args(self);
+    if (items == NULL) {
         goto error;
     }
-    for (Py_ssize_t i = 0; items != NULL && i < PyTuple_GET_SIZE(items); i++) {
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(items); i++) {
         if (append_argument(list, NULL, PyTuple_GET_ITEM(items, i)) < 0) {
             goto error;
         }
@@ -71,7 +71,7 @@ arguments_label(TaskObject *self)
             }
         }
     }
-    Py_XDECREF(items);
+    Py_DECREF(items);
     PyObject *comma = PyUnicode_FromString(", ");
     PyObject *label = comma == NULL ? NULL : PyUnicode_Join(comma, list);
     Py_XDECREF(comma);
@@ -214,8 +214,7 @@ task_set_run(PyObject *op, PyObject *value, void *Py_UNUSED(closure))
 static PyObject *
 task_get_args(PyObject *op, void *Py_UNUSED(closure))
 {
-    PyObject *args = TASK(op)->args;
-    return args != NULL ? Py_NewRef(args) : PyTuple_New(0);
+    return green_task_args(TASK(op));
 }
 
 static int

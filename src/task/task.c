@@ -11,7 +11,6 @@
 PyTypeObject *Task_Type;
 
 static PyObject *spawn_callbacks; /* owned set; NULL while there are none */
-static PyObject *empty;           /* owned; () */
 
 /* A queued start that a timer will make. */
 struct task_alarm {
@@ -139,6 +138,39 @@ task_note_origin(TaskObject *self)
     return green_origin_note(&self->origin, limit);
 }
 
+/* Keep the positional arguments of the run; a count of 0 or less is none. */
+static int
+task_set_args(TaskObject *self, PyObject *const *args, Py_ssize_t count)
+{
+    PyObject *kept = NULL;
+    if (count == 1 && !PyTuple_CheckExact(args[0])) {
+        kept = Py_NewRef(args[0]);
+    } else if (count > 0) {
+        kept = PyTuple_New(count);
+        if (kept == NULL) {
+            return -1;
+        }
+        for (Py_ssize_t i = 0; i < count; i++) {
+            PyTuple_SET_ITEM(kept, i, Py_NewRef(args[i]));
+        }
+    }
+    Py_XSETREF(self->args, kept);
+    return 0;
+}
+
+PyObject *
+green_task_args(TaskObject *self)
+{
+    PyObject *args = Py_XNewRef(self->args);
+    if (args == NULL) {
+        return PyTuple_New(0);
+    }
+    if (!PyTuple_CheckExact(args)) {
+        Py_SETREF(args, PyTuple_Pack(1, args));
+    }
+    return args;
+}
+
 static int
 task_init(PyObject *op, PyObject *args, PyObject *kwargs)
 {
@@ -164,11 +196,9 @@ task_init(PyObject *op, PyObject *args, PyObject *kwargs)
             goto done;
         }
     }
-    PyObject *rest = PyTuple_GetSlice(args, 1, PyTuple_GET_SIZE(args));
-    if (rest == NULL) {
+    if (task_set_args(self, &PyTuple_GET_ITEM(args, 0) + 1, PyTuple_GET_SIZE(args) - 1) < 0) {
         goto done;
     }
-    Py_XSETREF(self->args, rest);
     Py_XINCREF(keywords);
     Py_XSETREF(self->kwargs, keywords);
     status = task_set_run(self, run);
@@ -180,29 +210,20 @@ done:
     return status;
 }
 
-/* Keep vectorcall's arguments behind the first `skip` positional ones. */
+/* Keep vectorcall's keyword arguments. */
 static int
-task_keep_arguments(TaskObject *self, PyObject *const *args, Py_ssize_t skip, Py_ssize_t nargs,
-                    PyObject *kwnames)
+task_set_kwargs(TaskObject *self, PyObject *const *values, PyObject *kwnames)
 {
-    if (nargs > skip) {
-        self->args = PyTuple_New(nargs - skip);
-        if (self->args == NULL) {
-            return -1;
-        }
-        for (Py_ssize_t i = skip; i < nargs; i++) {
-            PyTuple_SET_ITEM(self->args, i - skip, Py_NewRef(args[i]));
-        }
+    if (kwnames == NULL || PyTuple_GET_SIZE(kwnames) == 0) {
+        return 0;
     }
-    if (kwnames != NULL && PyTuple_GET_SIZE(kwnames) > 0) {
-        self->kwargs = PyDict_New();
-        if (self->kwargs == NULL) {
+    self->kwargs = PyDict_New();
+    if (self->kwargs == NULL) {
+        return -1;
+    }
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(kwnames); i++) {
+        if (PyDict_SetItem(self->kwargs, PyTuple_GET_ITEM(kwnames, i), values[i]) < 0) {
             return -1;
-        }
-        for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(kwnames); i++) {
-            if (PyDict_SetItem(self->kwargs, PyTuple_GET_ITEM(kwnames, i), args[nargs + i]) < 0) {
-                return -1;
-            }
         }
     }
     return 0;
@@ -237,7 +258,8 @@ green_task_call(PyObject *callable, PyObject *const *args, size_t nargsf, PyObje
         return NULL;
     }
     PyObject *run = nargs > 0 ? args[0] : NULL; /* borrowed */
-    if (task_keep_arguments(self, args, 1, nargs, kwnames) < 0) {
+    if (task_set_args(self, args + 1, nargs - 1) < 0 ||
+        task_set_kwargs(self, args + nargs, kwnames) < 0) {
         goto error;
     }
     if (self->kwargs != NULL) {
@@ -435,15 +457,18 @@ task_call_function(TaskObject *self, int overrides)
             Py_RETURN_NONE;
         }
     }
-    PyObject *args = Py_XNewRef(self->args);
     PyObject *kwargs = Py_XNewRef(self->kwargs);
+    PyObject *args = kwargs == NULL ? Py_XNewRef(self->args) : green_task_args(self);
     PyObject *result;
-    if (args == NULL && kwargs == NULL) {
+    if (kwargs != NULL) {
+        result = args == NULL ? NULL : PyObject_Call(func, args, kwargs);
+    } else if (args == NULL) {
         result = green_call(func, NULL, 0);
-    } else if (kwargs == NULL && PyTuple_CheckExact(args)) {
-        result = green_call(func, &PyTuple_GET_ITEM(args, 0), PyTuple_GET_SIZE(args));
+    } else if (PyTuple_CheckExact(args)) {
+        result = green_call(func, &PyTuple_GET_ITEM(args, 0), (size_t)PyTuple_GET_SIZE(args));
     } else {
-        result = PyObject_Call(func, args != NULL ? args : empty, kwargs);
+        PyObject *stack[] = {NULL, args};
+        result = green_call(func, stack + 1, 1 | PY_VECTORCALL_ARGUMENTS_OFFSET);
     }
     Py_XDECREF(args);
     Py_XDECREF(kwargs);
@@ -764,10 +789,8 @@ static PyType_Spec task_spec = {
 int
 green_task_type_exec(PyObject *module)
 {
-    empty = PyTuple_New(0);
     PyObject *bases = PyTuple_Pack(1, Greenlet_Type);
-    if (empty == NULL || bases == NULL) {
-        Py_XDECREF(bases);
+    if (bases == NULL) {
         return -1;
     }
     Task_Type = (PyTypeObject *)PyType_FromSpecWithBases(&task_spec, bases);

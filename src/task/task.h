@@ -23,7 +23,7 @@ typedef struct TaskObject {
     GreenletObject base;
     green_linkable linkable; /* ready for ever once done */
     PyObject *func;          /* owned; NULL: the class's _run, or nothing left to run */
-    PyObject *args;          /* owned; NULL: () */
+    PyObject *args;          /* owned; NULL: (); an exact tuple; else the only one, itself */
     PyObject *kwargs;        /* owned; NULL: {} */
     PyObject *value;         /* owned; NULL: None */
     PyObject *exception;     /* owned; NULL unless it failed */
@@ -103,7 +103,8 @@ int green_task_fail(TaskObject *self, PyObject *exception);
 /* It ends by GreenletExit, which is its value: made only when somebody asks. */
 void green_task_exit(TaskObject *self);
 
-/* The attribute `value`: new reference. */
+/* The attributes `args`, a tuple, and `value`: new references. */
+PyObject *green_task_args(TaskObject *self);
 PyObject *green_task_value(TaskObject *self);
 
 /* Raise what it failed with. Returns NULL. */
