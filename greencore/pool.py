@@ -79,6 +79,8 @@ class GroupMappingMixin:
         return Greenlet.spawn(self.map_cb, func, iterable, callback)
 
     def _imap(self, kind, func, iterables, maxsize=None):
+        if len(iterables) == 1:
+            return kind.spawn(func, iter(iterables[0]), spawn=self.spawn, maxsize=maxsize)
         return kind.spawn(func, zip(*iterables), spawn=self.spawn, _zipped=True, maxsize=maxsize)
 
     def imap(self, func, *iterables, **kwargs):

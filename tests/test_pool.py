@@ -337,6 +337,30 @@ def test_imap(group):
         group.imap(double, []).next()
 
 
+@pytest.mark.parametrize("kind", ["imap", "imap_unordered"])
+def test_what_imap_iterates_over(group, kind):
+    imap = getattr(group, kind)
+    assert list(imap(double)) == []
+    assert sorted(imap(len, [(), (1, 2), "a"])) == [0, 1, 2]  # a tuple is one argument
+    assert sorted(imap(lambda *args: args, "ab", "cd")) == [("a", "c"), ("b", "d")]
+    for iterables in ([3], [[1], 3]):
+        with pytest.raises(TypeError):
+            imap(double, *iterables)
+
+
+def test_a_subclass_of_imap_has_its_order(group):
+    from gevent._imap import IMap, IMapUnordered
+
+    def results(kind):
+        class Mine(kind):
+            pass
+
+        return list(Mine.spawn(double_slowly, range(4), group.spawn))
+
+    assert results(IMap) == [0, 2, 4, 6]
+    assert sorted(results(IMapUnordered)) == [0, 2, 4, 6]
+
+
 def test_imap_unordered(group):
     assert sorted(group.imap_unordered(double_slowly, range(5))) == [0, 2, 4, 6, 8]
     assert list(group.imap_unordered(double, [])) == []

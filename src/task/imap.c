@@ -22,6 +22,7 @@ typedef struct {
     PyObject *func;             /* owned; likewise */
     PyObject *iterable;         /* owned; likewise */
     SemaphoreObject *semaphore; /* owned; bounds results unread; NULL: no bound */
+    bool ordered;               /* an IMap */
     bool zipped;                /* items are tuples of arguments */
     bool spawning;              /* more items may come */
     bool running;               /* in _run(), which borrows the fields above */
@@ -49,12 +50,6 @@ static PyTypeObject *ImapUnordered_Type;
 static PyTypeObject *Imap_Type;
 
 #define IMAP(op) ((ImapObject *)(op))
-
-static inline bool
-imap_ordered(const ImapObject *self)
-{
-    return PyObject_TypeCheck((PyObject *)self, Imap_Type);
-}
 
 /* ---- results ---- */
 
@@ -115,7 +110,7 @@ static bool
 imap_readable(PyObject *op)
 {
     const ImapObject *self = IMAP(op);
-    return self->unread > 0 && (!imap_ordered(self) || self->results[0].index == self->index);
+    return self->unread > 0 && (!self->ordered || self->results[0].index == self->index);
 }
 
 /* Steals what the result owns. Without memory it is lost, and the reader gets MemoryError. */
@@ -129,7 +124,7 @@ imap_put(ImapObject *self, imap_result result)
         Py_XDECREF(result.traceback);
         return;
     }
-    if (imap_ordered(self)) {
+    if (self->ordered) {
         heap_push(self->results, self->unread, &result);
     } else {
         self->results[(self->first + self->unread) & (self->room - 1)] = result;
@@ -143,7 +138,7 @@ static imap_result
 imap_take(ImapObject *self)
 {
     imap_result result;
-    if (imap_ordered(self)) {
+    if (self->ordered) {
         result = heap_pop(self->results, self->unread);
         self->index++;
     } else {
@@ -432,6 +427,7 @@ imap_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     if (self != NULL) {
         green_linkable_init(&self->reader, &reader_kind);
         green_list_init(&self->links);
+        self->ordered = PyType_IsSubtype(type, Imap_Type);
     }
     return (PyObject *)self;
 }
