@@ -5,6 +5,7 @@
 #include "sync/arguments.h"
 #include "sync/semaphore.h"
 #include "sync/timeout.h"
+#include "task/hook.h"
 #include "task/task.h"
 
 typedef struct GroupObject {
@@ -14,15 +15,8 @@ typedef struct GroupObject {
     PyObject *semaphore;   /* owned; NULL: no limit */
     bool unlimited;        /* the semaphore is a DummySemaphore */
     bool own_class;        /* greenlet_class was set on the object */
-    green_link members;    /* group_place.sibling */
+    green_link hooks;      /* green_task_hook.sibling */
 } GroupObject;
-
-/* What links a group to a task, so that it is told of the end. */
-typedef struct {
-    green_hook hook;
-    green_link sibling;
-    GroupObject *group; /* borrowed: it unlinks its members before it goes */
-} group_place;
 
 static PyTypeObject *Group_Type;
 static PyObject *str_greenlet_class;
@@ -225,21 +219,13 @@ group_remove(GroupObject *self, PyObject *greenlet)
     return found ? group_release(self) : 0;
 }
 
-static void
-member_free(group_place *member)
-{
-    green_list_remove(&member->hook.link);
-    green_list_remove(&member->sibling);
-    PyMem_Free(member);
-}
-
 static GreenletObject *
 member_ended(green_hook *hook, PyObject *task)
 {
-    group_place *member = (group_place *)hook;
-    GroupObject *self = (GroupObject *)Py_NewRef((PyObject *)member->group);
+    green_task_hook *member = (green_task_hook *)hook;
+    GroupObject *self = (GroupObject *)Py_NewRef((PyObject *)member->owner);
     bool asks = group_overrides(self) & GROUP_HAS_DISCARD;
-    member_free(member);
+    green_task_hook_free(member);
     int status;
     if (asks) {
         PyObject *done = PyObject_CallMethod((PyObject *)self, "_discard", "O", task);
@@ -268,21 +254,12 @@ group_link(GroupObject *self, PyObject *greenlet)
 {
     if (Task_Check(greenlet) &&
         !(green_task_traits(Py_TYPE(greenlet))->overrides & TASK_HAS_RAWLINK)) {
-        group_place *member = PyMem_Malloc(sizeof(*member));
+        green_task_hook *member = green_task_hook_new(self, &self->hooks, member_ended,
+                                                      !group_notes_plainly(self, greenlet));
         if (member == NULL) {
-            PyErr_NoMemory();
             return -1;
         }
-        TaskObject *task = (TaskObject *)greenlet;
-        green_hook_init(&member->hook, member_ended, !group_notes_plainly(self, greenlet),
-                        green_loop_here());
-        member->group = self;
-        green_list_append(&self->members, &member->sibling);
-        green_list_append(&task->linkable.links, &member->hook.link);
-        green_users_note(&task->linkable.users);
-        if (green_task_ready(task)) {
-            green_linkable_notify(&task->linkable);
-        }
+        green_task_hook_link(member, (TaskObject *)greenlet);
         return 0;
     }
     PyObject *rawlink = PyObject_GetAttrString(greenlet, "rawlink");
@@ -305,9 +282,10 @@ static bool
 links_drop_member(green_link *head, GroupObject *self)
 {
     for (green_link *link = head->next; link != head; link = link->next) {
-        const green_hook *hook = green_link_hook(link);
-        if (hook != NULL && hook->call == member_ended && ((group_place *)hook)->group == self) {
-            member_free((group_place *)hook);
+        green_hook *hook = green_link_hook(link);
+        if (hook != NULL && hook->call == member_ended &&
+            ((green_task_hook *)hook)->owner == self) {
+            green_task_hook_free((green_task_hook *)hook);
             return true;
         }
     }
@@ -579,7 +557,7 @@ group_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwa
 {
     GroupObject *self = (GroupObject *)type->tp_alloc(type, 0);
     if (self != NULL) {
-        green_list_init(&self->members);
+        green_list_init(&self->hooks);
         self->greenlets = PySet_New(NULL);
         if (self->greenlets == NULL) {
             Py_CLEAR(self);
@@ -626,8 +604,8 @@ group_traverse(GroupObject *self, visitproc visit, void *arg)
 static void
 group_unlink_all(GroupObject *self)
 {
-    while (!green_list_empty(&self->members)) {
-        member_free(GREEN_CONTAINER(self->members.next, group_place, sibling));
+    while (!green_list_empty(&self->hooks)) {
+        green_task_hook_free(green_task_hook_from(self->hooks.next));
     }
 }
 

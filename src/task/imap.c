@@ -4,6 +4,7 @@
 
 #include "greenlet/error.h"
 #include "sync/semaphore.h"
+#include "task/hook.h"
 #include "task/task.h"
 
 /* What the reader gets: a value, or an error to raise. */
@@ -35,16 +36,8 @@ typedef struct {
     size_t first;
     size_t unread;
     green_linkable reader; /* ready when there is something to read */
-    green_link links;      /* imap_hook.sibling */
+    green_link hooks;      /* green_task_hook.sibling; their index is the item's */
 } ImapObject;
-
-/* What links it to a task. */
-typedef struct {
-    green_hook hook;
-    green_link sibling;
-    ImapObject *imap; /* borrowed: it unlinks its hooks before it goes */
-    Py_ssize_t index;
-} imap_hook;
 
 static PyTypeObject *ImapUnordered_Type;
 static PyTypeObject *Imap_Type;
@@ -176,20 +169,12 @@ imap_note(ImapObject *self, imap_result result)
 
 /* ---- links ---- */
 
-static void
-hook_free(imap_hook *hook)
-{
-    green_list_remove(&hook->hook.link);
-    green_list_remove(&hook->sibling);
-    PyMem_Free(hook);
-}
-
 static GreenletObject *
 imap_task_ended(green_hook *base, PyObject *op)
 {
-    imap_hook *hook = (imap_hook *)base;
+    green_task_hook *hook = (green_task_hook *)base;
     TaskObject *task = (TaskObject *)op;
-    ImapObject *self = hook->imap;
+    ImapObject *self = hook->owner;
     imap_result result = {.index = hook->index};
     if (task->exception != NULL) {
         result.exception = Py_NewRef(task->exception);
@@ -200,7 +185,7 @@ imap_task_ended(green_hook *base, PyObject *op)
             result.exception = green_error_take();
         }
     }
-    hook_free(hook);
+    green_task_hook_free(hook);
     imap_note(self, result);
     return NULL;
 }
@@ -252,21 +237,12 @@ imap_link(ImapObject *self, PyObject *source, Py_ssize_t index)
         green_task_traits(Py_TYPE(source))->overrides & (TASK_HAS_RAWLINK | TASK_HAS_GET)) {
         return imap_link_other(self, source, index);
     }
-    imap_hook *hook = PyMem_Malloc(sizeof(*hook));
+    green_task_hook *hook = green_task_hook_new(self, &self->hooks, imap_task_ended, false);
     if (hook == NULL) {
-        PyErr_NoMemory();
         return -1;
     }
-    TaskObject *task = (TaskObject *)source;
-    green_hook_init(&hook->hook, imap_task_ended, false, green_loop_here());
-    hook->imap = self;
     hook->index = index;
-    green_list_append(&self->links, &hook->sibling);
-    green_list_append(&task->linkable.links, &hook->hook.link);
-    green_users_note(&task->linkable.users);
-    if (green_task_ready(task)) {
-        green_linkable_notify(&task->linkable);
-    }
+    green_task_hook_link(hook, (TaskObject *)source);
     return 0;
 }
 
@@ -426,7 +402,7 @@ imap_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     ImapObject *self = (ImapObject *)Task_Type->tp_new(type, args, kwargs);
     if (self != NULL) {
         green_linkable_init(&self->reader, &reader_kind);
-        green_list_init(&self->links);
+        green_list_init(&self->hooks);
         self->ordered = PyType_IsSubtype(type, Imap_Type);
     }
     return (PyObject *)self;
@@ -496,8 +472,8 @@ imap_traverse(PyObject *op, visitproc visit, void *arg)
 static void
 imap_clear_fields(ImapObject *self)
 {
-    while (!green_list_empty(&self->links)) {
-        hook_free(GREEN_CONTAINER(self->links.next, imap_hook, sibling));
+    while (!green_list_empty(&self->hooks)) {
+        green_task_hook_free(green_task_hook_from(self->hooks.next));
     }
     while (self->unread > 0) {
         imap_result result = imap_take(self);
