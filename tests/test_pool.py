@@ -1,6 +1,8 @@
 """Group, Pool, and their variants of apply, map and imap."""
 
 import gc
+import weakref
+from random import Random
 
 import pytest
 
@@ -119,6 +121,253 @@ def test_a_dropped_group_leaves_its_members_alone():
     gc.collect()
     assert g.has_links() == 0
     g.join()
+
+
+# The set of members, which is made when somebody asks for it
+
+
+def test_the_set_stays_the_same_and_live(group):
+    one = group.spawn(sleep, 0)
+    members = group.greenlets
+    assert members == {one}
+    one.join()
+    sleep(0)
+    assert members == set()
+    other = group.spawn(sleep, 0)
+    assert members == {other} and group.greenlets is members
+    with pytest.raises(AttributeError):
+        group.greenlets = set()
+    group.join()
+    assert members == set()
+
+
+@pytest.mark.parametrize("look", [set, lambda group: set(iter(group)), lambda group: group.greenlets.copy()])
+def test_a_look_at_the_members(look):
+    group = Group()
+    greenlets = {group.spawn(sleep, 0) for _ in range(3)}
+    assert len(group) == 3 and group and all(g in group for g in greenlets)
+    assert look(group) == greenlets
+    assert len(group) == 3 and group and all(g in group for g in greenlets)
+    group.join()
+    assert look(group) == set() and not group
+
+
+def test_repr_names_the_members():
+    group = Group()
+    g = group.spawn(sleep, 10)
+    assert repr(group) == f"<Group at {id(group):#x} {{{g!r}}}>"
+    group.kill()
+    assert repr(group) == f"<Group at {id(group):#x} set()>"
+
+
+def test_what_is_no_member():
+    group, other = Group(), Group()
+    g = group.spawn(sleep, 0)
+
+    class Equal:
+        def __eq__(self, other):
+            return other is g
+
+        def __hash__(self):
+            return hash(g)
+
+    assert g not in other
+    other.add(g)
+    assert g in group and g in other
+    for odd in (getcurrent(), gevent.get_hub(), None, 1, Greenlet(len)):
+        assert odd not in group
+    assert Equal() in group
+    with pytest.raises(TypeError):
+        [] in group
+    group.join()
+    sleep(0)
+    assert not other
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_one_that_is_added_twice_is_one_member(asked):
+    pool = Pool(3)
+    assert not asked or pool.greenlets == set()
+    g = pool.spawn(sleep, 0)
+    pool.add(g)
+    assert len(pool) == 1 and pool._semaphore.counter == 1 and list(pool) == [g]
+    pool.join()
+    sleep(0)
+    assert not pool and pool._semaphore.counter == 2
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_one_that_is_discarded_by_hand(asked):
+    pool = Pool(3)
+    assert not asked or pool.greenlets == set()
+    g = pool.spawn(sleep, 10)
+    sleep(0)
+    pool._discard(g)
+    assert not pool and g not in pool and pool._semaphore.counter == 3
+    pool._discard(g)
+    assert pool._semaphore.counter == 3 and g.has_links() == 1
+    pool.add(g)
+    assert g in pool and pool._semaphore.counter == 2 and g.has_links() == 2
+    g.kill()
+    sleep(0)
+    assert not pool and pool._semaphore.counter == 3
+
+
+def test_members_of_all_kinds():
+    class Odd(Greenlet):
+        def __hash__(self):
+            return 1
+
+        def __eq__(self, other):
+            return self is other
+
+    class Linked(Greenlet):
+        def rawlink(self, callback):
+            super().rawlink(callback)
+
+    pool = Pool(6)
+    plain = pool.spawn(sleep, 0)
+    greenlets = {plain, getcurrent()}
+    pool.add(getcurrent())
+    for kind in (Odd, Linked, Greenlet):
+        pool.greenlet_class = kind
+        greenlets.add(pool.spawn(sleep, 0))
+    assert len(pool) == 5 and pool.greenlets == greenlets and all(g in pool for g in greenlets)
+    for _ in range(3):
+        sleep(0)
+    assert list(pool) == [getcurrent()] and pool.free_count() == 5
+    pool.discard(getcurrent())
+    assert pool.join(timeout=0) and pool.free_count() == 6
+
+
+def test_a_hash_of_its_own_does_not_make_a_member():
+    class Unhashable(Greenlet):
+        __hash__ = None
+
+    pool = Pool(1, Unhashable)
+    for _ in range(2):
+        with pytest.raises(TypeError):
+            pool.spawn(len, "")
+    assert not pool and pool.free_count() == 1
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_a_group_keeps_its_members(asked):
+    group = Group()
+    assert not asked or group.greenlets == set()
+    greenlets = [Greenlet(len, "") for _ in range(3)]
+    seen = [weakref.ref(g) for g in greenlets]
+    for g in greenlets:
+        group.add(g)
+    del g, greenlets
+    gc.collect()
+    assert len(group) == 3 and all(ref() in group for ref in seen)
+    del group
+    gc.collect()
+    assert [ref() for ref in seen] == [None] * 3
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_a_group_among_garbage(asked):
+    group = Group()
+    assert not asked or group.greenlets == set()
+    g = Greenlet(len, group)
+    group.add(g)
+    seen = [weakref.ref(g), weakref.ref(group)]
+    del group, g
+    gc.collect()
+    assert [ref() for ref in seen] == [None, None]
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_the_end_of_a_group_runs_code_that_ends_members(asked):
+    group = Group()
+    assert not asked or group.greenlets == set()
+    others = []
+
+    class Killer:
+        def __del__(self):
+            for g in others:
+                g.kill()
+
+    for _ in range(3):
+        group.add(Greenlet(len, Killer()))
+        others.append(group.spawn(sleep, 10))
+    del group
+    gc.collect()
+    sleep(0)
+    assert all(g.dead for g in others)
+
+
+def test_discard_overridden_while_there_are_members(monkeypatch):
+    class Mine(Pool):
+        pass
+
+    discarded = []
+
+    def _discard(self, greenlet):
+        discarded.append((greenlet, greenlet in self, len(self)))
+        Pool._discard(self, greenlet)
+        discarded.append(len(self))
+
+    pool = Mine(1)
+    g = pool.spawn(sleep, 0)
+    monkeypatch.setattr(Mine, "_discard", _discard)
+    pool.join()
+    assert discarded == [(g, True, 1), 0] and pool.free_count() == 1
+
+    pool = Mine(1)
+    monkeypatch.undo()
+    g = pool.spawn(sleep, 0)
+    monkeypatch.setattr(Mine, "_discard", lambda self, greenlet: None)
+    pool.discard(g)
+    assert g in pool and len(pool) == 1 and g.has_links() == 0
+    g.join()
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_whether_somebody_asked_makes_no_difference(seed):
+    random = Random(seed)
+    asked, unasked = pools = Pool(8), Pool(8)
+    assert asked.greenlets == set()
+    events, pairs = [], []  # a pair: what is the same greenlet in each pool
+
+    def start(make):
+        if not asked.full() and not asked._semaphore.locked():
+            events.append(Event())
+            pairs.append([make(pool, events[-1].wait) for pool in pools])
+
+    def add(pool, function):
+        g = gevent.spawn(function)
+        pool.add(g)
+        return g
+
+    def call(method, *args, **kwargs):
+        if pairs and not (method is Pool.add and asked._semaphore.locked()):
+            for pool, g in zip(pools, random.choice(pairs)):
+                method(pool, g, *args, **kwargs)
+
+    actions = {
+        lambda: start(Pool.spawn): 6,
+        lambda: start(add): 2,
+        lambda: events and random.choice(events).set(): 5,
+        lambda: sleep(0): 3,
+        lambda: call(Pool.add): 1,
+        lambda: call(Pool.discard): 1,
+        lambda: call(Pool._discard): 1,
+        lambda: call(Pool.killone, block=False): 1,
+    }
+    for action in random.choices(list(actions), list(actions.values()), k=60):
+        action()
+        states = [
+            (len(pool), pool._semaphore.counter, pool._empty_event.is_set(), [pair[i] in pool for pair in pairs])
+            for i, pool in enumerate(pools)
+        ]
+        assert states[0] == states[1]
+    for event in events:
+        event.set()
+    assert asked.join(timeout=10) and unasked.join(timeout=10)
+    assert asked._semaphore.counter == unasked._semaphore.counter
 
 
 # Limits

@@ -1,7 +1,5 @@
 #include "task/group.h"
 
-#include <structmember.h>
-
 #include "sync/arguments.h"
 #include "sync/semaphore.h"
 #include "sync/timeout.h"
@@ -9,13 +7,14 @@
 #include "task/task.h"
 
 typedef struct GroupObject {
-    PyObject_HEAD PyObject *greenlets; /* owned set */
-    PyObject *dying;                   /* owned set; NULL while nobody has asked */
+    PyObject_HEAD PyObject *greenlets; /* owned set of the members; NULL while nobody has asked */
+    PyObject *dying;                   /* owned set; likewise */
     PyObject *empty_event; /* owned Event, set while empty; NULL while nobody has asked */
     PyObject *semaphore;   /* owned; NULL: no limit */
     bool unlimited;        /* the semaphore is a DummySemaphore */
     bool own_class;        /* greenlet_class was set on the object */
-    green_link hooks;      /* green_task_hook.sibling */
+    green_link hooks;      /* green_task_hook.sibling; without a set their tasks are the members */
+    Py_ssize_t count;      /* of those tasks */
 } GroupObject;
 
 static PyTypeObject *Group_Type;
@@ -107,6 +106,17 @@ group_setattr(PyObject *op, PyObject *name, PyObject *value)
     return 0;
 }
 
+/* object.name(argument), or object.name() without one, for what it does. 0, or -1 with an
+ * exception. */
+static int
+call_method(PyObject *object, const char *name, PyObject *argument)
+{
+    PyObject *done = argument == NULL ? PyObject_CallMethod(object, name, NULL)
+                                      : PyObject_CallMethod(object, name, "(O)", argument);
+    Py_XDECREF(done);
+    return done == NULL ? -1 : 0;
+}
+
 /* ---- the limit ---- */
 
 /* The semaphore where it is one that C code can use, else NULL. */
@@ -187,52 +197,95 @@ group_release(GroupObject *self)
         green_semaphore_release(limit);
         return 0;
     }
-    PyObject *done = PyObject_CallMethod(self->semaphore, "release", NULL);
-    Py_XDECREF(done);
-    return done == NULL ? -1 : 0;
+    return call_method(self->semaphore, "release", NULL);
 }
 
 /* ---- members ---- */
 
+/* The attribute greenlets, borrowed, or NULL with an exception. From now on the set has the
+   members, since who holds it sees it change; the hooks only tell of their ends. */
+static PyObject *
+group_set(GroupObject *self)
+{
+    if (self->greenlets != NULL) {
+        return self->greenlets;
+    }
+    PyObject *set = PySet_New(NULL);
+    if (self->greenlets != NULL) { /* the collector ran code that asked, too */
+        Py_XDECREF(set);
+        return self->greenlets;
+    }
+    for (green_link *link = self->hooks.next; set != NULL && link != &self->hooks;
+         link = link->next) {
+        if (PySet_Add(set, green_task_hook_from(link)->task) < 0) {
+            Py_CLEAR(set);
+        }
+    }
+    if (set != NULL) {
+        self->greenlets = set;
+        self->count = 0;
+        for (green_link *link = self->hooks.next; link != &self->hooks; link = link->next) {
+            Py_CLEAR(green_task_hook_from(link)->task); /* not the last reference */
+        }
+    }
+    return set;
+}
+
+static inline Py_ssize_t
+group_size(const GroupObject *self)
+{
+    return self->greenlets != NULL ? PySet_GET_SIZE(self->greenlets) : self->count;
+}
+
 static int
 group_tell_event(GroupObject *self, const char *method)
 {
-    if (self->empty_event == NULL) {
-        return 0;
+    return self->empty_event == NULL ? 0 : call_method(self->empty_event, method, NULL);
+}
+
+/* A greenlet has left, if it was a member. */
+static int
+group_note_left(GroupObject *self, PyObject *greenlet, bool member)
+{
+    if (self->dying != NULL && PySet_Discard(self->dying, greenlet) < 0) {
+        return -1;
     }
-    PyObject *done = PyObject_CallMethod(self->empty_event, method, NULL);
-    Py_XDECREF(done);
-    return done == NULL ? -1 : 0;
+    if (group_size(self) == 0 && group_tell_event(self, "set") < 0) {
+        return -1;
+    }
+    return member ? group_release(self) : 0;
 }
 
 /* Forget a greenlet: nothing when it is no member. */
 static int
 group_remove(GroupObject *self, PyObject *greenlet)
 {
-    int found = PySet_Discard(self->greenlets, greenlet);
-    if (found < 0 || (self->dying != NULL && PySet_Discard(self->dying, greenlet) < 0)) {
-        return -1;
-    }
-    if (PySet_GET_SIZE(self->greenlets) == 0 && group_tell_event(self, "set") < 0) {
-        return -1;
-    }
-    return found ? group_release(self) : 0;
+    PyObject *set = group_set(self);
+    int found = set == NULL ? -1 : PySet_Discard(set, greenlet);
+    return found < 0 ? -1 : group_note_left(self, greenlet, found);
+}
+
+/* Free a hook; without a set its task is no member any more. */
+static void
+group_unhook(GroupObject *self, green_task_hook *hook)
+{
+    self->count -= hook->task != NULL;
+    green_task_hook_free(hook);
 }
 
 static GreenletObject *
-member_ended(green_hook *hook, PyObject *task)
+member_ended(green_hook *base, PyObject *task)
 {
-    green_task_hook *member = (green_task_hook *)hook;
-    GroupObject *self = (GroupObject *)Py_NewRef((PyObject *)member->owner);
+    green_task_hook *hook = (green_task_hook *)base;
+    GroupObject *self = (GroupObject *)Py_NewRef((PyObject *)hook->owner);
     bool asks = group_overrides(self) & GROUP_HAS_DISCARD;
-    green_task_hook_free(member);
-    int status;
-    if (asks) {
-        PyObject *done = PyObject_CallMethod((PyObject *)self, "_discard", "O", task);
-        status = done == NULL ? -1 : 0;
-        Py_XDECREF(done);
-    } else {
-        status = group_remove(self, task);
+    int status = asks && group_set(self) == NULL ? -1 : 0; /* there its _discard() will look */
+    bool member = hook->task != NULL;
+    group_unhook(self, hook);
+    if (status == 0) {
+        status = asks     ? call_method((PyObject *)self, "_discard", task)
+                 : member ? group_note_left(self, task, true)
+                          : group_remove(self, task);
     }
     if (status < 0) {
         PyErr_WriteUnraisable((PyObject *)self);
@@ -241,69 +294,72 @@ member_ended(green_hook *hook, PyObject *task)
     return NULL;
 }
 
-/* Whether the end of `task` can be noted without running Python code. */
-static bool
-group_notes_plainly(GroupObject *self, PyObject *task)
-{
-    return Py_TYPE(task)->tp_hash == Task_Type->tp_hash && group_gives_back_plainly(self) &&
-           !(group_overrides(self) & GROUP_HAS_DISCARD);
-}
-
-static int
-group_link(GroupObject *self, PyObject *greenlet)
-{
-    if (Task_Check(greenlet) &&
-        !(green_task_traits(Py_TYPE(greenlet))->overrides & TASK_HAS_RAWLINK)) {
-        green_task_hook *member = green_task_hook_new(self, &self->hooks, member_ended,
-                                                      !group_notes_plainly(self, greenlet));
-        if (member == NULL) {
-            return -1;
-        }
-        green_task_hook_link(member, (TaskObject *)greenlet);
-        return 0;
-    }
-    PyObject *rawlink = PyObject_GetAttrString(greenlet, "rawlink");
-    if (rawlink == NULL) {
-        if (!PyErr_ExceptionMatches(PyExc_AttributeError)) {
-            return -1;
-        }
-        PyErr_Clear(); /* a raw greenlet: it tells nobody */
-        return 0;
-    }
-    PyObject *discard = PyObject_GetAttrString((PyObject *)self, "_discard");
-    PyObject *done = discard == NULL ? NULL : PyObject_CallOneArg(rawlink, discard);
-    Py_XDECREF(done);
-    Py_XDECREF(discard);
-    Py_DECREF(rawlink);
-    return done == NULL ? -1 : 0;
-}
-
-static bool
-links_drop_member(green_link *head, GroupObject *self)
+/* The group's hook in a list of links, or NULL. */
+static green_task_hook *
+links_find(green_link *head, const GroupObject *self)
 {
     for (green_link *link = head->next; link != head; link = link->next) {
         green_hook *hook = green_link_hook(link);
         if (hook != NULL && hook->call == member_ended &&
             ((green_task_hook *)hook)->owner == self) {
-            green_task_hook_free((green_task_hook *)hook);
-            return true;
+            return (green_task_hook *)hook;
         }
     }
-    return false;
+    return NULL;
+}
+
+static green_task_hook *
+group_find(GroupObject *self, TaskObject *task)
+{
+    green_task_hook *hook = links_find(&task->linkable.serving, self);
+    return hook != NULL ? hook : links_find(&task->linkable.links, self);
+}
+
+/* Is a member of this type found by its identity alone? */
+static inline bool
+type_compares_plainly(PyTypeObject *type)
+{
+    return type->tp_hash == Task_Type->tp_hash && type->tp_richcompare == Task_Type->tp_richcompare;
+}
+
+/* Whether the end of `task` can be noted without running Python code. */
+static bool
+group_notes_plainly(GroupObject *self, PyObject *task)
+{
+    return type_compares_plainly(Py_TYPE(task)) && group_gives_back_plainly(self) &&
+           !(group_overrides(self) & GROUP_HAS_DISCARD);
 }
 
 static int
-group_unlink(GroupObject *self, PyObject *greenlet)
+group_hook(GroupObject *self, TaskObject *task)
 {
-    if (Task_Check(greenlet)) {
-        green_linkable *linkable = &((TaskObject *)greenlet)->linkable;
-        if (links_drop_member(&linkable->serving, self) ||
-            links_drop_member(&linkable->links, self)) {
-            return 0;
-        }
+    bool plain = group_notes_plainly(self, (PyObject *)task);
+    if (self->greenlets == NULL && (!plain || group_find(self, task) != NULL) &&
+        group_set(self) == NULL) {
+        return -1;
     }
-    PyObject *unlink = PyObject_GetAttrString(greenlet, "unlink");
-    if (unlink == NULL) {
+    green_task_hook *hook = green_task_hook_new(self, &self->hooks, member_ended, !plain);
+    if (hook == NULL) {
+        return -1;
+    }
+    if (self->greenlets == NULL) {
+        hook->task = Py_NewRef((PyObject *)task);
+        self->count++;
+    } else if (PySet_Add(self->greenlets, (PyObject *)task) < 0) {
+        green_task_hook_free(hook);
+        return -1;
+    }
+    green_task_hook_link(hook, task);
+    return 0;
+}
+
+/* greenlet.rawlink(self._discard), or unlink. Nothing where it has no such method: a raw greenlet
+   tells nobody. */
+static int
+group_call_link(GroupObject *self, PyObject *greenlet, const char *name)
+{
+    PyObject *method = PyObject_GetAttrString(greenlet, name);
+    if (method == NULL) {
         if (!PyErr_ExceptionMatches(PyExc_AttributeError)) {
             return -1;
         }
@@ -311,11 +367,36 @@ group_unlink(GroupObject *self, PyObject *greenlet)
         return 0;
     }
     PyObject *discard = PyObject_GetAttrString((PyObject *)self, "_discard");
-    PyObject *done = discard == NULL ? NULL : PyObject_CallOneArg(unlink, discard);
+    PyObject *done = discard == NULL ? NULL : PyObject_CallOneArg(method, discard);
     Py_XDECREF(done);
     Py_XDECREF(discard);
-    Py_DECREF(unlink);
+    Py_DECREF(method);
     return done == NULL ? -1 : 0;
+}
+
+/* Make it a member, and be told of its end. */
+static int
+group_enter(GroupObject *self, PyObject *greenlet)
+{
+    if (Task_Check(greenlet) &&
+        !(green_task_traits(Py_TYPE(greenlet))->overrides & TASK_HAS_RAWLINK)) {
+        return group_hook(self, (TaskObject *)greenlet);
+    }
+    PyObject *set = group_set(self);
+    return set == NULL || group_call_link(self, greenlet, "rawlink") < 0 ? -1
+                                                                         : PySet_Add(set, greenlet);
+}
+
+/* The greenlet's end is no matter of the group any more. */
+static int
+group_unlink(GroupObject *self, PyObject *greenlet)
+{
+    green_task_hook *hook = Task_Check(greenlet) ? group_find(self, (TaskObject *)greenlet) : NULL;
+    if (hook == NULL) {
+        return group_call_link(self, greenlet, "unlink");
+    }
+    green_task_hook_free(hook);
+    return 0;
 }
 
 static int
@@ -324,7 +405,7 @@ group_add(GroupObject *self, PyObject *greenlet, bool blocking, PyObject *timeou
     if (group_acquire(self, blocking, timeout) < 0) {
         return -1;
     }
-    if (group_link(self, greenlet) < 0 || PySet_Add(self->greenlets, greenlet) < 0) {
+    if (group_enter(self, greenlet) < 0) {
         PyObject *type, *value, *traceback;
         PyErr_Fetch(&type, &value, &traceback);
         if (group_release(self) < 0) {
@@ -356,9 +437,7 @@ group_start(GroupObject *self, PyObject *greenlet, bool blocking, PyObject *time
         !(green_task_traits(Py_TYPE(greenlet))->overrides & TASK_HAS_START)) {
         return green_task_start((TaskObject *)greenlet);
     }
-    PyObject *done = PyObject_CallMethod(greenlet, "start", NULL);
-    Py_XDECREF(done);
-    return done == NULL ? -1 : 0;
+    return call_method(greenlet, "start", NULL);
 }
 
 /* ---- methods ---- */
@@ -398,14 +477,9 @@ group_method_spawn(GroupObject *self, PyObject *const *args, Py_ssize_t nargs, P
     if (greenlet == NULL) {
         return NULL;
     }
-    int status;
-    if (group_overrides(self) & GROUP_HAS_START) {
-        PyObject *done = PyObject_CallMethod((PyObject *)self, "start", "O", greenlet);
-        status = done == NULL ? -1 : 0;
-        Py_XDECREF(done);
-    } else {
-        status = group_start(self, greenlet, true, NULL);
-    }
+    int status = group_overrides(self) & GROUP_HAS_START
+                     ? call_method((PyObject *)self, "start", greenlet)
+                     : group_start(self, greenlet, true, NULL);
     if (status < 0) {
         Py_CLEAR(greenlet);
     }
@@ -467,14 +541,13 @@ PyDoc_STRVAR(discard_doc, "discard($self, greenlet)\n--\n\n"
 static PyObject *
 group_method_discard(GroupObject *self, PyObject *greenlet)
 {
-    PyObject *done = group_overrides(self) & GROUP_HAS_DISCARD
-                         ? PyObject_CallMethod((PyObject *)self, "_discard", "O", greenlet)
-                         : group_method__discard(self, greenlet);
-    if (done == NULL) {
+    if (group_set(self) == NULL) { /* who has a _discard() of his own may keep it a member */
         return NULL;
     }
-    Py_DECREF(done);
-    if (group_unlink(self, greenlet) < 0) {
+    int status = group_overrides(self) & GROUP_HAS_DISCARD
+                     ? call_method((PyObject *)self, "_discard", greenlet)
+                     : group_remove(self, greenlet);
+    if (status < 0 || group_unlink(self, greenlet) < 0) {
         return NULL;
     }
     Py_RETURN_NONE;
@@ -483,19 +556,30 @@ group_method_discard(GroupObject *self, PyObject *greenlet)
 static Py_ssize_t
 group_length(GroupObject *self)
 {
-    return PySet_Size(self->greenlets);
+    return group_size(self);
 }
 
 static int
 group_contains(GroupObject *self, PyObject *item)
 {
-    return PySet_Contains(self->greenlets, item);
+    if (self->greenlets == NULL && type_compares_plainly(Py_TYPE(item))) {
+        return Task_Check(item) && group_find(self, (TaskObject *)item) != NULL;
+    }
+    PyObject *set = group_set(self);
+    return set == NULL ? -1 : PySet_Contains(set, item);
 }
 
 static PyObject *
 group_iter(GroupObject *self)
 {
-    return PyObject_GetIter(self->greenlets);
+    PyObject *set = group_set(self);
+    return set == NULL ? NULL : PyObject_GetIter(set);
+}
+
+static PyObject *
+group_get_greenlets(GroupObject *self, void *Py_UNUSED(closure))
+{
+    return Py_XNewRef(group_set(self));
 }
 
 static PyObject *
@@ -512,7 +596,7 @@ group_get_empty_event(GroupObject *self, void *Py_UNUSED(closure))
 {
     if (self->empty_event == NULL) {
         self->empty_event = PyObject_CallNoArgs((PyObject *)Event_Type);
-        if (self->empty_event != NULL && PySet_GET_SIZE(self->greenlets) == 0 &&
+        if (self->empty_event != NULL && group_size(self) == 0 &&
             group_tell_event(self, "set") < 0) {
             return NULL;
         }
@@ -558,10 +642,6 @@ group_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwa
     GroupObject *self = (GroupObject *)type->tp_alloc(type, 0);
     if (self != NULL) {
         green_list_init(&self->hooks);
-        self->greenlets = PySet_New(NULL);
-        if (self->greenlets == NULL) {
-            Py_CLEAR(self);
-        }
     }
     return (PyObject *)self;
 }
@@ -580,11 +660,7 @@ group_init(GroupObject *self, PyObject *args, PyObject *kwargs)
     PyObject *list = PySequence_List(greenlets);
     int status = list == NULL ? -1 : 0;
     for (Py_ssize_t i = 0; status == 0 && i < PyList_GET_SIZE(list); i++) {
-        PyObject *greenlet = PyList_GET_ITEM(list, i);
-        status = PySet_Add(self->greenlets, greenlet);
-        if (status == 0) {
-            status = group_link(self, greenlet);
-        }
+        status = group_enter(self, PyList_GET_ITEM(list, i));
     }
     Py_XDECREF(list);
     return status;
@@ -598,24 +674,29 @@ group_traverse(GroupObject *self, visitproc visit, void *arg)
     Py_VISIT(self->dying);
     Py_VISIT(self->empty_event);
     Py_VISIT(self->semaphore);
+    for (green_link *link = self->hooks.next; link != &self->hooks; link = link->next) {
+        Py_VISIT(green_task_hook_from(link)->task);
+    }
     return 0;
 }
 
 static void
-group_unlink_all(GroupObject *self)
+group_unhook_all(GroupObject *self)
 {
+    /* All before the first task is dropped, which may run code that ends others. */
+    for (green_link *link = self->hooks.next; link != &self->hooks; link = link->next) {
+        green_list_remove(&green_task_hook_from(link)->hook.link);
+    }
     while (!green_list_empty(&self->hooks)) {
-        green_task_hook_free(green_task_hook_from(self->hooks.next));
+        group_unhook(self, green_task_hook_from(self->hooks.next));
     }
 }
 
 static int
 group_clear(GroupObject *self)
 {
-    group_unlink_all(self);
-    if (self->greenlets != NULL) {
-        PySet_Clear(self->greenlets); /* methods rely on the set */
-    }
+    group_unhook_all(self);
+    Py_CLEAR(self->greenlets);
     Py_CLEAR(self->dying);
     Py_CLEAR(self->empty_event);
     Py_CLEAR(self->semaphore);
@@ -627,7 +708,7 @@ group_dealloc(GroupObject *self)
 {
     PyTypeObject *type = Py_TYPE(self);
     PyObject_GC_UnTrack(self);
-    group_unlink_all(self);
+    group_unhook_all(self);
     Py_CLEAR(self->greenlets);
     Py_CLEAR(self->dying);
     Py_CLEAR(self->empty_event);
@@ -647,12 +728,8 @@ static PyMethodDef group_methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
-static PyMemberDef group_members[] = {
-    {"greenlets", T_OBJECT_EX, offsetof(GroupObject, greenlets), READONLY, "The members, a set."},
-    {NULL, 0, 0, 0, NULL},
-};
-
 static PyGetSetDef group_getset[] = {
+    {"greenlets", (getter)group_get_greenlets, NULL, "The members, a set.", NULL},
     {"dying", (getter)group_get_dying, NULL, "Those of the members that were killed, a set.", NULL},
     {"_empty_event", (getter)group_get_empty_event, NULL, "An Event that is set while empty.",
      NULL},
@@ -674,7 +751,6 @@ static PyType_Slot group_slots[] = {
     {Py_sq_length, group_length},
     {Py_sq_contains, group_contains},
     {Py_tp_methods, group_methods},
-    {Py_tp_members, group_members},
     {Py_tp_getset, group_getset},
     {0, NULL},
 };
