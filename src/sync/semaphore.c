@@ -105,10 +105,12 @@ green_semaphore_acquire(SemaphoreObject *self, double seconds)
     return status < 0 ? -1 : status == GREEN_WOKEN;
 }
 
-/* The slow end of acquire(). 1, 0 or -1. */
-static int
-semaphore_acquire_wait(SemaphoreObject *self, PyObject *timeout)
+int
+green_semaphore_acquire_timed(SemaphoreObject *self, PyObject *timeout)
 {
+    if (timeout == NULL || timeout == Py_None) {
+        return green_semaphore_acquire(self, -1);
+    }
     green_deadline deadline;
     if (green_deadline_start(&deadline, timeout) < 0) {
         return -1;
@@ -140,7 +142,7 @@ semaphore_acquire(SemaphoreObject *self, PyObject *const *args, Py_ssize_t nargs
     if (!blocking) {
         Py_RETURN_FALSE;
     }
-    int result = semaphore_acquire_wait(self, given[1]);
+    int result = green_semaphore_acquire_timed(self, given[1]);
     return result < 0 ? NULL : PyBool_FromLong(result);
 }
 

@@ -18,6 +18,9 @@ extern PyTypeObject *BoundedSemaphore_Type;
    -1 with an exception. The caller owns a reference to the semaphore. */
 int green_semaphore_acquire(SemaphoreObject *self, double seconds);
 
+/* The same with `timeout` as green_deadline_start has it. */
+int green_semaphore_acquire_timed(SemaphoreObject *self, PyObject *timeout);
+
 /* Give a permit back, whatever the bound. */
 static inline void
 green_semaphore_release(SemaphoreObject *self)

@@ -2,7 +2,6 @@
 
 #include "sync/arguments.h"
 #include "sync/semaphore.h"
-#include "sync/timeout.h"
 #include "task/hook.h"
 #include "task/task.h"
 
@@ -166,19 +165,9 @@ group_acquire(GroupObject *self, bool blocking, PyObject *timeout)
     } else if (!blocking) {
         taken = limit->counter > 0 ? green_semaphore_acquire(limit, 0) : 0;
     } else {
-        green_deadline deadline;
-        if (green_deadline_start(&deadline, timeout) < 0) {
-            return -1;
-        }
         Py_INCREF(limit);
-        taken = green_semaphore_acquire(limit, deadline.seconds);
+        taken = green_semaphore_acquire_timed(limit, timeout);
         Py_DECREF(limit);
-        if (taken < 0 && green_deadline_caught(&deadline)) {
-            taken = 0;
-        }
-        if (green_deadline_stop(&deadline) < 0) {
-            return -1;
-        }
     }
     if (taken == 0) {
         group_raise_full();
