@@ -475,6 +475,17 @@ group_method_spawn(GroupObject *self, PyObject *const *args, Py_ssize_t nargs, P
     return greenlet;
 }
 
+PyObject *
+green_group_call_spawn(PyObject *spawn, PyObject *const *args, size_t nargsf)
+{
+    if (PyCFunction_CheckExact(spawn) &&
+        PyCFunction_GET_FUNCTION(spawn) == (PyCFunction)(void (*)(void))group_method_spawn) {
+        return group_method_spawn((GroupObject *)PyCFunction_GET_SELF(spawn), args,
+                                  PyVectorcall_NARGS(nargsf), NULL);
+    }
+    return PyObject_Vectorcall(spawn, args, nargsf, NULL);
+}
+
 PyDoc_STRVAR(
     start_doc,
     "start($self, greenlet, blocking=True, timeout=None)\n--\n\n"

@@ -4,6 +4,10 @@
 
 #include <Python.h>
 
+/* spawn(*args): without a call of Python's where it is a group's own method. Vectorcall's
+ * arguments. */
+PyObject *green_group_call_spawn(PyObject *spawn, PyObject *const *args, size_t nargsf);
+
 int green_group_exec(PyObject *module);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "greenlet/error.h"
 #include "sync/semaphore.h"
+#include "task/group.h"
 #include "task/hook.h"
 #include "task/task.h"
 
@@ -254,8 +255,7 @@ imap_call_spawn(ImapObject *self, PyObject *item)
 {
     if (!self->zipped) {
         PyObject *stack[] = {NULL, self->func, item};
-        return PyObject_Vectorcall(self->spawn, stack + 1, 2 | PY_VECTORCALL_ARGUMENTS_OFFSET,
-                                   NULL);
+        return green_group_call_spawn(self->spawn, stack + 1, 2 | PY_VECTORCALL_ARGUMENTS_OFFSET);
     }
     PyObject *arguments = PySequence_Tuple(item);
     if (arguments == NULL) {
@@ -274,8 +274,8 @@ imap_call_spawn(ImapObject *self, PyObject *item)
             stack[i + 2] = PyTuple_GET_ITEM(arguments, i);
         }
         size_t nargs = (size_t)(count + 1);
-        task = PyObject_Vectorcall(self->spawn, stack + 1, nargs | PY_VECTORCALL_ARGUMENTS_OFFSET,
-                                   NULL);
+        task =
+            green_group_call_spawn(self->spawn, stack + 1, nargs | PY_VECTORCALL_ARGUMENTS_OFFSET);
     }
     if (stack != small) {
         PyMem_Free(stack);

@@ -1,5 +1,6 @@
 #include "task/map.h"
 
+#include "task/group.h"
 #include "task/task.h"
 
 static PyObject *name_get; /* interned */
@@ -14,7 +15,7 @@ map_spawn(PyObject *spawn, PyObject *func, PyObject *iterable)
     while (tasks != NULL && (item = PyIter_Next(iterator)) != NULL) {
         PyObject *stack[] = {NULL, func, item};
         PyObject *task =
-            PyObject_Vectorcall(spawn, stack + 1, 2 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
+            green_group_call_spawn(spawn, stack + 1, 2 | PY_VECTORCALL_ARGUMENTS_OFFSET);
         if (task == NULL || PyList_Append(tasks, task) < 0) {
             Py_CLEAR(tasks);
         }
