@@ -145,7 +145,11 @@ static PyType_Spec frame_spec = {
 
 /* ---- the spawner ---- */
 
-static PyObject *spawner_last; /* owned weak reference; who spawns one spawns more */
+/* Who spawns one spawns more. */
+static struct {
+    PyWeakReference *reference; /* owned; NULL: nobody has */
+    green_origin *origin;       /* inside the spawner, while that lives; NULL: it has none */
+} spawner_last;
 
 static struct {
     PyTypeObject *type;
@@ -181,12 +185,11 @@ origin_of(GreenletObject *g)
     return NULL;
 }
 
-/* The locals that a child of `spawner` shares: new reference; NULL, without an exception too: it
-   begins a family of its own. */
+/* The locals that a child of `spawner`, whose own origin is `above`, shares: new reference; NULL,
+   without an exception too: it begins a family of its own. */
 static PyObject *
-origin_inherit(GreenletObject *spawner)
+origin_inherit(GreenletObject *spawner, green_origin *above)
 {
-    green_origin *above = origin_of(spawner);
     if (above != NULL && above->spawner != NULL) {
         return green_origin_get_locals(above);
     }
@@ -209,16 +212,17 @@ green_origin_note(green_origin *origin, int stack_limit)
     if (spawner == NULL) {
         return -1;
     }
-    PyWeakReference *last = (PyWeakReference *)spawner_last;
+    PyWeakReference *last = spawner_last.reference;
     if (last == NULL || last->wr_object != (PyObject *)spawner) {
         PyObject *reference = PyWeakref_NewRef((PyObject *)spawner, NULL);
         if (reference == NULL) {
             return -1;
         }
-        Py_XSETREF(spawner_last, reference);
+        Py_XSETREF(spawner_last.reference, (PyWeakReference *)reference);
+        spawner_last.origin = origin_of(spawner);
     }
-    origin->spawner = Py_NewRef(spawner_last);
-    origin->locals = origin_inherit(spawner);
+    origin->spawner = Py_NewRef(spawner_last.reference);
+    origin->locals = origin_inherit(spawner, spawner_last.origin);
     if (origin->locals == NULL && PyErr_Occurred()) {
         return -1;
     }

@@ -462,13 +462,12 @@ task_call_function(TaskObject *self, int overrides)
     PyObject *result;
     if (kwargs != NULL) {
         result = args == NULL ? NULL : PyObject_Call(func, args, kwargs);
-    } else if (args == NULL) {
-        result = green_call(func, NULL, 0);
-    } else if (PyTuple_CheckExact(args)) {
+    } else if (args != NULL && PyTuple_CheckExact(args)) {
         result = green_call(func, &PyTuple_GET_ITEM(args, 0), (size_t)PyTuple_GET_SIZE(args));
     } else {
         PyObject *stack[] = {NULL, args};
-        result = green_call(func, stack + 1, 1 | PY_VECTORCALL_ARGUMENTS_OFFSET);
+        size_t nargs = args != NULL;
+        result = green_call(func, stack + 1, nargs | PY_VECTORCALL_ARGUMENTS_OFFSET);
     }
     Py_XDECREF(args);
     Py_XDECREF(kwargs);
