@@ -175,7 +175,7 @@ group_acquire(GroupObject *self, bool blocking, PyObject *timeout)
     return taken > 0 ? 0 : -1;
 }
 
-static int
+static inline int
 group_release(GroupObject *self)
 {
     if (self->semaphore == NULL || self->unlimited) {
@@ -233,7 +233,7 @@ group_tell_event(GroupObject *self, const char *method)
 }
 
 /* A greenlet has left, if it was a member. */
-static int
+static inline int
 group_note_left(GroupObject *self, PyObject *greenlet, bool member)
 {
     if (self->dying != NULL && PySet_Discard(self->dying, greenlet) < 0) {

@@ -108,7 +108,7 @@ imap_readable(PyObject *op)
 }
 
 /* Steals what the result owns. Without memory it is lost, and the reader gets MemoryError. */
-static void
+static inline void
 imap_put(ImapObject *self, imap_result result)
 {
     if (self->unread == self->room && results_grow(self) < 0) {
@@ -128,7 +128,7 @@ imap_put(ImapObject *self, imap_result result)
     green_linkable_notify(&self->reader);
 }
 
-static imap_result
+static inline imap_result
 imap_take(ImapObject *self)
 {
     imap_result result;
@@ -158,7 +158,7 @@ imap_put_end(ImapObject *self, PyObject *exception)
 }
 
 /* A result has come. */
-static void
+static inline void
 imap_note(ImapObject *self, imap_result result)
 {
     self->outstanding--;
