@@ -210,7 +210,7 @@ done:
     return status;
 }
 
-/* Keep vectorcall's keyword arguments. */
+/* Keep vectorcall's keyword arguments, where there are any. */
 static int
 task_set_kwargs(TaskObject *self, PyObject *const *values, PyObject *kwnames)
 {
@@ -258,7 +258,7 @@ green_task_call(PyObject *callable, PyObject *const *args, size_t nargsf, PyObje
         return NULL;
     }
     PyObject *run = nargs > 0 ? args[0] : NULL; /* borrowed */
-    if (task_set_args(self, args + 1, nargs - 1) < 0 ||
+    if ((nargs > 1 && task_set_args(self, args + 1, nargs - 1) < 0) ||
         task_set_kwargs(self, args + nargs, kwnames) < 0) {
         goto error;
     }
