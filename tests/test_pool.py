@@ -194,6 +194,18 @@ def test_one_that_is_added_twice_is_one_member(asked):
     pool.join()
     sleep(0)
     assert not pool and g not in pool and g.has_links() == 0
+    assert pool._semaphore.counter == 3  # it took two places, and gave both back
+
+
+def test_one_that_is_added_twice_and_discarded_gives_both_places_back():
+    pool = Pool(3)
+    g = pool.spawn(sleep, 0)
+    pool.add(g)
+    pool.discard(g)
+    assert pool._semaphore.counter == 2 and not pool
+    g.join()
+    sleep(0)
+    assert pool._semaphore.counter == 3
 
 
 @pytest.mark.parametrize("asked", [False, True])

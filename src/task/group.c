@@ -232,9 +232,9 @@ group_tell_event(GroupObject *self, const char *method)
     return self->empty_event == NULL ? 0 : call_method(self->empty_event, method, NULL);
 }
 
-/* A greenlet has left, if it was a member. */
+/* A greenlet has left, and gives its place back if it `has_place`. */
 static inline int
-group_note_left(GroupObject *self, PyObject *greenlet, bool member)
+group_note_left(GroupObject *self, PyObject *greenlet, bool has_place)
 {
     if (self->dying != NULL && PySet_Discard(self->dying, greenlet) < 0) {
         return -1;
@@ -242,16 +242,26 @@ group_note_left(GroupObject *self, PyObject *greenlet, bool member)
     if (group_size(self) == 0 && group_tell_event(self, "set") < 0) {
         return -1;
     }
-    return member ? group_release(self) : 0;
+    return has_place ? group_release(self) : 0;
 }
 
-/* Forget a greenlet: nothing when it is no member. */
+/* A hook's number when its greenlet was discarded by hand. */
+#define PLACE_GIVEN_BACK (-1)
+
+/* Forget a greenlet. Returns whether it was a member, or -1. */
 static int
 group_remove(GroupObject *self, PyObject *greenlet)
 {
     PyObject *set = group_set(self);
-    int found = set == NULL ? -1 : PySet_Discard(set, greenlet);
-    return found < 0 ? -1 : group_note_left(self, greenlet, found);
+    return set == NULL ? -1 : PySet_Discard(set, greenlet);
+}
+
+/* The same at somebody's wish: nothing where it is no member. */
+static int
+group_discard(GroupObject *self, PyObject *greenlet)
+{
+    int member = group_remove(self, greenlet);
+    return member < 0 ? -1 : group_note_left(self, greenlet, member);
 }
 
 /* Free a hook; without a set its task is no member any more. */
@@ -269,12 +279,12 @@ member_ended(green_hook *base, PyObject *task)
     GroupObject *self = (GroupObject *)Py_NewRef((PyObject *)hook->owner);
     bool asks = group_overrides(self) & GROUP_HAS_DISCARD;
     int status = asks && group_set(self) == NULL ? -1 : 0; /* there its _discard() will look */
-    bool member = hook->task != NULL;
+    bool member = hook->task != NULL, has_place = hook->index != PLACE_GIVEN_BACK;
     group_unhook(self, hook);
-    if (status == 0) {
-        status = asks     ? call_method((PyObject *)self, "_discard", task)
-                 : member ? group_note_left(self, task, true)
-                          : group_remove(self, task);
+    if (status == 0 && asks) {
+        status = call_method((PyObject *)self, "_discard", task);
+    } else if (status == 0 && (member || (status = group_remove(self, task)) >= 0)) {
+        status = group_note_left(self, task, has_place);
     }
     if (status < 0) {
         PyErr_WriteUnraisable((PyObject *)self);
@@ -529,8 +539,15 @@ PyDoc_STRVAR(_discard_doc, "_discard($self, greenlet)\n--\n\n"
 static PyObject *
 group_method__discard(GroupObject *self, PyObject *greenlet)
 {
-    if (group_remove(self, greenlet) < 0) {
+    PyObject *set = group_set(self);
+    int member = set == NULL ? -1 : PySet_Contains(set, greenlet);
+    if (member < 0 || group_discard(self, greenlet) < 0) {
         return NULL;
+    }
+    green_task_hook *hook =
+        member && Task_Check(greenlet) ? group_find(self, (TaskObject *)greenlet) : NULL;
+    if (hook != NULL) {
+        hook->index = PLACE_GIVEN_BACK;
     }
     Py_RETURN_NONE;
 }
@@ -546,7 +563,7 @@ group_method_discard(GroupObject *self, PyObject *greenlet)
     }
     int status = group_overrides(self) & GROUP_HAS_DISCARD
                      ? call_method((PyObject *)self, "_discard", greenlet)
-                     : group_remove(self, greenlet);
+                     : group_discard(self, greenlet);
     if (status < 0 || group_unlink(self, greenlet) < 0) {
         return NULL;
     }

@@ -45,6 +45,7 @@ green_task_hook_new(void *owner, green_link *siblings,
     green_hook_init(&self->hook, call, on_hub, green_loop_here());
     self->owner = owner;
     self->task = NULL;
+    self->index = 0;
     green_list_append(siblings, &self->sibling);
     return self;
 }
