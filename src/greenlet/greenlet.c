@@ -517,12 +517,24 @@ greenlet_set_thread_local(PyObject *Py_UNUSED(module), PyObject *args)
     Py_RETURN_NONE;
 }
 
+static PyObject *
+greenlet_same_thread(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    PyObject *a, *b;
+    if (!PyArg_ParseTuple(args, "O!O!", Greenlet_Type, &a, Greenlet_Type, &b)) {
+        return NULL;
+    }
+    return PyBool_FromLong(((GreenletObject *)a)->thread == ((GreenletObject *)b)->thread);
+}
+
 static PyMethodDef greenlet_functions[] = {
     {"set_thread_local", greenlet_set_thread_local, METH_VARARGS, thread_local_doc},
     {"get_tstate_trash_delete_nesting", greenlet_trash_nesting, METH_NOARGS, trash_doc},
     {"getcurrent", greenlet_getcurrent, METH_NOARGS, getcurrent_doc},
     {"get_total_main_greenlets", greenlet_count_mains, METH_NOARGS, mains_doc},
     {"get_pending_cleanup_count", greenlet_count_pending, METH_NOARGS, pending_doc},
+    {"same_thread", greenlet_same_thread, METH_VARARGS,
+     "same_thread(greenlet, other)\n--\n\nWhether both greenlets belong to one thread."},
     {NULL},
 };
 

@@ -8,7 +8,9 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include "hub/hub.h"
+#include "hub/interrupt.h"
 #include "hub/poll.h"
 
 struct green_fd {
@@ -609,6 +611,40 @@ green_fds_forget(LoopObject *loop)
     }
 }
 
+/* ---- os.close ---- */
+
+static PyObject *
+fd_os_close(PyObject *Py_UNUSED(module), PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {"fd", NULL};
+    int fd;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "i:close", names, &fd)) {
+        return NULL;
+    }
+    HubObject *hub = green_hub_peek();
+    LoopObject *loop = hub == NULL ? NULL : hub->loop;
+    if (loop != NULL && !loop->destroyed && loop->poll != NULL) {
+        if (green_poll_owns_fd(loop->poll, fd) || green_interrupt_owns_fd(loop, fd)) {
+            Py_RETURN_NONE;
+        }
+        green_fd_closed(loop, fd);
+    }
+    int code;
+    Py_BEGIN_ALLOW_THREADS;
+    code = close(fd);
+    Py_END_ALLOW_THREADS;
+    return code < 0 ? PyErr_SetFromErrno(PyExc_OSError) : Py_NewRef(Py_None);
+}
+
+static PyMethodDef fd_functions[] = {
+    {"os_close", (PyCFunction)(void (*)(void))fd_os_close, METH_VARARGS | METH_KEYWORDS,
+     "os_close(fd)\n--\n\n"
+     "Close a descriptor as os.close does; greenlets that wait for it get OSError (EBADF).\n\n"
+     "Those that the hub has opened for itself stay open: a program that becomes a daemon\n"
+     "closes all that it finds."},
+    {NULL, NULL, 0, NULL},
+};
+
 /* ---- the exception ---- */
 
 /* Its arguments are always the same, whatever it is called with. */
@@ -647,7 +683,9 @@ green_fd_exec(PyObject *module)
         return -1;
     }
     green_exc_cancel_wait = PyType_FromSpecWithBases(&cancel_wait_spec, PyExc_OSError);
-    return green_exc_cancel_wait == NULL
-               ? -1
-               : PyModule_AddObjectRef(module, "cancel_wait_ex", green_exc_cancel_wait);
+    if (green_exc_cancel_wait == NULL ||
+        PyModule_AddObjectRef(module, "cancel_wait_ex", green_exc_cancel_wait) < 0) {
+        return -1;
+    }
+    return PyModule_AddFunctions(module, fd_functions);
 }

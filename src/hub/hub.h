@@ -52,6 +52,9 @@ green_hub_drop_kept(void)
    for green_hub_drop_kept, once the caller has unlinked what it waited with. */
 PyObject *green_hub_switch(HubObject *hub);
 
+/* green_thread.next: who runs when a greenlet whose parent is the hub has ended. Borrowed. */
+GreenletObject *green_hub_next(green_thread *thread);
+
 /* Queue the start of an unstarted greenlet (args and kwargs are set in it). The queue owns a
    reference until it runs. */
 void green_hub_start(HubObject *hub, GreenletObject *g);
@@ -59,6 +62,12 @@ void green_hub_start(HubObject *hub, GreenletObject *g);
 /* Take a queued start out again; no-op when its turn has come. */
 void green_hub_unstart(GreenletObject *g);
 
+/* hub_run.c: GreenletObject.body, and Hub.run(). */
+PyObject *green_hub_body(GreenletObject *self);
+PyObject *green_hub_run(HubObject *self, PyObject *ignored);
+
 int green_hub_exec(PyObject *module);
+int green_hub_thread_exec(PyObject *module);
+int green_hub_fork_exec(PyObject *module);
 
 #endif

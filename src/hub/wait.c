@@ -227,3 +227,30 @@ green_wait_sleep(double seconds, bool ref)
     w.timer.ref = ref;
     return green_wait(&w, seconds) < 0 ? -1 : 0;
 }
+
+static PyObject *
+wait_waiting(PyObject *Py_UNUSED(module), PyObject *arg)
+{
+    if (!Greenlet_Check(arg)) {
+        return PyErr_Format(PyExc_TypeError, "a greenlet is needed, not %.100s",
+                            Py_TYPE(arg)->tp_name);
+    }
+    green_waiter *w = ((GreenletObject *)arg)->waiting;
+    if (w == NULL) {
+        Py_RETURN_NONE;
+    }
+    return Py_BuildValue("(sO)", w->verb, w->object ? w->object : Py_None);
+}
+
+static PyMethodDef wait_functions[] = {
+    {"waiting", wait_waiting, METH_O,
+     "waiting(greenlet)\n--\n\n"
+     "(what it does, on which object) of the wait that a greenlet is parked in, or None."},
+    {NULL, NULL, 0, NULL},
+};
+
+int
+green_wait_exec(PyObject *module)
+{
+    return PyModule_AddFunctions(module, wait_functions);
+}

@@ -59,4 +59,6 @@ int green_wait_yield(void);
  * alive. */
 int green_wait_sleep(double seconds, bool ref);
 
+int green_wait_exec(PyObject *module);
+
 #endif

@@ -1,0 +1,116 @@
+/* What the hub's greenlet does: it runs the loop, and raises in the main greenlet what nobody else
+   is there for. */
+#include "greenlet/error.h"
+#include "hub/hub.h"
+#include "hub/patience.h"
+
+static PyObject *
+hub_loop_exit(HubObject *self)
+{
+    PyObject *waiting = PyObject_CallMethod((PyObject *)self, "_describe_waiting", NULL);
+    if (waiting == NULL) {
+        return NULL;
+    }
+    PyObject *exc = PyObject_CallFunction(green_exc_LoopExit, "sOO",
+                                          "This operation would block forever", self, waiting);
+    Py_DECREF(waiting);
+    return exc;
+}
+
+/* The main greenlet is the parent process's: `exc` (stolen) cannot be raised there, and ends this
+   process instead. Returns -1 with an exception if that fails. */
+static int
+hub_leave_process(PyObject *exc)
+{
+    PyObject *module = PyImport_ImportModule("greencore._shutdown");
+    PyObject *done = module == NULL ? NULL : PyObject_CallMethod(module, "leave", "O", exc);
+    Py_XDECREF(module);
+    Py_XDECREF(done);
+    Py_DECREF(exc);
+    return -1;
+}
+
+/* Raise `exc` (stolen) in the main greenlet, and what is thrown into the hub there meanwhile, too:
+   it goes on when somebody waits again. -1 with an exception that is for the hub itself:
+   GreenletExit, so HubDestroyed. */
+static int
+hub_raise_in_main(HubObject *self, PyObject *exc)
+{
+    while (!PyErr_GivenExceptionMatches(exc, green_exc_GreenletExit)) {
+        if (green_greenlet_left(self->base.parent)) {
+            return hub_leave_process(exc);
+        }
+        PyObject *got = green_greenlet_throw(self->base.parent, exc);
+        if (got != NULL) {
+            Py_DECREF(got);
+            return 0;
+        }
+        exc = green_error_take();
+        if (PyErr_GivenExceptionMatches(exc, green_exc_error)) {
+            break; /* the main greenlet cannot be reached */
+        }
+    }
+    green_error_raise(exc);
+    return -1;
+}
+
+PyObject *
+green_hub_run(HubObject *self, PyObject *Py_UNUSED(ignored))
+{
+    if (green_thread_self == NULL || green_thread_self->current != &self->base) {
+        PyErr_SetString(PyExc_AssertionError, "Hub.run() is for the hub itself to call");
+        return NULL;
+    }
+    PyObject *started =
+        PyObject_CallMethod((PyObject *)self, "start_periodic_monitoring_thread", NULL);
+    Py_XDECREF(started);
+    if (started == NULL && hub_raise_in_main(self, green_error_take()) < 0) {
+        return NULL;
+    }
+    bool patient = false;
+    while (self->loop != NULL) {
+        LoopObject *loop = (LoopObject *)Py_NewRef((PyObject *)self->loop);
+        Py_XSETREF(loop->error_handler, Py_NewRef((PyObject *)self));
+        green_timer patience;
+        green_patience_init(&patience);
+        if (patient && !loop->destroyed) {
+            green_patience_start(&patience, loop);
+        }
+        int more = green_loop_run(loop, false, false);
+        Py_CLEAR(loop->error_handler);
+        bool destroyed = loop->destroyed;
+        if (!destroyed) {
+            green_timer_stop(&loop->timers, &patience);
+        }
+        Py_DECREF(loop);
+        patient = more == 0 && !destroyed && green_patience_helps(self->base.parent);
+        if (patient || (more >= 0 && destroyed)) {
+            continue; /* destroyed by what it called: the hub's end, or an error for who waits */
+        }
+        PyObject *exc = more < 0 ? NULL : hub_loop_exit(self);
+        if (hub_raise_in_main(self, exc == NULL ? green_error_take() : exc) < 0) {
+            return NULL;
+        }
+    }
+    Py_RETURN_NONE;
+}
+
+/* A hub that ends without destroy() leaves its loop to the next one. */
+PyObject *
+green_hub_body(GreenletObject *self)
+{
+    PyObject *result = NULL, *thrown = green_error_take();
+    if (thrown == NULL || hub_raise_in_main((HubObject *)self, thrown) == 0) {
+        result = PyObject_CallMethod((PyObject *)self, "run", NULL);
+    }
+    if (((HubObject *)self)->loop != NULL) {
+        PyObject *error = green_error_take();
+        PyObject *done = PyObject_CallMethod((PyObject *)self, "_leave_loop", NULL);
+        if (done == NULL) {
+            PyErr_WriteUnraisable((PyObject *)self);
+        }
+        Py_XDECREF(done);
+        green_error_raise(error);
+    }
+    return result;
+}
