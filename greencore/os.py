@@ -15,7 +15,7 @@ import time as _time
 from _signal import SIGCHLD
 
 from greencore._config import config
-from greencore._core import forbid_switch, leave_behind, os_close
+from greencore._core import forbid_switch, leave_behind, os_close, os_closing
 from greencore._hub_local import get_hub_if_exists
 from greencore._util import copy_globals
 from greencore.hub import get_hub, reinit
@@ -57,15 +57,11 @@ ignored_errors = [errno.EAGAIN, errno.EINTR]
 
 def closerange(fd_low, fd_high, /):
     """Close all descriptors from `fd_low` up to, not including, `fd_high`, as `close` does; errors are ignored."""
-    hub = get_hub_if_exists()
-    if hub is not None and hub.loop is not None:
+    if get_hub_if_exists() is not None:
         for fd in sorted(int(name) for name in os.listdir("/proc/self/fd")):
-            if fd_low <= fd < fd_high:
-                if hub.loop._owns_fd(fd):
-                    _closerange(fd_low, fd)
-                    fd_low = fd + 1
-                else:
-                    hub.loop.closing_fd(fd)
+            if fd_low <= fd < fd_high and not os_closing(fd):
+                _closerange(fd_low, fd)
+                fd_low = fd + 1
     _closerange(fd_low, fd_high)
 
 

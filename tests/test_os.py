@@ -35,6 +35,13 @@ def test_nonblocking_read_and_write():
         green_os.close(r)
 
 
+@pytest.mark.parametrize("number", [-1, 1 << 20])
+def test_close_of_what_is_no_descriptor(number):
+    gevent.sleep(0.001)  # the loop is made
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        green_os.close(number)
+
+
 def test_threads_read_and_write():
     r, w = os.pipe()
     reader = gevent.spawn(green_os.tp_read, r, 10)
@@ -255,6 +262,20 @@ def test_closerange_wakes_who_waits_and_spares_the_loop():
         print(gevent.get_hub().threadpool.apply(len, ("ab",)))
         """,
         "9\n2",
+    )
+
+
+def test_closerange_after_the_end_of_the_loop():
+    check_code(
+        """
+        import gevent, os
+        number = os.open("/dev/null", os.O_RDONLY)
+        gevent.get_hub().loop.destroy()
+        os.closerange(number, number + 1)
+        try: os.fstat(number)
+        except OSError as error: print(error.errno)
+        """,
+        "9",
     )
 
 

@@ -613,27 +613,53 @@ green_fds_forget(LoopObject *loop)
 
 /* ---- os.close ---- */
 
+bool
+green_fd_closing(LoopObject *loop, int number)
+{
+    if (number >= 0 && loop->poll != NULL) {
+        if (green_poll_owns_fd(loop->poll, number) || green_interrupt_owns_fd(loop, number)) {
+            return false;
+        }
+        green_fd_closed(loop, number);
+    }
+    return true;
+}
+
+/* For the running thread's loop, if there is one. */
+static bool
+fd_closing_here(int number)
+{
+    const HubObject *hub = green_hub_peek();
+    return hub == NULL || hub->loop == NULL || hub->loop->destroyed ||
+           green_fd_closing(hub->loop, number);
+}
+
 static PyObject *
 fd_os_close(PyObject *Py_UNUSED(module), PyObject *args, PyObject *kwargs)
 {
     static char *names[] = {"fd", NULL};
-    int fd;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "i:close", names, &fd)) {
+    int number;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "i:close", names, &number)) {
         return NULL;
     }
-    HubObject *hub = green_hub_peek();
-    LoopObject *loop = hub == NULL ? NULL : hub->loop;
-    if (loop != NULL && !loop->destroyed && loop->poll != NULL) {
-        if (green_poll_owns_fd(loop->poll, fd) || green_interrupt_owns_fd(loop, fd)) {
-            Py_RETURN_NONE;
-        }
-        green_fd_closed(loop, fd);
+    if (!fd_closing_here(number)) {
+        Py_RETURN_NONE;
     }
     int code;
     Py_BEGIN_ALLOW_THREADS;
-    code = close(fd);
+    code = close(number);
     Py_END_ALLOW_THREADS;
     return code < 0 ? PyErr_SetFromErrno(PyExc_OSError) : Py_NewRef(Py_None);
+}
+
+static PyObject *
+fd_os_closing(PyObject *Py_UNUSED(module), PyObject *arg)
+{
+    int number;
+    if (!PyArg_Parse(arg, "i:os_closing", &number)) {
+        return NULL;
+    }
+    return PyBool_FromLong(fd_closing_here(number));
 }
 
 static PyMethodDef fd_functions[] = {
@@ -642,6 +668,10 @@ static PyMethodDef fd_functions[] = {
      "Close a descriptor as os.close does; greenlets that wait for it get OSError (EBADF).\n\n"
      "Those that the hub has opened for itself stay open: a program that becomes a daemon\n"
      "closes all that it finds."},
+    {"os_closing", fd_os_closing, METH_O,
+     "os_closing(fd, /)\n--\n\n"
+     "A descriptor is about to be closed: greenlets that wait for it get OSError (EBADF).\n"
+     "Returns False, and does nothing, for those that are to stay open: the hub's own."},
     {NULL, NULL, 0, NULL},
 };
 

@@ -74,6 +74,10 @@ void green_waiter_fire(green_waiter *waiter);
    wait with GREEN_FD_CLOSED, on this thread's loop. Call before close(2). */
 void green_fd_closed(LoopObject *loop, int fd);
 
+/* The same for one that anybody has opened, and true. False for those that the loop has opened for
+   itself: they are to stay open, since a program that becomes a daemon closes all that it finds. */
+bool green_fd_closing(LoopObject *loop, int fd);
+
 /* greencore.socket.cancel_wait_ex: the OSError of a wait whose descriptor was closed. */
 extern PyObject *green_exc_cancel_wait;
 

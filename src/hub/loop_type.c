@@ -238,17 +238,6 @@ loop_fileno(LoopObject *self, PyObject *Py_UNUSED(ignored))
 }
 
 static PyObject *
-loop_owns_fd(LoopObject *self, PyObject *arg)
-{
-    long number = PyLong_AsLong(arg);
-    int fd = number < 0 || number > INT_MAX ? -1 : (int)number;
-    if ((number == -1 && PyErr_Occurred()) || loop_usable(self) < 0) {
-        return NULL;
-    }
-    return PyBool_FromLong(green_poll_owns_fd(self->poll, fd) || green_interrupt_owns_fd(self, fd));
-}
-
-static PyObject *
 loop_closing_fd(LoopObject *self, PyObject *args, PyObject *kwargs)
 {
     static char *names[] = {"fd", NULL};
@@ -262,7 +251,7 @@ loop_closing_fd(LoopObject *self, PyObject *args, PyObject *kwargs)
         return NULL;
     }
     green_link *last = self->ready.prev;
-    green_fd_closed(self, fd);
+    green_fd_closing(self, fd);
     return PyBool_FromLong(self->ready.prev != last);
 }
 
@@ -430,8 +419,6 @@ static PyMethodDef loop_methods[] = {
     {"closing_fd", (PyCFunction)(void (*)(void))loop_closing_fd, METH_VARARGS | METH_KEYWORDS,
      "closing_fd($self, /, fd)\n--\n\nThe descriptor is about to be closed: wake who waits for it. "
      "Returns whether anybody did."},
-    {"_owns_fd", (PyCFunction)loop_owns_fd, METH_O,
-     "_owns_fd($self, /, fd)\n--\n\nWhether the loop has opened the descriptor for itself."},
     {"fileno", (PyCFunction)loop_fileno, METH_NOARGS,
      "fileno($self, /)\n--\n\n"
      "Return the number of the descriptor that libuv polls with: ready when the loop has\n"
