@@ -13,6 +13,9 @@ class Log(list):
     def __call__(self, *parts):
         self.append(" ".join(map(str, parts)))
 
+    def __str__(self):
+        return ", ".join(self)
+
 
 @pytest.fixture
 def log(monkeypatch):
@@ -53,9 +56,7 @@ def test_sleep(log):
     for _ in range(3):
         sleep(0)
         log("main")
-    assert ", ".join(log) == (
-        "a 0, b 0, c 0, main, a 1, b 1, c 1, main, a end, b end, c end, main"
-    )
+    assert str(log) == "a 0, b 0, c 0, main, a 1, b 1, c 1, main, a end, b end, c end, main"
 
 
 def test_join(log):
@@ -66,9 +67,7 @@ def test_join(log):
     target.join()
     log("main joined")
     rounds(2)
-    assert ", ".join(log) == (
-        "t 0, o 0, t end, o 1, main joined, joined 0, joined 1, joined 2, o end"
-    )
+    assert str(log) == "t 0, o 0, t end, o 1, main joined, joined 0, joined 1, joined 2, o end"
 
 
 def test_links(log):
@@ -82,22 +81,25 @@ def test_links(log):
     for i in range(6):
         sleep(0)
         log("m", i)
-    assert ", ".join(log) == (
-        "t 0, o 0, m 0, t end, o 1, m 1, raw1, l1, raw2, l2, joined x, o 2, m 2, l1e, o end, m 3, m 4, m "
-        "5"
+    assert str(log) == (
+        "t 0, o 0, m 0, t end, o 1, m 1, raw1, l1, raw2, l2, joined x, o 2, m 2, "
+        "l1e, o end, m 3, m 4, m 5"
     )
 
 
-def test_kill(log):
-    target = spawn(stubborn, log)
+@pytest.mark.parametrize(
+    "count, kill",
+    [(1, lambda targets: targets[0].kill()), (3, gevent.killall), (3, lambda targets: Group(targets).kill())],
+    ids=["kill", "killall", "Group.kill"],
+)
+def test_kill(log, count, kill):
+    targets = [spawn(stubborn, log) for _ in range(count)]
     sleep(0)
-    spawn(work, log, "o", 3)
-    target.kill()
+    spawn(work, log, "o", 4)
+    kill(targets)
     log("kill returns")
-    rounds(3)
-    assert ", ".join(log) == (
-        "o 0, killed, o 1, k end, o 2, kill returns, o end"
-    )
+    rounds(4)
+    assert log == ["o 0", *["killed"] * count, "o 1", *["k end"] * count, "o 2", "kill returns", "o 3", "o end"]
 
 
 def test_kill_without_blocking(log):
@@ -108,21 +110,7 @@ def test_kill_without_blocking(log):
     for _ in range(3):
         log("m")
         sleep(0)
-    assert ", ".join(log) == (
-        "m, o 0, killed, m, o 1, k end, m, o 2"
-    )
-
-
-def test_killall(log):
-    targets = [spawn(stubborn, log) for _ in range(3)]
-    sleep(0)
-    spawn(work, log, "o", 3)
-    gevent.killall(targets)
-    log("killall returns")
-    rounds(3)
-    assert ", ".join(log) == (
-        "o 0, killed, killed, killed, o 1, k end, k end, k end, o 2, killall returns, o end"
-    )
+    assert str(log) == "m, o 0, killed, m, o 1, k end, m, o 2"
 
 
 def test_kill_before_the_start(log):
@@ -133,9 +121,7 @@ def test_kill_before_the_start(log):
     for _ in range(3):
         log("m")
         sleep(0)
-    assert ", ".join(log) == (
-        "m, o 0, linked, m, o end, m"
-    )
+    assert str(log) == "m, o 0, linked, m, o end, m"
 
 
 def test_kill_oneself(log):
@@ -150,23 +136,7 @@ def test_kill_oneself(log):
     target.join()
     log("j")
     rounds(2)
-    assert ", ".join(log) == (
-        "after, o 0, o 1, j, o end"
-    )
-
-
-def test_group_kill(log):
-    group = Group()
-    for _ in range(3):
-        group.spawn(stubborn, log)
-    sleep(0)
-    spawn(work, log, "o", 4)
-    group.kill()
-    log("group killed")
-    rounds(4)
-    assert ", ".join(log) == (
-        "o 0, killed, killed, killed, o 1, k end, k end, k end, o 2, group killed, o 3, o end"
-    )
+    assert str(log) == "after, o 0, o 1, j, o end"
 
 
 def test_pool(log):
@@ -176,7 +146,7 @@ def test_pool(log):
         log("spawned", i)
     pool.join()
     log("joined")
-    assert ", ".join(log) == (
+    assert str(log) == (
         "spawned 0, spawned 1, 0 0, 1 0, 0 end, 1 end, spawned 2, spawned 3, 2 0, 3 0, 2 end, 3 end, "
         "spawned 4, 4 0, 4 end, joined"
     )
@@ -184,17 +154,13 @@ def test_pool(log):
 
 def test_pool_map(log):
     log(Pool(2).map(lambda x: (log("map", x), sleep(0), x)[2], range(4)))
-    assert ", ".join(log) == (
-        "map 0, map 1, map 2, map 3, [0, 1, 2, 3]"
-    )
+    assert str(log) == "map 0, map 1, map 2, map 3, [0, 1, 2, 3]"
 
 
 def test_imap_unordered(log):
     for x in Pool(2).imap_unordered(lambda x: (log("f", x), sleep(0), x)[2], range(4)):
         log("got", x)
-    assert ", ".join(log) == (
-        "f 0, f 1, got 0, got 1, f 2, f 3, got 2, got 3"
-    )
+    assert str(log) == "f 0, f 1, got 0, got 1, f 2, f 3, got 2, got 3"
 
 
 def test_imap(log):
@@ -204,9 +170,7 @@ def test_imap(log):
 
     for x in Pool(2).imap(run, range(4)):
         log("got", x)
-    assert ", ".join(log) == (
-        "0 0, 1 0, 0 1, 1 1, 0 2, 1 end, 0 end, got 0, got 1, 2 0, 3 end, 2 end, got 2, got 3"
-    )
+    assert str(log) == "0 0, 1 0, 0 1, 1 1, 0 2, 1 end, 0 end, got 0, got 1, 2 0, 3 end, 2 end, got 2, got 3"
 
 
 def test_imap_whose_results_come_out_of_order(log):
@@ -226,9 +190,7 @@ def test_imap_whose_results_come_out_of_order(log):
     spawn(work, log, "o", 3)
     reader.join()
     rounds(1)
-    assert ", ".join(log) == (
-        "end 1, o 0, end 0, o 1, got 0, got 1, o 2, o end"
-    )
+    assert str(log) == "end 1, o 0, end 0, o 1, got 0, got 1, o 2, o end"
 
 
 def test_apply(log):
@@ -237,18 +199,14 @@ def test_apply(log):
     pool.apply_async(lambda: (log("runs"), 5)[1], callback=lambda x: log("callback", x))
     spawn(work, log, "o", 2)
     rounds(4)
-    assert ", ".join(log) == (
-        "runs, 7, runs, o 0, callback 5, o 1, o end"
-    )
+    assert str(log) == "runs, 7, runs, o 0, callback 5, o 1, o end"
 
 
 def test_iwait(log):
     targets = [spawn(work, log, i, i + 1) for i in range(3)]
     for target in gevent.iwait(targets):
         log("ready", targets.index(target))
-    assert ", ".join(log) == (
-        "0 0, 1 0, 2 0, 0 end, 1 1, 2 1, ready 0, 1 end, 2 2, ready 1, 2 end, ready 2"
-    )
+    assert str(log) == "0 0, 1 0, 2 0, 0 end, 1 1, 2 1, ready 0, 1 end, 2 2, ready 1, 2 end, ready 2"
 
 
 def test_joinall(log):
@@ -256,9 +214,7 @@ def test_joinall(log):
     spawn(work, log, "o", 4)
     log([targets.index(target) for target in gevent.joinall(targets, count=2)])
     rounds(4)
-    assert ", ".join(log) == (
-        "0 0, 1 0, 2 0, 3 0, o 0, 0 end, 1 1, 2 end, 3 1, o 1, 1 end, [0, 2], 3 end, o 2, o 3, o end"
-    )
+    assert str(log) == "0 0, 1 0, 2 0, 3 0, o 0, 0 end, 1 1, 2 end, 3 1, o 1, 1 end, [0, 2], 3 end, o 2, o 3, o end"
 
 
 def test_wait_for_events(log):
@@ -268,9 +224,7 @@ def test_wait_for_events(log):
     spawn(result.set, 1)
     log(len(gevent.wait([event, result])))
     rounds(2)
-    assert ", ".join(log) == (
-        "o 0, o 1, 2, o end"
-    )
+    assert str(log) == "o 0, o 1, 2, o end"
 
 
 def test_two_wait_for_one_event(log):
@@ -287,9 +241,7 @@ def test_two_wait_for_one_event(log):
     event.set()
     spawn(work, log, "o", 2)
     rounds(3)
-    assert ", ".join(log) == (
-        "link, a 1, b 1, o 0, a end, b end, o 1, o end"
-    )
+    assert str(log) == "link, a 1, b 1, o 0, a end, b end, o 1, o end"
 
 
 def test_wait_for_a_result_that_others_are_being_told_of(log):
@@ -304,9 +256,7 @@ def test_wait_for_a_result_that_others_are_being_told_of(log):
     result.set(1)
     log(result.wait(), "wait")
     log(result.get(), "get")
-    assert ", ".join(log) == (
-        "waited, 1 wait, 2 get"
-    )
+    assert str(log) == "waited, 1 wait, 2 get"
 
 
 def test_last_of_a_result_links_it_again(log):
@@ -324,41 +274,31 @@ def test_last_of_a_result_links_it_again(log):
     rounds(1)
     result.set(1)
     rounds(3)
-    assert ", ".join(log) == (
-        "linked, event, result"
-    )
+    assert str(log) == "linked, event, result"
 
 
-def test_wait_behind_the_only_one(log):
-    def wait():
-        result.get()
-        log("got")
-
+def result_to_wait_for():
     result = AsyncResult()
-    spawn(wait)
-    rounds(1)
-    result.set(1)
-    spawn(log, "other")
-    result.wait()
-    log("waited")
-    assert ", ".join(log) == (
-        "got, waited"
-    )
+    return result.wait, lambda: result.set(1)
 
 
-def test_join_a_queue_whose_tasks_others_wait_for(log):
+def queue_to_join():
     queue = JoinableQueue()
     queue.put(1)
-    spawn(lambda: (queue.join(), log("joined")))
+    return queue.join, lambda: (queue.get(), queue.task_done())
+
+
+@pytest.mark.parametrize("make", [result_to_wait_for, queue_to_join])
+def test_wait_behind_the_only_one(log, make):
+    """It is ready, but one who waited before has not been told yet."""
+    wait, make_ready = make()
+    spawn(lambda: (wait(), log("first")))
     rounds(1)
-    queue.get()
-    queue.task_done()
+    make_ready()
     spawn(log, "other")
-    queue.join()
-    log("joined, too")
-    assert ", ".join(log) == (
-        "joined, joined, too"
-    )
+    wait()
+    log("second")
+    assert str(log) == "first, second"
 
 
 def test_who_leaves_calls_off_what_was_queued_for_it(log):
@@ -375,9 +315,7 @@ def test_who_leaves_calls_off_what_was_queued_for_it(log):
     event.set()
     spawn(work, log, "o", 2)
     rounds(3)
-    assert ", ".join(log) == (
-        "o 0, event, o 1, o end"
-    )
+    assert str(log) == "o 0, event, o 1, o end"
 
 
 def test_error(log):
@@ -392,9 +330,7 @@ def test_error(log):
     target.join()
     log("joined")
     rounds(2)
-    assert ", ".join(log) == (
-        "runs, handle_error, o 0, link, link_exception, joined, o 1, o end"
-    )
+    assert str(log) == "runs, handle_error, o 0, link, link_exception, joined, o 1, o end"
 
 
 def test_callback_that_switches(log):
@@ -406,6 +342,4 @@ def test_callback_that_switches(log):
     gevent.get_hub().loop.run_callback(callback)
     spawn(work, log, "b", 2)
     rounds(4)
-    assert ", ".join(log) == (
-        "a 0, w 0, callback ends, b 0, a 1, w end, b 1, a end, b end"
-    )
+    assert str(log) == "a 0, w 0, callback ends, b 0, a 1, w end, b 1, a end, b end"
