@@ -32,22 +32,8 @@ def check():
     signal.signal(signal.SIGUSR1, before)
 
 def child_of(fork, *args):
-    # The exit code of a child that calls check(); it leaves by os._exit.
-    pid = fork()
-    if pid:
-        return pid
-    code = 1
-    try:
-        for call in args:
-            call()
-        check()
-        code = 0
-    except BaseException:
-        import traceback
-        traceback.print_exc()
-    finally:
-        sys.stderr.flush()
-        os._exit(code)
+    # The number of a child that calls `args`, then check().
+    return fork() or leave(*args, check)
 
 def ended(pid):
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])

@@ -30,18 +30,7 @@ def in_child(function):
     pid = gevent.fork()
     if pid:
         os._exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
-    code = 1
-    try:
-        with Timeout(20):
-            function()
-        gevent.sleep(0.002)
-        code = 0
-    except BaseException:
-        import traceback
-        traceback.print_exc()
-    finally:
-        sys.stderr.flush()
-        os._exit(code)
+    leave(lambda: gevent.with_timeout(20, function), lambda: gevent.sleep(0.002))
 """
 
 # What a greenlet waits for, and what then must work in the child, and print "fine".
