@@ -5,7 +5,6 @@
 #include "sync/arguments.h"
 #include "sync/client.h"
 #include "sync/queue.h"
-#include "sync/timeout.h"
 
 /* As in a queue: a putter has an item, a getter gets one. */
 typedef struct channel_client {
@@ -160,14 +159,7 @@ channel_put_core(ChannelObject *self, PyObject *item, bool block, PyObject *time
     }
     client.item = Py_NewRef(item);
     int status = channel_wait(self, &client, false, deadline.seconds);
-    if (green_deadline_stop(&deadline) < 0 || status < 0) {
-        return -1;
-    }
-    if (status == GREEN_TIMED_OUT) {
-        green_queue_raise("Full");
-        return -1;
-    }
-    return 0;
+    return green_queue_put_end(&deadline, status);
 }
 
 static PyObject *

@@ -1,7 +1,5 @@
 #include "sync/queue.h"
 
-#include "sync/timeout.h"
-
 /* A name of greencore.queue, where the standard library's exceptions are known: a new reference. */
 PyObject *
 green_queue_global(const char *name)
@@ -113,6 +111,19 @@ queue_check_timeout(PyObject *timeout)
     return 0;
 }
 
+int
+green_queue_put_end(green_deadline *deadline, int status)
+{
+    if (green_deadline_stop(deadline) < 0 || status < 0) {
+        return -1;
+    }
+    if (status == GREEN_TIMED_OUT) {
+        green_queue_raise("Full");
+        return -1;
+    }
+    return 0;
+}
+
 static int
 queue_put_wait(QueueObject *self, PyObject *item, PyObject *timeout)
 {
@@ -126,14 +137,7 @@ queue_put_wait(QueueObject *self, PyObject *item, PyObject *timeout)
         green_queue_notify(self);
     }
     int status = green_queue_wait(self, &client, false, deadline.seconds);
-    if (green_deadline_stop(&deadline) < 0 || status < 0) {
-        return -1;
-    }
-    if (status == GREEN_TIMED_OUT) {
-        green_queue_raise("Full");
-        return -1;
-    }
-    return 0;
+    return green_queue_put_end(&deadline, status);
 }
 
 int

@@ -6,6 +6,7 @@
 #include "sync/client.h"
 #include "sync/linkable.h"
 #include "sync/store.h"
+#include "sync/timeout.h"
 
 /* Methods that a subclass may define; those that it did are called. */
 enum {
@@ -93,6 +94,10 @@ green_queue_plain(const QueueObject *self)
 
 /* Raise one of them. Returns NULL. */
 PyObject *green_queue_raise(const char *name);
+
+/* The end of a put that had to wait until `deadline`, with the status of its wait. 0, or -1 with an
+   exception: Full where it timed out. */
+int green_queue_put_end(green_deadline *deadline, int status);
 
 int green_queue_exec(PyObject *module);
 
