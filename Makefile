@@ -36,7 +36,7 @@ test-all:
 test-aarch64:
 	.ci/aarch64 test $(ARGS)
 
-# Raw greenlets where errors with memory show; see tests/memory/run.py.
+# Tests where errors with memory show; see tests/memory/run.py.
 test-references test-sanitizers test-valgrind: build
 	$(BIN)/python tests/memory/run.py $(@:test-%=%) $(ARGS)
 

@@ -175,9 +175,10 @@ def test_what_does_not_count_does_not_keep_the_hub_waiting():
         async_.start(int)
         with pytest.raises(LoopExit):
             get_hub().switch()
-    gevent.spawn(gevent.sleep, 10, ref=False)
+    sleeper = gevent.spawn(gevent.sleep, 10, ref=False)
     with pytest.raises(LoopExit):
         get_hub().switch()
+    sleeper.kill()
 
 
 def test_what_another_thread_will_provide_is_no_deadlock():

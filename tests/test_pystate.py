@@ -227,7 +227,7 @@ def test_contexts_are_per_greenlet():
             park()
             assert variable.get() == value
 
-    variable.set(-1)
+    token = variable.set(-1)
     all_of_them = [greenlet(work) for _ in range(5)]
     for value, g in enumerate(all_of_them):
         g.switch(value + 1)
@@ -236,6 +236,7 @@ def test_contexts_are_per_greenlet():
         for g in all_of_them:
             g.switch()
             assert variable.get() == -1
+    variable.reset(token)  # or the main greenlet's context would keep it
 
 
 def test_context_is_freed_with_its_greenlet():
