@@ -45,7 +45,9 @@ green_ready_queued(const green_ready *ready)
 static inline void
 green_ready_cancel(green_ready *ready)
 {
-    green_list_remove(&ready->link);
+    if (green_ready_queued(ready)) {
+        green_list_remove(&ready->link);
+    }
 }
 
 static inline void

@@ -2,7 +2,6 @@
 
 #include <math.h>
 
-#include "hub/hub.h"
 #include "hub/loop.h"
 
 static GreenletObject *
@@ -61,8 +60,8 @@ green_waiter_init(green_waiter *w, const char *verb, PyObject *object)
     }
     green_list_init(&w->link);
     green_ready_init(&w->ready, &waiter_kind);
-    green_timer_init(&w->timer, waiter_expired, true);
-    w->greenlet = w->timer.whose = (GreenletObject *)Py_NewRef((PyObject *)thread->current);
+    w->timer.late = w->timer.ref = true; /* for wait_start_timer */
+    w->greenlet = (GreenletObject *)Py_NewRef((PyObject *)thread->current);
     w->loop = (LoopObject *)Py_NewRef((PyObject *)hub->loop);
     w->status = GREEN_PARKED;
     w->open = false;
@@ -74,7 +73,6 @@ green_waiter_init(green_waiter *w, const char *verb, PyObject *object)
 inline void
 green_waiter_cancel(green_waiter *w)
 {
-    green_timer_stop(&w->loop->timers, &w->timer);
     green_list_remove(&w->link);
     green_ready_cancel(&w->ready);
     Py_DECREF(w->loop);
@@ -93,14 +91,28 @@ green_wake(green_waiter *w)
     }
 }
 
-GreenletObject *
-green_wake_now(green_waiter *w)
+/* Out of its list and the queue, woken unless it was timed out before. */
+static inline void
+waiter_take(green_waiter *w)
 {
     green_list_remove(&w->link);
     green_ready_cancel(&w->ready);
     if (w->status == GREEN_PARKED) {
         w->status = GREEN_WOKEN;
     }
+}
+
+inline void
+green_wake_next(green_waiter *w)
+{
+    waiter_take(w);
+    green_ready_push_front(w->loop, &w->ready);
+}
+
+inline GreenletObject *
+green_wake_now(green_waiter *w)
+{
+    waiter_take(w);
     w->greenlet->thread->value = Py_NewRef(Py_None);
     return w->greenlet;
 }
@@ -113,18 +125,26 @@ waiter_stray(green_waiter *w, PyObject *got)
                  w->object ? w->object : Py_None, got);
 }
 
-int
-green_wait(green_waiter *w, double seconds)
+/* No seconds are one round of the queue. */
+static __attribute__((noinline)) void
+wait_start_timer(green_waiter *w, double seconds)
 {
     if (seconds > 0) {
+        bool late = w->timer.late, ref = w->timer.ref;
+        green_timer_init(&w->timer, waiter_expired, late);
+        w->timer.ref = ref;
+        w->timer.whose = w->greenlet;
         green_timer_start(&w->loop->timers, &w->timer, green_time_after(seconds));
-    } else if (seconds == 0 && w->status == GREEN_PARKED) {
+    } else if (w->status == GREEN_PARKED) {
         green_ready_push(w->loop, &w->ready);
     }
-    HubObject *hub = green_hub_get(); /* another one, where it was destroyed since init */
-    if (hub == NULL) {
-        green_waiter_cancel(w);
-        return -1;
+}
+
+int
+green_wait_in(HubObject *hub, green_waiter *w, double seconds)
+{
+    if (seconds >= 0) {
+        wait_start_timer(w, seconds);
     }
     GreenletObject *greenlet = w->greenlet;
     struct green_waiter *outer = greenlet->waiting;
@@ -138,9 +158,23 @@ green_wait(green_waiter *w, double seconds)
         result = -1;
     }
     Py_XDECREF(got);
+    if (seconds > 0) {
+        green_timer_stop(&w->loop->timers, &w->timer);
+    }
     green_waiter_cancel(w);
     green_hub_drop_kept();
     return result;
+}
+
+int
+green_wait(green_waiter *w, double seconds)
+{
+    HubObject *hub = green_hub_get(); /* another one, where it was destroyed since init */
+    if (hub == NULL) {
+        green_waiter_cancel(w);
+        return -1;
+    }
+    return green_wait_in(hub, w, seconds);
 }
 
 int

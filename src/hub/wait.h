@@ -6,6 +6,7 @@
 #include <Python.h>
 #include "greenlet/greenlet.h"
 #include "greenlet/ready.h"
+#include "hub/hub.h"
 #include "hub/timer.h"
 #include "switch/list.h"
 
@@ -18,7 +19,7 @@ typedef enum {
 typedef struct green_waiter {
     green_link link;          /* in the list of what is waited for, or a circle of one */
     green_ready ready;        /* queued once woken or timed out */
-    green_timer timer;        /* active while there is a time-out to come */
+    green_timer timer;        /* laid out by green_wait, if there is a time-out to come */
     GreenletObject *greenlet; /* owned from init to finish */
     struct LoopObject *loop;  /* of the hub that it waits in; owned likewise */
     int status;               /* green_wait_status */
@@ -38,12 +39,18 @@ int green_waiter_init(green_waiter *w, const char *verb, PyObject *object);
    and owns nothing: it needs no further clean-up, whatever the result. */
 int green_wait(green_waiter *w, double seconds);
 
+/* The same where nothing has run since green_waiter_init: `hub` is the thread's, which it found. */
+int green_wait_in(HubObject *hub, green_waiter *w, double seconds);
+
 /* For a waiter that was prepared but will not wait after all. */
 void green_waiter_cancel(green_waiter *w);
 
 /* Let it run, behind what is ready already. No-op when woken or timed out before. Removes w from
    its list. Any thread may call it, holding the interpreter lock. */
 void green_wake(green_waiter *w);
+
+/* The same, ahead of what is ready: in a turn of its own loop. */
+void green_wake_next(green_waiter *w);
 
 /* The same in a turn of its own loop, which returns what this returns: it runs at once. */
 GreenletObject *green_wake_now(green_waiter *w);

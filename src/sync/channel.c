@@ -30,18 +30,13 @@ static const green_ready_kind channel_kind = {.turn = channel_turn, .drop = chan
 static const green_ready_kind channel_on_hub = {
     .turn = channel_turn, .on_hub = true, .drop = channel_drop};
 
+/* The first that can be served, NULL for none. */
 static inline channel_client *
-channel_pop(green_link *list)
+channel_first(green_link *list)
 {
-    return GREEN_CONTAINER(green_list_pop(list), channel_client, client.waiter.link);
-}
-
-static inline bool
-channel_can_meet(ChannelObject *self)
-{
-    green_clients_sweep(&self->getters);
-    green_clients_sweep(&self->putters);
-    return !green_list_empty(&self->getters) && !green_list_empty(&self->putters);
+    green_clients_sweep(list);
+    return green_list_empty(list) ? NULL
+                                  : GREEN_CONTAINER(list->next, channel_client, client.waiter.link);
 }
 
 static void
@@ -57,8 +52,9 @@ channel_turn(green_ready *ready)
 {
     ChannelObject *self = GREEN_CONTAINER(ready, ChannelObject, notifier);
     LoopObject *here = green_loop_here();
-    while (channel_can_meet(self)) {
-        channel_client *getter = channel_pop(&self->getters), *putter = channel_pop(&self->putters);
+    channel_client *getter, *putter;
+    while ((getter = channel_first(&self->getters)) != NULL &&
+           (putter = channel_first(&self->putters)) != NULL) {
         getter->item = putter->item; /* moves */
         putter->item = NULL;
         bool near_getter = green_client_near(&getter->client, here);
@@ -77,9 +73,7 @@ channel_turn(green_ready *ready)
             return green_client_turn(&putter->client);
         }
         if (near_putter) {
-            green_client_serve(&putter->client);
-            green_ready_cancel(&putter->client.waiter.ready);
-            green_ready_push_front(here, &putter->client.waiter.ready);
+            green_client_serve_next(&putter->client);
         }
         return green_client_turn(&getter->client);
     }
@@ -102,77 +96,80 @@ channel_drop(green_ready *ready)
 
 /* --- put and get --- */
 
-/* Meet the first of the other side without waiting for a turn. */
-static void
+/* Meet the first of the other side, if there is one, without waiting for a turn. */
+static bool
 channel_meet(ChannelObject *self, channel_client *client, bool getter)
 {
-    channel_client *other = channel_pop(getter ? &self->putters : &self->getters);
+    channel_client *other = channel_first(getter ? &self->putters : &self->getters);
+    if (other == NULL) {
+        return false;
+    }
     *(getter ? &client->item : &other->item) = getter ? other->item : client->item; /* moves */
     *(getter ? &other->item : &client->item) = NULL;
     green_client_serve(&other->client);
+    return true;
 }
 
 /* Join the getters or putters, until served. What green_client_wait returns. */
-static int
+static inline int
 channel_wait(ChannelObject *self, channel_client *client, bool getter, double seconds)
 {
     green_link *list = getter ? &self->getters : &self->putters;
     green_link *others = getter ? &self->putters : &self->getters;
-    green_clients_sweep(others);
     if (!green_list_empty(others)) {
         LoopObject *here = green_loop_here();
         if (here == NULL) {
-            channel_meet(self, client, getter);
-            return GREEN_WOKEN;
-        }
-        if (!self->queued) { /* its turn comes when this one is linked */
+            if (channel_meet(self, client, getter)) {
+                return GREEN_WOKEN;
+            }
+        } else if (!self->queued &&
+                   channel_first(others) != NULL) { /* its turn comes when this one is linked */
             self->queued = true;
             Py_INCREF(self);
             channel_queue(self, here, &channel_kind, false);
         }
     }
-    int status = green_client_wait(&client->client, list, &self->users, seconds,
-                                   getter ? "Channel.get" : "Channel.put", (PyObject *)self);
-    if (status != GREEN_WOKEN && !getter) {
-        Py_CLEAR(client->item);
-    }
-    return status;
+    return green_client_wait(&client->client, list, &self->users, seconds,
+                             getter ? "Channel.get" : "Channel.put", (PyObject *)self);
 }
 
 static int
 channel_put_core(ChannelObject *self, PyObject *item, bool block, PyObject *timeout)
 {
-    channel_client client = {.item = NULL};
-    if (green_in_hub()) {
-        green_clients_sweep(&self->getters);
-        if (green_list_empty(&self->getters)) {
-            green_queue_raise("Full");
-            return -1;
+    channel_client client; /* the wait lays out the rest */
+    client.item = Py_NewRef(item);
+    if (GREEN_RARELY(green_in_hub())) {
+        if (channel_meet(self, &client, false)) {
+            return 0;
         }
-        client.item = Py_NewRef(item);
-        channel_meet(self, &client, false);
-        return 0;
+        Py_DECREF(item);
+        green_queue_raise("Full");
+        return -1;
     }
     green_deadline deadline = {0, NULL};
     if (block && green_deadline_start(&deadline, timeout) < 0) {
+        Py_DECREF(item);
         return -1;
     }
-    client.item = Py_NewRef(item);
     int status = channel_wait(self, &client, false, deadline.seconds);
+    if (status != GREEN_WOKEN) {
+        Py_XDECREF(client.item);
+    }
     return green_queue_put_end(&deadline, status);
 }
 
 static PyObject *
 channel_get_core(ChannelObject *self, bool block, PyObject *timeout)
 {
-    channel_client client = {.item = NULL};
-    green_clients_sweep(&self->putters);
-    if (green_in_hub() && !green_list_empty(&self->putters)) {
-        channel_meet(self, &client, true);
-        return client.item;
-    }
-    if (green_in_hub() && !block) {
-        return green_queue_raise("Empty");
+    channel_client client; /* the wait lays out the rest */
+    client.item = NULL;
+    if (GREEN_RARELY(green_in_hub())) {
+        if (channel_meet(self, &client, true)) {
+            return client.item;
+        }
+        if (!block) {
+            return green_queue_raise("Empty");
+        }
     }
     green_deadline deadline = {0, NULL};
     if (block && green_deadline_start(&deadline, timeout) < 0) {

@@ -37,13 +37,6 @@ green_client_serve(green_client *client)
     }
 }
 
-GreenletObject *
-green_client_turn(green_client *client)
-{
-    client->served = true;
-    return green_wake_now(&client->waiter);
-}
-
 /* Sleep until the lock is released, a signal's handler raises (-1), or the deadline. */
 GREEN_COLD static int
 native_wait(green_client *client, green_link *list, double seconds)
@@ -96,6 +89,18 @@ client_sleeps(const green_users *users)
     return green_hub_peek() == NULL && (users->shared || getpid() != gettid());
 }
 
+/* Another thread may serve it: meanwhile nothing ready is no LoopExit. */
+static __attribute__((noinline)) int
+client_wait_shared(green_client *client, HubObject *hub, double seconds)
+{
+    LoopObject *loop = (LoopObject *)Py_NewRef((PyObject *)hub->loop);
+    green_loop_ref(loop);
+    int status = green_wait_in(hub, &client->waiter, seconds);
+    green_loop_unref(loop);
+    Py_DECREF(loop);
+    return status;
+}
+
 int
 green_client_wait(green_client *client, green_link *list, green_users *users, double seconds,
                   const char *verb, PyObject *object)
@@ -114,16 +119,9 @@ green_client_wait(green_client *client, green_link *list, green_users *users, do
         seconds = 1e-9; /* not before the next poll: all that is ready goes first, as in gevent */
     }
     green_list_append(list, &client->waiter.link);
-    LoopObject *loop = client->waiter.loop;
-    if (!users->shared && loop->is_default) {
-        return green_wait(&client->waiter, seconds);
-    }
-    Py_INCREF(loop);
-    green_loop_ref(loop);
-    int status = green_wait(&client->waiter, seconds);
-    green_loop_unref(loop);
-    Py_DECREF(loop);
-    return status;
+    HubObject *hub = (HubObject *)green_thread_self->hub;
+    return users->shared || !hub->loop->is_default ? client_wait_shared(client, hub, seconds)
+                                                   : green_wait_in(hub, &client->waiter, seconds);
 }
 
 Py_ssize_t

@@ -71,14 +71,27 @@ void green_client_serve(green_client *client);
    only unlinked. */
 bool green_client_gone(const green_client *client);
 
-/* Serve it in a turn of its own loop: what this returns is the turn's result. */
-GreenletObject *green_client_turn(green_client *client);
-
 /* May the running loop switch to it? */
 static inline bool
 green_client_near(const green_client *client, const LoopObject *here)
 {
     return client->waiter.loop == here && here != NULL;
+}
+
+/* In a turn of its own loop: serve it as the next one, or at once (what this returns is the turn's
+   result). */
+static inline void
+green_client_serve_next(green_client *client)
+{
+    client->served = true;
+    green_wake_next(&client->waiter);
+}
+
+static inline GreenletObject *
+green_client_turn(green_client *client)
+{
+    client->served = true;
+    return green_wake_now(&client->waiter);
 }
 
 /* How many wait in a list of clients only; a new list of their greenlets (None: a thread without a

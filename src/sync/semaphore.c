@@ -108,9 +108,6 @@ green_semaphore_acquire(SemaphoreObject *self, double seconds)
 int
 green_semaphore_acquire_timed(SemaphoreObject *self, PyObject *timeout)
 {
-    if (timeout == NULL || timeout == Py_None) {
-        return green_semaphore_acquire(self, -1);
-    }
     green_deadline deadline;
     if (green_deadline_start(&deadline, timeout) < 0) {
         return -1;

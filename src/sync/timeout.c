@@ -656,13 +656,11 @@ static PyType_Spec timeout_spec = {
 /* --- deadlines --- */
 
 int
-green_deadline_start(green_deadline *deadline, PyObject *argument)
+green_deadline_start_given(green_deadline *deadline, PyObject *argument)
 {
-    deadline->timeout = NULL;
-    if (argument == NULL || argument == Py_None || !PyObject_TypeCheck(argument, Timeout_Type)) {
+    if (!PyObject_TypeCheck(argument, Timeout_Type)) {
         return green_wait_seconds(argument, &deadline->seconds);
     }
-    deadline->seconds = -1;
     deadline->timeout = argument;
     if (!timeout_pending((TimeoutObject *)argument)) {
         PyObject *started = PyObject_CallMethod(argument, "start", NULL);
@@ -675,11 +673,8 @@ green_deadline_start(green_deadline *deadline, PyObject *argument)
 }
 
 int
-green_deadline_stop(green_deadline *deadline)
+green_deadline_stop_timeout(green_deadline *deadline)
 {
-    if (deadline->timeout == NULL) {
-        return 0;
-    }
     PyObject *type, *value, *traceback;
     PyErr_Fetch(&type, &value, &traceback);
     PyObject *done = PyObject_CallMethod(deadline->timeout, "cancel", NULL);

@@ -15,11 +15,25 @@ typedef struct green_deadline {
     PyObject *timeout; /* borrowed from the caller: the Timeout, or NULL */
 } green_deadline;
 
+int green_deadline_start_given(green_deadline *deadline, PyObject *argument);
+int green_deadline_stop_timeout(green_deadline *deadline);
+
 /* `argument` may be NULL. 0, or -1 with an exception. */
-int green_deadline_start(green_deadline *deadline, PyObject *argument);
+static inline int
+green_deadline_start(green_deadline *deadline, PyObject *argument)
+{
+    deadline->seconds = -1;
+    deadline->timeout = NULL;
+    return argument == NULL || argument == Py_None ? 0
+                                                   : green_deadline_start_given(deadline, argument);
+}
 
 /* Stop the Timeout, if there is one. Keeps the current exception. 0, or -1 with a new one. */
-int green_deadline_stop(green_deadline *deadline);
+static inline int
+green_deadline_stop(green_deadline *deadline)
+{
+    return deadline->timeout == NULL ? 0 : green_deadline_stop_timeout(deadline);
+}
 
 /* Is the current exception the deadline's own Timeout? Clears it if so. */
 bool green_deadline_caught(const green_deadline *deadline);
