@@ -20,38 +20,56 @@ switch_abandon(green_thread *thread)
     green_error_raise(error);
 }
 
+/* The end of an arrival: the one who left is let go. */
+static inline void
+switch_part(green_thread *thread, GreenletObject *origin)
+{
+    Py_DECREF(origin);
+    if (GREEN_RARELY(thread->orphans != NULL)) {
+        green_thread_kill_orphans(thread);
+    }
+}
+
+/* With an exception, or a tracer to be told. Takes what switch_arrive found. */
+GREEN_COLD static PyObject *
+switch_arrive_seldom(green_thread *thread, PyObject *value, PyObject *exception,
+                     GreenletObject *origin)
+{
+    if (thread->tracer != NULL && green_trace_call(thread, exception != NULL, origin) < 0) {
+        Py_XDECREF(value);
+        Py_XDECREF(exception);
+        value = NULL;
+        exception = green_error_take();
+    }
+    switch_part(thread, origin);
+    if (exception != NULL) {
+        green_error_raise(exception);
+    }
+    return value;
+}
+
 /* What a greenlet does first when it gains control. Returns the value handed over (new reference),
    or NULL with the exception set. */
 static PyObject *
 switch_arrive(green_thread *thread)
 {
+    if (thread->finished != NULL) {
+        green_stack_release(thread->finished->stack);
+        thread->finished->stack = NULL;
+        thread->finished = NULL;
+    }
     PyObject *value = thread->value;
     PyObject *exception = thread->exception;
     GreenletObject *origin = thread->origin;
     thread->value = NULL;
     thread->exception = NULL;
     thread->origin = NULL;
-    if (thread->finished != NULL) {
-        green_stack_release(thread->finished->stack);
-        thread->finished->stack = NULL;
-        thread->finished = NULL;
-    }
     /* From here on Python code may run, and switch: all that matters is in local variables. */
     green_pystate_prepare(&thread->current->state, thread->tstate);
-    if (GREEN_RARELY(thread->tracer != NULL) &&
-        green_trace_call(thread, exception != NULL, origin) < 0) {
-        Py_XDECREF(value);
-        Py_XDECREF(exception);
-        value = NULL;
-        exception = green_error_take();
+    if (GREEN_RARELY(exception != NULL || thread->tracer != NULL)) {
+        return switch_arrive_seldom(thread, value, exception, origin);
     }
-    Py_DECREF(origin);
-    if (GREEN_RARELY(thread->orphans != NULL)) {
-        green_thread_kill_orphans(thread);
-    }
-    if (GREEN_RARELY(exception != NULL)) {
-        green_error_raise(exception);
-    }
+    switch_part(thread, origin);
     return value;
 }
 

@@ -46,12 +46,10 @@ exchange_fail(queue_client *client)
     client->exception = value;
 }
 
-/* The first putter's item goes into the queue. Returns who was served, NULL if it went meanwhile.
- */
-static queue_client *
-exchange_put(QueueObject *self)
+/* As exchange_put and exchange_get, where Python code may run meanwhile. */
+GREEN_COLD static queue_client *
+exchange_put_called(QueueObject *self, queue_client *client)
 {
-    queue_client *client = exchange_first(&self->putters);
     queue_client *seat = client;
     green_list_remove(&client->client.waiter.link);
     client->seat = &seat;
@@ -72,11 +70,9 @@ exchange_put(QueueObject *self)
     return client;
 }
 
-/* The first getter gets an item. */
-static queue_client *
-exchange_get(QueueObject *self)
+GREEN_COLD static queue_client *
+exchange_get_called(QueueObject *self, queue_client *client)
 {
-    queue_client *client = exchange_first(&self->getters);
     queue_client *seat = client;
     green_list_remove(&client->client.waiter.link);
     client->seat = &seat;
@@ -94,6 +90,32 @@ exchange_get(QueueObject *self)
     } else {
         client->item = item;
     }
+    return client;
+}
+
+/* The first putter's item goes into the queue. Returns who is to be served, NULL if it went
+   meanwhile. */
+static inline queue_client *
+exchange_put(QueueObject *self)
+{
+    queue_client *client = exchange_first(&self->putters);
+    if (GREEN_RARELY(!green_queue_push(self, client->item))) {
+        return exchange_put_called(self, client);
+    }
+    Py_CLEAR(client->item);
+    return client;
+}
+
+/* The first getter gets an item. */
+static inline queue_client *
+exchange_get(QueueObject *self)
+{
+    queue_client *client = exchange_first(&self->getters);
+    PyObject *item = client->peek ? NULL : green_queue_shift(self);
+    if (GREEN_RARELY(item == NULL)) {
+        return exchange_get_called(self, client);
+    }
+    client->item = item;
     return client;
 }
 
@@ -262,14 +284,10 @@ green_queue_serve_putter(QueueObject *self)
     return 1;
 }
 
-int
-green_queue_wait(QueueObject *self, queue_client *client, bool getter, double seconds)
+/* It was woken with an exception, or not at all. */
+GREEN_COLD static int
+queue_unwait(QueueObject *self, queue_client *client, bool getter, int status)
 {
-    green_link *list = getter ? &self->getters : &self->putters;
-    client->exception = NULL;
-    client->seat = NULL;
-    int status = green_client_wait(&client->client, list, &self->users, seconds,
-                                   getter ? "Queue.get" : "Queue.put", (PyObject *)self);
     if (client->seat != NULL) {
         *client->seat = NULL;
     }
@@ -294,6 +312,19 @@ green_queue_wait(QueueObject *self, queue_client *client, bool getter, double se
         Py_CLEAR(client->item);
     }
     return status;
+}
+
+int
+green_queue_wait(QueueObject *self, queue_client *client, bool getter, double seconds)
+{
+    green_link *list = getter ? &self->getters : &self->putters;
+    client->exception = NULL;
+    client->seat = NULL;
+    int status = green_client_wait(&client->client, list, &self->users, seconds,
+                                   getter ? "Queue.get" : "Queue.put", (PyObject *)self);
+    return status == GREEN_WOKEN && client->exception == NULL
+               ? status
+               : queue_unwait(self, client, getter, status);
 }
 
 int

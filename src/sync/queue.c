@@ -24,12 +24,9 @@ green_queue_raise(const char *name)
 
 /* --- bottlenecks --- */
 
-Py_ssize_t
-green_queue_size(QueueObject *self)
+GREEN_COLD Py_ssize_t
+green_queue_call_qsize(QueueObject *self)
 {
-    if (!(self->overrides & QUEUE_QSIZE)) {
-        return green_store_size(&self->store);
-    }
     PyObject *result = PyObject_CallMethod((PyObject *)self, "_qsize", NULL);
     Py_ssize_t size = result == NULL ? -1 : PyLong_AsSsize_t(result);
     Py_XDECREF(result);
@@ -37,16 +34,6 @@ green_queue_size(QueueObject *self)
         PyErr_SetString(PyExc_ValueError, "_qsize() must not be negative");
     }
     return size;
-}
-
-int
-green_queue_has_room(QueueObject *self)
-{
-    if (self->maxsize < 0) {
-        return 1;
-    }
-    Py_ssize_t size = green_queue_size(self);
-    return size < 0 ? -1 : size < self->maxsize;
 }
 
 int
@@ -127,7 +114,7 @@ green_queue_put_end(green_deadline *deadline, int status)
 static int
 queue_put_wait(QueueObject *self, PyObject *item, PyObject *timeout)
 {
-    queue_client client = {.item = NULL};
+    queue_client client; /* the wait lays out the rest */
     green_deadline deadline;
     if (green_deadline_start(&deadline, timeout) < 0) {
         return -1;
@@ -181,7 +168,9 @@ green_queue_put(QueueObject *self, PyObject *item, bool block, PyObject *timeout
 static PyObject *
 queue_get_wait(QueueObject *self, bool peek, PyObject *timeout)
 {
-    queue_client client = {.peek = peek};
+    queue_client client; /* the wait lays out the rest */
+    client.item = NULL;
+    client.peek = peek;
     green_deadline deadline;
     if (green_deadline_start(&deadline, timeout) < 0) {
         return NULL;

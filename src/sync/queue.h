@@ -51,7 +51,15 @@ typedef struct queue_client {
 } queue_client;
 
 /* The bottleneck methods, a subclass's where it has them. -1 or NULL with an exception. */
-Py_ssize_t green_queue_size(QueueObject *self);
+Py_ssize_t green_queue_call_qsize(QueueObject *self);
+
+static inline Py_ssize_t
+green_queue_size(QueueObject *self)
+{
+    return GREEN_RARELY(self->overrides & QUEUE_QSIZE) ? green_queue_call_qsize(self)
+                                                       : green_store_size(&self->store);
+}
+
 int green_queue_put_item(QueueObject *self, PyObject *item);
 PyObject *green_queue_get_item(QueueObject *self, bool peek);
 
@@ -59,7 +67,15 @@ PyObject *green_queue_get_item(QueueObject *self, bool peek);
 int green_queue_tell(QueueObject *self, const char *what);
 
 /* Is there room for one more? -1 with an exception. */
-int green_queue_has_room(QueueObject *self);
+static inline int
+green_queue_has_room(QueueObject *self)
+{
+    if (self->maxsize < 0) {
+        return 1;
+    }
+    Py_ssize_t size = green_queue_size(self);
+    return size < 0 ? -1 : size < self->maxsize;
+}
 
 void green_queue_exchange_init(QueueObject *self);
 
@@ -90,6 +106,25 @@ static inline bool
 green_queue_plain(const QueueObject *self)
 {
     return (self->overrides & QUEUE_BOTTLENECKS) == 0 && self->conditions == NULL;
+}
+
+/* Put, if there is room, and get of a plain queue: as green_store_push and green_store_shift. */
+static inline bool
+green_queue_push(QueueObject *self, PyObject *item)
+{
+    if (!green_queue_plain(self) ||
+        (self->maxsize >= 0 && (Py_ssize_t)self->store.count >= self->maxsize) ||
+        !green_store_push(&self->store, item)) {
+        return false;
+    }
+    self->unfinished += self->counts;
+    return true;
+}
+
+static inline PyObject *
+green_queue_shift(QueueObject *self)
+{
+    return green_queue_plain(self) ? green_store_shift(&self->store) : NULL;
 }
 
 /* Raise one of them. Returns NULL. */

@@ -248,9 +248,7 @@ queue_put(QueueObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *
 {
     static const char *const names[] = {"item", "block", "timeout"};
     PyObject *given[3];
-    if (nargs == 1 && kwnames == NULL && self->maxsize < 0 && !self->is_shutdown &&
-        green_queue_plain(self) && green_store_push(&self->store, args[0])) {
-        self->unfinished += self->counts;
+    if (nargs == 1 && kwnames == NULL && !self->is_shutdown && green_queue_push(self, args[0])) {
         if (!green_list_empty(&self->getters)) {
             green_queue_notify(self);
         }
@@ -301,10 +299,12 @@ queue_take(QueueObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject 
 static PyObject *
 queue_get(QueueObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
-    if (kwnames == NULL && green_queue_plain(self) && green_list_empty(&self->putters) &&
-        nargs == 0) {
-        PyObject *item = green_store_shift(&self->store);
+    if (nargs == 0 && kwnames == NULL) {
+        PyObject *item = green_queue_shift(self);
         if (item != NULL) {
+            if (!green_list_empty(&self->putters)) {
+                green_queue_notify(self);
+            }
             return item;
         }
     }

@@ -47,12 +47,6 @@ store_emptied(green_store *store)
     }
 }
 
-Py_ssize_t
-green_store_size(const green_store *store)
-{
-    return store->container == NULL ? (Py_ssize_t)store->count : PyObject_Size(store->container);
-}
-
 static int
 store_call(const green_store *store, const char *method, PyObject *item)
 {

@@ -30,7 +30,12 @@ green_store_plain(const green_store *store)
 
 /* All: -1 or NULL with an exception, and nothing changed then. get and peek: not of an empty one.
  */
-Py_ssize_t green_store_size(const green_store *store);
+static inline Py_ssize_t
+green_store_size(const green_store *store)
+{
+    return store->container == NULL ? (Py_ssize_t)store->count : PyObject_Size(store->container);
+}
+
 int green_store_put(green_store *store, PyObject *item);
 PyObject *green_store_get(green_store *store);
 PyObject *green_store_peek(const green_store *store);
