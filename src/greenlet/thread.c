@@ -34,7 +34,7 @@ green_thread_decref(green_thread *thread)
     }
 }
 
-void
+GREEN_COLD void
 green_thread_kill_orphans(green_thread *thread)
 {
     if (thread->no_switch > 0) {

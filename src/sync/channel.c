@@ -32,18 +32,21 @@ static const green_ready_kind channel_on_hub = {
 
 /* The first that can be served, NULL for none. */
 static inline channel_client *
-channel_first(green_link *list)
+channel_first(green_link *list, const LoopObject *here)
 {
-    green_clients_sweep(list);
-    return green_list_empty(list) ? NULL
-                                  : GREEN_CONTAINER(list->next, channel_client, client.waiter.link);
+    green_client *client = green_clients_first(list, here);
+    return client == NULL ? NULL : GREEN_CONTAINER(client, channel_client, client);
 }
 
-static void
+static inline void
 channel_queue(ChannelObject *self, LoopObject *loop, const green_ready_kind *kind, bool first)
 {
     self->notifier.kind = kind;
-    (first ? green_ready_push_front : green_ready_push)(loop, &self->notifier);
+    if (first) {
+        green_ready_push_front(loop, &self->notifier);
+    } else {
+        green_ready_push(loop, &self->notifier);
+    }
 }
 
 /* The first two meet. The getter runs first, and when it blocks, the putter. */
@@ -53,8 +56,8 @@ channel_turn(green_ready *ready)
     ChannelObject *self = GREEN_CONTAINER(ready, ChannelObject, notifier);
     LoopObject *here = green_loop_here();
     channel_client *getter, *putter;
-    while ((getter = channel_first(&self->getters)) != NULL &&
-           (putter = channel_first(&self->putters)) != NULL) {
+    while ((getter = channel_first(&self->getters, here)) != NULL &&
+           (putter = channel_first(&self->putters, here)) != NULL) {
         getter->item = putter->item; /* moves */
         putter->item = NULL;
         bool near_getter = green_client_near(&getter->client, here);
@@ -100,7 +103,8 @@ channel_drop(green_ready *ready)
 static bool
 channel_meet(ChannelObject *self, channel_client *client, bool getter)
 {
-    channel_client *other = channel_first(getter ? &self->putters : &self->getters);
+    channel_client *other =
+        channel_first(getter ? &self->putters : &self->getters, green_loop_here());
     if (other == NULL) {
         return false;
     }
@@ -122,8 +126,8 @@ channel_wait(ChannelObject *self, channel_client *client, bool getter, double se
             if (channel_meet(self, client, getter)) {
                 return GREEN_WOKEN;
             }
-        } else if (!self->queued &&
-                   channel_first(others) != NULL) { /* its turn comes when this one is linked */
+        } else if (!self->queued && channel_first(others, here) !=
+                                        NULL) { /* its turn comes when this one is linked */
             self->queued = true;
             Py_INCREF(self);
             channel_queue(self, here, &channel_kind, false);

@@ -13,7 +13,7 @@ green_client_native(const green_ready *ready)
     return ready->kind == &native_kind;
 }
 
-bool
+GREEN_COLD bool
 green_client_gone(const green_client *client)
 {
     const green_waiter *waiter = &client->waiter;
@@ -101,6 +101,19 @@ client_wait_shared(green_client *client, HubObject *hub, double seconds)
     return status;
 }
 
+/* There is no hub yet. */
+GREEN_COLD static int
+client_wait_first(green_client *client, green_link *list, green_users *users, double seconds,
+                  const char *verb, PyObject *object)
+{
+    if (client_sleeps(users)) {
+        return native_wait(client, list, seconds);
+    }
+    return green_hub_renew() == NULL
+               ? -1
+               : green_client_wait(client, list, users, seconds, verb, object);
+}
+
 int
 green_client_wait(green_client *client, green_link *list, green_users *users, double seconds,
                   const char *verb, PyObject *object)
@@ -108,8 +121,9 @@ green_client_wait(green_client *client, green_link *list, green_users *users, do
     client->served = false;
     client->forks = forks;
     green_users_note(users);
-    if (client_sleeps(users)) {
-        return native_wait(client, list, seconds);
+    HubObject *hub = green_hub_peek();
+    if (GREEN_RARELY(hub == NULL || hub->loop == NULL)) {
+        return client_wait_first(client, list, users, seconds, verb, object);
     }
     if (green_waiter_init(&client->waiter, verb, object) < 0) {
         return -1;
@@ -119,7 +133,6 @@ green_client_wait(green_client *client, green_link *list, green_users *users, do
         seconds = 1e-9; /* not before the next poll: all that is ready goes first, as in gevent */
     }
     green_list_append(list, &client->waiter.link);
-    HubObject *hub = (HubObject *)green_thread_self->hub;
     return users->shared || !hub->loop->is_default ? client_wait_shared(client, hub, seconds)
                                                    : green_wait_in(hub, &client->waiter, seconds);
 }

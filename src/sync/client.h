@@ -99,13 +99,22 @@ green_client_turn(green_client *client)
 Py_ssize_t green_clients_count(const green_link *list);
 PyObject *green_clients_list(const green_link *list);
 
-/* Unlink those at the head of a list who are gone. */
-static inline void
-green_clients_sweep(green_link *list)
+/* The first in a list of clients only who is not gone, NULL for none; those before it are unlinked.
+   `here` is green_loop_here(). */
+static inline green_client *
+green_clients_first(green_link *list, const LoopObject *here)
 {
-    while (!green_list_empty(list) && green_client_gone(green_client_from(list->next))) {
+    while (!green_list_empty(list)) {
+        green_client *client = green_client_from(list->next);
+        bool lives = green_client_near(client, here)
+                         ? !here->destroyed && !green_greenlet_left(client->waiter.greenlet)
+                         : !green_client_gone(client);
+        if (lives) {
+            return client;
+        }
         green_list_remove(list->next);
     }
+    return NULL;
 }
 
 int green_client_exec(PyObject *module);

@@ -18,10 +18,12 @@ green_queue_exchange_init(QueueObject *self)
     green_ready_init(&self->notifier, &exchange_kind);
 }
 
+/* The first that can be served, NULL for none. */
 static inline queue_client *
-exchange_first(green_link *list)
+exchange_first(green_link *list, const LoopObject *here)
 {
-    return GREEN_CONTAINER(list->next, queue_client, client.waiter.link);
+    green_client *client = green_clients_first(list, here);
+    return client == NULL ? NULL : GREEN_CONTAINER(client, queue_client, client);
 }
 
 /* May an exchange be made on any stack? */
@@ -46,10 +48,19 @@ exchange_fail(queue_client *client)
     client->exception = value;
 }
 
-/* As exchange_put and exchange_get, where Python code may run meanwhile. */
-GREEN_COLD static queue_client *
-exchange_put_called(QueueObject *self, queue_client *client)
+/* As exchange_put, where Python code may run meanwhile: what a subclass's _qsize() raises is
+   reported. */
+static __attribute__((noinline)) int
+exchange_put_called(QueueObject *self, const LoopObject *here, queue_client **served)
 {
+    int room = green_queue_has_room(self);
+    if (room < 0) {
+        PyErr_WriteUnraisable((PyObject *)self);
+    }
+    queue_client *client = room > 0 ? exchange_first(&self->putters, here) : NULL;
+    if (client == NULL) {
+        return 0;
+    }
     queue_client *seat = client;
     green_list_remove(&client->client.waiter.link);
     client->seat = &seat;
@@ -57,32 +68,40 @@ exchange_put_called(QueueObject *self, queue_client *client)
     client->item = NULL;
     int result = green_queue_put_item(self, item);
     Py_DECREF(item);
-    if (seat == NULL) {
+    if (seat != NULL) {
+        client->seat = NULL;
         if (result < 0) {
-            PyErr_WriteUnraisable((PyObject *)self);
+            exchange_fail(client);
         }
-        return NULL;
+    } else if (result < 0) {
+        PyErr_WriteUnraisable((PyObject *)self);
     }
-    client->seat = NULL;
-    if (result < 0) {
-        exchange_fail(client);
-    }
-    return client;
+    *served = seat;
+    return 1;
 }
 
-GREEN_COLD static queue_client *
-exchange_get_called(QueueObject *self, queue_client *client)
+static __attribute__((noinline)) int
+exchange_get_called(QueueObject *self, const LoopObject *here, queue_client **served)
 {
+    Py_ssize_t size = green_queue_size(self);
+    if (size < 0) {
+        PyErr_WriteUnraisable((PyObject *)self);
+    }
+    queue_client *client = size > 0 ? exchange_first(&self->getters, here) : NULL;
+    if (client == NULL) {
+        return 0;
+    }
     queue_client *seat = client;
     green_list_remove(&client->client.waiter.link);
     client->seat = &seat;
     PyObject *item = green_queue_get_item(self, client->peek);
+    *served = seat;
     if (seat == NULL) {
         if (item == NULL || green_store_unget(&self->store, item) < 0) {
             PyErr_WriteUnraisable((PyObject *)self);
         }
         Py_XDECREF(item);
-        return NULL;
+        return 1;
     }
     client->seat = NULL;
     if (item == NULL) {
@@ -90,85 +109,64 @@ exchange_get_called(QueueObject *self, queue_client *client)
     } else {
         client->item = item;
     }
-    return client;
+    return 1;
 }
 
-/* The first putter's item goes into the queue. Returns who is to be served, NULL if it went
-   meanwhile. */
-static inline queue_client *
-exchange_put(QueueObject *self)
+/* The first putter's item goes into the queue. 1: *served is who is to be served (NULL: it went
+   meanwhile); 0: nobody can be. */
+static inline int
+exchange_put(QueueObject *self, const LoopObject *here, queue_client **served)
 {
-    queue_client *client = exchange_first(&self->putters);
+    queue_client *client = *served = exchange_first(&self->putters, here);
+    if (client == NULL) {
+        return 0;
+    }
     if (GREEN_RARELY(!green_queue_push(self, client->item))) {
-        return exchange_put_called(self, client);
+        return exchange_put_called(self, here, served);
     }
     Py_CLEAR(client->item);
-    return client;
+    return 1;
 }
 
 /* The first getter gets an item. */
-static inline queue_client *
-exchange_get(QueueObject *self)
+static inline int
+exchange_get(QueueObject *self, const LoopObject *here, queue_client **served)
 {
-    queue_client *client = exchange_first(&self->getters);
+    queue_client *client = *served = exchange_first(&self->getters, here);
+    if (client == NULL) {
+        return 0;
+    }
     PyObject *item = client->peek ? NULL : green_queue_shift(self);
     if (GREEN_RARELY(item == NULL)) {
-        return exchange_get_called(self, client);
+        return exchange_get_called(self, here, served);
     }
     client->item = item;
-    return client;
+    return 1;
 }
 
-/* Can the first putter be served? What a subclass's _qsize() raises goes to it. */
-static bool
-exchange_can_put(QueueObject *self)
-{
-    green_clients_sweep(&self->putters);
-    if (green_list_empty(&self->putters)) {
-        return false;
-    }
-    int room = green_queue_has_room(self);
-    if (room < 0) {
-        PyErr_WriteUnraisable((PyObject *)self);
-    }
-    return room > 0;
-}
-
-static bool
-exchange_can_get(QueueObject *self)
-{
-    green_clients_sweep(&self->getters);
-    if (green_list_empty(&self->getters)) {
-        return false;
-    }
-    Py_ssize_t size = green_queue_size(self);
-    if (size < 0) {
-        PyErr_WriteUnraisable((PyObject *)self);
-    }
-    return size > 0;
-}
-
-/* Serve the next, putters and getters by turns. 1: *served is who (NULL: it went); 0: nobody can
- * be. */
-static int
-exchange_step(QueueObject *self, queue_client **served)
+/* Serve the next, putters and getters by turns. */
+static inline int
+exchange_step(QueueObject *self, const LoopObject *here, queue_client **served)
 {
     for (int side = 0; side < 2; side++) {
         bool getter = self->getter_next;
         self->getter_next = !getter;
-        if (getter ? exchange_can_get(self) : exchange_can_put(self)) {
-            *served = getter ? exchange_get(self) : exchange_put(self);
+        if (getter ? exchange_get(self, here, served) : exchange_put(self, here, served)) {
             return 1;
         }
     }
     return 0;
 }
 
-static void
+static inline void
 exchange_queue(QueueObject *self, LoopObject *loop, bool on_hub, bool first)
 {
     self->notifier.kind = on_hub ? &exchange_on_hub : &exchange_kind;
-    (first ? green_ready_push_front : green_ready_push)(loop, &self->notifier);
+    if (first) {
+        green_ready_push_front(loop, &self->notifier);
+    } else {
+        green_ready_push(loop, &self->notifier);
+    }
 }
 
 static GreenletObject *
@@ -182,7 +180,7 @@ exchange_turn(green_ready *ready)
         return NULL;
     }
     queue_client *served;
-    while (exchange_step(self, &served)) {
+    while (exchange_step(self, here, &served)) {
         if (served == NULL) {
             continue;
         }
@@ -215,16 +213,16 @@ exchange_drop(green_ready *ready)
 static void
 exchange_threads(QueueObject *self, LoopObject *here)
 {
-    queue_client *served;
     for (;;) {
-        if (exchange_can_get(self) &&
-            !green_client_near(&exchange_first(&self->getters)->client, here)) {
-            served = exchange_get(self);
-        } else if (exchange_can_put(self) &&
-                   !green_client_near(&exchange_first(&self->putters)->client, here)) {
-            served = exchange_put(self);
-        } else {
-            return;
+        queue_client *getter = exchange_first(&self->getters, here), *served;
+        bool got = getter != NULL && !green_client_near(&getter->client, here) &&
+                   exchange_get(self, here, &served);
+        if (!got) {
+            queue_client *putter = exchange_first(&self->putters, here);
+            if (putter == NULL || green_client_near(&putter->client, here) ||
+                !exchange_put(self, here, &served)) {
+                return;
+            }
         }
         if (served != NULL) {
             green_client_serve(&served->client);
@@ -258,26 +256,13 @@ green_queue_notify(QueueObject *self)
 }
 
 int
-green_queue_serve_getter(QueueObject *self)
+green_queue_serve(QueueObject *self, bool getter)
 {
-    if (!exchange_can_get(self)) {
+    LoopObject *here = green_loop_here();
+    queue_client *served;
+    if (!(getter ? exchange_get(self, here, &served) : exchange_put(self, here, &served))) {
         return 0;
     }
-    queue_client *served = exchange_get(self);
-    if (served != NULL) {
-        green_client_serve(&served->client);
-    }
-    return 1;
-}
-
-int
-green_queue_serve_putter(QueueObject *self)
-{
-    green_clients_sweep(&self->putters);
-    if (green_list_empty(&self->putters)) {
-        return 0;
-    }
-    queue_client *served = exchange_put(self);
     if (served != NULL) {
         green_client_serve(&served->client);
     }
@@ -330,23 +315,20 @@ green_queue_wait(QueueObject *self, queue_client *client, bool getter, double se
 int
 green_queue_refuse(QueueObject *self, PyObject *exception)
 {
+    LoopObject *here = green_loop_here();
     green_link *lists[] = {&self->getters, &self->putters};
     for (int i = 0; i < 2; i++) {
-        for (;;) {
-            green_clients_sweep(lists[i]);
-            if (green_list_empty(lists[i])) {
-                break;
-            }
+        while (exchange_first(lists[i], here) != NULL) {
             PyObject *instance = PyObject_CallNoArgs(exception);
             if (instance == NULL) {
                 return -1;
             }
-            green_clients_sweep(lists[i]); /* the call may have let others run */
-            if (green_list_empty(lists[i])) {
+            /* The call may have let others run. */
+            queue_client *client = exchange_first(lists[i], here);
+            if (client == NULL) {
                 Py_DECREF(instance);
                 break;
             }
-            queue_client *client = exchange_first(lists[i]);
             green_list_remove(&client->client.waiter.link);
             client->exception = instance;
             green_client_serve(&client->client);

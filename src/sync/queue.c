@@ -111,7 +111,7 @@ green_queue_put_end(green_deadline *deadline, int status)
     return 0;
 }
 
-static int
+static __attribute__((noinline)) int
 queue_put_wait(QueueObject *self, PyObject *item, PyObject *timeout)
 {
     queue_client client; /* the wait lays out the rest */
@@ -127,6 +127,28 @@ queue_put_wait(QueueObject *self, PyObject *item, PyObject *timeout)
     return green_queue_put_end(&deadline, status);
 }
 
+/* In the hub, which cannot wait: serve getters, putters, for as long as there is no room, no item.
+   What has_room, size then returns. */
+GREEN_COLD static int
+queue_make_room(QueueObject *self)
+{
+    int room = 0;
+    while (room == 0 && green_queue_serve(self, true)) {
+        room = green_queue_has_room(self);
+    }
+    return room;
+}
+
+GREEN_COLD static Py_ssize_t
+queue_make_size(QueueObject *self)
+{
+    Py_ssize_t size = 0;
+    while (size == 0 && green_queue_serve(self, false)) {
+        size = green_queue_size(self);
+    }
+    return size;
+}
+
 int
 green_queue_put(QueueObject *self, PyObject *item, bool block, PyObject *timeout)
 {
@@ -134,26 +156,23 @@ green_queue_put(QueueObject *self, PyObject *item, bool block, PyObject *timeout
         green_queue_raise("ShutDown");
         return -1;
     }
-    if (block && queue_check_timeout(timeout) < 0) {
+    if (block && timeout != NULL && queue_check_timeout(timeout) < 0) {
         return -1;
     }
     int room = green_queue_has_room(self);
-    if (room == 0 && green_in_hub()) {
-        int served = 1;
-        while (served > 0 && room == 0) {
-            served = green_queue_serve_getter(self);
-            room = served < 0 ? -1 : green_queue_has_room(self);
-        }
-        block = false;
-    }
-    if (room < 0) {
-        return -1;
-    }
     if (room == 0) {
-        if (block) {
-            return queue_put_wait(self, item, timeout);
+        if (!green_in_hub()) {
+            if (block) {
+                return queue_put_wait(self, item, timeout);
+            }
+        } else {
+            room = queue_make_room(self);
         }
-        green_queue_raise("Full");
+        if (room == 0) {
+            green_queue_raise("Full");
+        }
+    }
+    if (room <= 0) {
         return -1;
     }
     if (green_queue_put_item(self, item) < 0) {
@@ -165,7 +184,7 @@ green_queue_put(QueueObject *self, PyObject *item, bool block, PyObject *timeout
     return 0;
 }
 
-static PyObject *
+static __attribute__((noinline)) PyObject *
 queue_get_wait(QueueObject *self, bool peek, PyObject *timeout)
 {
     queue_client client; /* the wait lays out the rest */
@@ -194,19 +213,15 @@ green_queue_get(QueueObject *self, bool peek, bool block, PyObject *timeout)
         if (self->is_shutdown) {
             return green_queue_raise("ShutDown");
         }
-        if (block && queue_check_timeout(timeout) < 0) {
+        if (block && timeout != NULL && queue_check_timeout(timeout) < 0) {
             return NULL;
         }
-        if (green_in_hub()) {
-            int served = 1;
-            while (served > 0 && size == 0) {
-                served = green_queue_serve_putter(self);
-                size = served < 0 ? -1 : green_queue_size(self);
-            }
-            block = false;
-        }
-        if (size == 0) {
+        if (!green_in_hub()) {
             return block ? queue_get_wait(self, peek, timeout) : green_queue_raise("Empty");
+        }
+        size = queue_make_size(self);
+        if (size == 0) {
+            return green_queue_raise("Empty");
         }
     }
     if (size < 0) {

@@ -556,7 +556,7 @@ queue_shutdown_core(QueueObject *self, bool immediate)
         }
     }
     int served; /* those whose item is there already */
-    while ((served = green_queue_serve_getter(self)) > 0) {
+    while ((served = green_queue_serve(self, true)) > 0) {
     }
     PyObject *exception = served < 0 ? NULL : green_queue_global("ShutDown");
     int result = exception == NULL ? -1 : green_queue_refuse(self, exception);
