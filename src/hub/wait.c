@@ -161,7 +161,12 @@ green_wait_in(HubObject *hub, green_waiter *w, double seconds)
     if (seconds > 0) {
         green_timer_stop(&w->loop->timers, &w->timer);
     }
-    green_waiter_cancel(w);
+    if (w->status != GREEN_WOKEN) { /* else whoever woke it has */
+        green_list_remove(&w->link);
+    }
+    green_ready_cancel(&w->ready);
+    Py_DECREF(w->loop);
+    Py_DECREF(greenlet);
     green_hub_drop_kept();
     return result;
 }

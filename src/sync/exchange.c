@@ -50,7 +50,7 @@ exchange_fail(queue_client *client)
 
 /* As exchange_put, where Python code may run meanwhile: what a subclass's _qsize() raises is
    reported. */
-static __attribute__((noinline)) int
+static __attribute__((noinline)) bool
 exchange_put_called(QueueObject *self, const LoopObject *here, queue_client **served)
 {
     int room = green_queue_has_room(self);
@@ -59,7 +59,7 @@ exchange_put_called(QueueObject *self, const LoopObject *here, queue_client **se
     }
     queue_client *client = room > 0 ? exchange_first(&self->putters, here) : NULL;
     if (client == NULL) {
-        return 0;
+        return false;
     }
     queue_client *seat = client;
     green_list_remove(&client->client.waiter.link);
@@ -77,10 +77,10 @@ exchange_put_called(QueueObject *self, const LoopObject *here, queue_client **se
         PyErr_WriteUnraisable((PyObject *)self);
     }
     *served = seat;
-    return 1;
+    return true;
 }
 
-static __attribute__((noinline)) int
+static __attribute__((noinline)) bool
 exchange_get_called(QueueObject *self, const LoopObject *here, queue_client **served)
 {
     Py_ssize_t size = green_queue_size(self);
@@ -89,7 +89,7 @@ exchange_get_called(QueueObject *self, const LoopObject *here, queue_client **se
     }
     queue_client *client = size > 0 ? exchange_first(&self->getters, here) : NULL;
     if (client == NULL) {
-        return 0;
+        return false;
     }
     queue_client *seat = client;
     green_list_remove(&client->client.waiter.link);
@@ -101,7 +101,7 @@ exchange_get_called(QueueObject *self, const LoopObject *here, queue_client **se
             PyErr_WriteUnraisable((PyObject *)self);
         }
         Py_XDECREF(item);
-        return 1;
+        return true;
     }
     client->seat = NULL;
     if (item == NULL) {
@@ -109,53 +109,54 @@ exchange_get_called(QueueObject *self, const LoopObject *here, queue_client **se
     } else {
         client->item = item;
     }
-    return 1;
+    return true;
 }
 
-/* The first putter's item goes into the queue. 1: *served is who is to be served (NULL: it went
-   meanwhile); 0: nobody can be. */
-static inline int
+/* The first putter's item goes into the queue. True: *served is who is to be served (NULL: it
+   went meanwhile); false: nobody can be. */
+static inline bool
 exchange_put(QueueObject *self, const LoopObject *here, queue_client **served)
 {
     queue_client *client = *served = exchange_first(&self->putters, here);
     if (client == NULL) {
-        return 0;
+        return false;
     }
     if (GREEN_RARELY(!green_queue_push(self, client->item))) {
         return exchange_put_called(self, here, served);
     }
     Py_CLEAR(client->item);
-    return 1;
+    return true;
 }
 
 /* The first getter gets an item. */
-static inline int
+static inline bool
 exchange_get(QueueObject *self, const LoopObject *here, queue_client **served)
 {
     queue_client *client = *served = exchange_first(&self->getters, here);
     if (client == NULL) {
-        return 0;
+        return false;
     }
     PyObject *item = client->peek ? NULL : green_queue_shift(self);
-    if (GREEN_RARELY(item == NULL)) {
-        return exchange_get_called(self, here, served);
+    if (item == NULL) {
+        bool none = green_queue_plain(self) && green_store_size(&self->store) == 0;
+        return none ? false : exchange_get_called(self, here, served);
     }
     client->item = item;
-    return 1;
+    return true;
 }
 
 /* Serve the next, putters and getters by turns. */
-static inline int
+static inline bool
 exchange_step(QueueObject *self, const LoopObject *here, queue_client **served)
 {
     for (int side = 0; side < 2; side++) {
         bool getter = self->getter_next;
         self->getter_next = !getter;
         if (getter ? exchange_get(self, here, served) : exchange_put(self, here, served)) {
-            return 1;
+            return true;
         }
     }
-    return 0;
+    return false;
 }
 
 static inline void
@@ -255,18 +256,18 @@ green_queue_notify(QueueObject *self)
     }
 }
 
-int
+bool
 green_queue_serve(QueueObject *self, bool getter)
 {
     LoopObject *here = green_loop_here();
     queue_client *served;
     if (!(getter ? exchange_get(self, here, &served) : exchange_put(self, here, &served))) {
-        return 0;
+        return false;
     }
     if (served != NULL) {
         green_client_serve(&served->client);
     }
-    return 1;
+    return true;
 }
 
 /* It was woken with an exception, or not at all. */

@@ -82,9 +82,9 @@ void green_queue_exchange_init(QueueObject *self);
 /* Something changed: let those who can be served be so, in a later turn. */
 void green_queue_notify(QueueObject *self);
 
-/* In the hub, which cannot wait: serve the first of them at once. 1, or 0 when there is none that
- * can be. -1. */
-int green_queue_serve(QueueObject *self, bool getter);
+/* In the hub, which cannot wait: serve the first of them at once. False: there is none that can be.
+ */
+bool green_queue_serve(QueueObject *self, bool getter);
 
 /* Wait to be served. GREEN_WOKEN: client->item was put, or has been gotten. GREEN_TIMED_OUT. -1. */
 int green_queue_wait(QueueObject *self, queue_client *client, bool getter, double seconds);

@@ -555,10 +555,9 @@ queue_shutdown_core(QueueObject *self, bool immediate)
             return -1;
         }
     }
-    int served; /* those whose item is there already */
-    while ((served = green_queue_serve(self, true)) > 0) {
+    while (green_queue_serve(self, true)) { /* those whose item is there already */
     }
-    PyObject *exception = served < 0 ? NULL : green_queue_global("ShutDown");
+    PyObject *exception = green_queue_global("ShutDown");
     int result = exception == NULL ? -1 : green_queue_refuse(self, exception);
     Py_XDECREF(exception);
     return result < 0 ? -1 : green_queue_tell(self, "shutdown");
