@@ -99,12 +99,12 @@ channel_drop(green_ready *ready)
 
 /* --- put and get --- */
 
-/* Meet the first of the other side, if there is one, without waiting for a turn. */
+/* Meet the first of the other side, if there is one, without waiting for a turn. `here` is
+   green_loop_here(). */
 static bool
-channel_meet(ChannelObject *self, channel_client *client, bool getter)
+channel_meet(ChannelObject *self, const LoopObject *here, channel_client *client, bool getter)
 {
-    channel_client *other =
-        channel_first(getter ? &self->putters : &self->getters, green_loop_here());
+    channel_client *other = channel_first(getter ? &self->putters : &self->getters, here);
     if (other == NULL) {
         return false;
     }
@@ -116,59 +116,59 @@ channel_meet(ChannelObject *self, channel_client *client, bool getter)
 
 /* Join the getters or putters, until served. What green_client_wait returns. */
 static inline int
-channel_wait(ChannelObject *self, channel_client *client, bool getter, double seconds)
+channel_wait(ChannelObject *self, LoopObject *here, channel_client *client, bool getter,
+             double seconds)
 {
     green_link *list = getter ? &self->getters : &self->putters;
     green_link *others = getter ? &self->putters : &self->getters;
-    if (!green_list_empty(others)) {
-        LoopObject *here = green_loop_here();
-        if (here == NULL) {
-            if (channel_meet(self, client, getter)) {
-                return GREEN_WOKEN;
-            }
-        } else if (!self->queued && channel_first(others, here) !=
-                                        NULL) { /* its turn comes when this one is linked */
-            self->queued = true;
-            Py_INCREF(self);
-            channel_queue(self, here, &channel_kind, false);
+    if (here == NULL) {
+        if (channel_meet(self, here, client, getter)) {
+            return GREEN_WOKEN;
         }
+    } else if (!self->queued && channel_first(others, here) != NULL) {
+        self->queued = true; /* its turn comes when this one is linked */
+        Py_INCREF(self);
+        channel_queue(self, here, &channel_kind, false);
     }
     return green_client_wait(&client->client, list, &self->users, seconds,
                              getter ? "Channel.get" : "Channel.put", (PyObject *)self);
 }
 
-static int
+/* Returns None, a new reference. */
+static PyObject *
 channel_put_core(ChannelObject *self, PyObject *item, bool block, PyObject *timeout)
 {
+    LoopObject *here = green_loop_here();
     channel_client client; /* the wait lays out the rest */
-    client.item = Py_NewRef(item);
+    client.item = item;
     if (GREEN_RARELY(green_in_hub())) {
-        if (channel_meet(self, &client, false)) {
-            return 0;
+        Py_INCREF(item);
+        if (channel_meet(self, here, &client, false)) {
+            Py_RETURN_NONE;
         }
         Py_DECREF(item);
-        green_queue_raise("Full");
-        return -1;
+        return green_queue_raise("Full");
     }
     green_deadline deadline = {0, NULL};
     if (block && green_deadline_start(&deadline, timeout) < 0) {
-        Py_DECREF(item);
-        return -1;
+        return NULL;
     }
-    int status = channel_wait(self, &client, false, deadline.seconds);
+    Py_INCREF(item);
+    int status = channel_wait(self, here, &client, false, deadline.seconds);
     if (status != GREEN_WOKEN) {
         Py_XDECREF(client.item);
     }
-    return green_queue_put_end(&deadline, status);
+    return green_queue_put_end(&deadline, status) < 0 ? NULL : Py_NewRef(Py_None);
 }
 
 static PyObject *
 channel_get_core(ChannelObject *self, bool block, PyObject *timeout)
 {
+    LoopObject *here = green_loop_here();
     channel_client client; /* the wait lays out the rest */
     client.item = NULL;
     if (GREEN_RARELY(green_in_hub())) {
-        if (channel_meet(self, &client, true)) {
+        if (channel_meet(self, here, &client, true)) {
             return client.item;
         }
         if (!block) {
@@ -179,7 +179,7 @@ channel_get_core(ChannelObject *self, bool block, PyObject *timeout)
     if (block && green_deadline_start(&deadline, timeout) < 0) {
         return NULL;
     }
-    int status = channel_wait(self, &client, true, deadline.seconds);
+    int status = channel_wait(self, here, &client, true, deadline.seconds);
     if (green_deadline_stop(&deadline) < 0 || status < 0) {
         Py_CLEAR(client.item); /* killed with the item in hands: nobody is left to have it */
         return NULL;
@@ -190,9 +190,12 @@ channel_get_core(ChannelObject *self, bool block, PyObject *timeout)
 static PyObject *
 channel_put(ChannelObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
+    if (nargs == 1 && kwnames == NULL) {
+        return channel_put_core(self, args[0], true, NULL);
+    }
     static const char *const names[] = {"item", "block", "timeout"};
     PyObject *given[3];
-    if (green_arguments("put", args, nargs, kwnames, names, 3, given) < 0) {
+    if (green_arguments_sort("put", args, nargs, kwnames, names, 3, given) < 0) {
         return NULL;
     }
     if (given[0] == NULL) {
@@ -200,10 +203,7 @@ channel_put(ChannelObject *self, PyObject *const *args, Py_ssize_t nargs, PyObje
         return NULL;
     }
     int block = green_argument_flag(given[1], 1);
-    if (block < 0 || channel_put_core(self, given[0], block, given[2]) < 0) {
-        return NULL;
-    }
-    Py_RETURN_NONE;
+    return block < 0 ? NULL : channel_put_core(self, given[0], block, given[2]);
 }
 
 static PyObject *
@@ -228,10 +228,7 @@ channel_put_nowait(ChannelObject *self, PyObject *const *args, Py_ssize_t nargs,
     if (!Py_IS_TYPE(self, Channel_Type)) { /* a subclass may have its own */
         return PyObject_CallMethod((PyObject *)self, "put", "(OO)", item, Py_False);
     }
-    if (channel_put_core(self, item, false, NULL) < 0) {
-        return NULL;
-    }
-    Py_RETURN_NONE;
+    return channel_put_core(self, item, false, NULL);
 }
 
 static PyObject *
