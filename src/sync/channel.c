@@ -158,7 +158,7 @@ channel_put_core(ChannelObject *self, PyObject *item, bool block, PyObject *time
     if (status != GREEN_WOKEN) {
         Py_XDECREF(client.item);
     }
-    return green_queue_put_end(&deadline, status) < 0 ? NULL : Py_NewRef(Py_None);
+    return green_queue_put_end(&deadline, status);
 }
 
 static PyObject *

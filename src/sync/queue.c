@@ -98,26 +98,22 @@ queue_check_timeout(PyObject *timeout)
     return 0;
 }
 
-int
+PyObject *
 green_queue_put_end(green_deadline *deadline, int status)
 {
     if (green_deadline_stop(deadline) < 0 || status < 0) {
-        return -1;
+        return NULL;
     }
-    if (status == GREEN_TIMED_OUT) {
-        green_queue_raise("Full");
-        return -1;
-    }
-    return 0;
+    return status == GREEN_TIMED_OUT ? green_queue_raise("Full") : Py_NewRef(Py_None);
 }
 
-static __attribute__((noinline)) int
+static __attribute__((noinline)) PyObject *
 queue_put_wait(QueueObject *self, PyObject *item, PyObject *timeout)
 {
     queue_client client; /* the wait lays out the rest */
     green_deadline deadline;
     if (green_deadline_start(&deadline, timeout) < 0) {
-        return -1;
+        return NULL;
     }
     client.item = Py_NewRef(item);
     if (!green_list_empty(&self->getters)) {
@@ -149,39 +145,32 @@ queue_make_size(QueueObject *self)
     return size;
 }
 
-int
+PyObject *
 green_queue_put(QueueObject *self, PyObject *item, bool block, PyObject *timeout)
 {
     if (self->is_shutdown) {
-        green_queue_raise("ShutDown");
-        return -1;
+        return green_queue_raise("ShutDown");
     }
     if (block && timeout != NULL && queue_check_timeout(timeout) < 0) {
-        return -1;
+        return NULL;
     }
     int room = green_queue_has_room(self);
     if (room == 0) {
         if (!green_in_hub()) {
-            if (block) {
-                return queue_put_wait(self, item, timeout);
-            }
-        } else {
-            room = queue_make_room(self);
+            return block ? queue_put_wait(self, item, timeout) : green_queue_raise("Full");
         }
+        room = queue_make_room(self);
         if (room == 0) {
-            green_queue_raise("Full");
+            return green_queue_raise("Full");
         }
     }
-    if (room <= 0) {
-        return -1;
-    }
-    if (green_queue_put_item(self, item) < 0) {
-        return -1;
+    if (room < 0 || green_queue_put_item(self, item) < 0) {
+        return NULL;
     }
     if (!green_list_empty(&self->getters)) {
         green_queue_notify(self);
     }
-    return 0;
+    Py_RETURN_NONE;
 }
 
 static __attribute__((noinline)) PyObject *

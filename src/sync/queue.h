@@ -92,9 +92,9 @@ int green_queue_wait(QueueObject *self, queue_client *client, bool getter, doubl
 /* Raise `exception` (borrowed, a class) in all who wait. 0 or -1. */
 int green_queue_refuse(QueueObject *self, PyObject *exception);
 
-/* put() and get(): 0 or the item, new reference; -1 or NULL with Full, Empty, ShutDown or another
+/* put() and get(): None or the item, new reference; NULL with Full, Empty, ShutDown or another
    exception. `timeout` is as in Python, and may be NULL. */
-int green_queue_put(QueueObject *self, PyObject *item, bool block, PyObject *timeout);
+PyObject *green_queue_put(QueueObject *self, PyObject *item, bool block, PyObject *timeout);
 PyObject *green_queue_get(QueueObject *self, bool peek, bool block, PyObject *timeout);
 
 /* A name of greencore.queue, where the standard library's exceptions are known: a new reference. */
@@ -129,9 +129,9 @@ green_queue_shift(QueueObject *self)
 /* Raise one of them. Returns NULL. */
 PyObject *green_queue_raise(const char *name);
 
-/* The end of a put that had to wait until `deadline`, with the status of its wait. 0, or -1 with an
-   exception: Full where it timed out. */
-int green_queue_put_end(green_deadline *deadline, int status);
+/* The end of a put that had to wait until `deadline`, with the status of its wait: None, or NULL
+   with an exception, Full where it timed out. */
+PyObject *green_queue_put_end(green_deadline *deadline, int status);
 
 int green_queue_exec(PyObject *module);
 

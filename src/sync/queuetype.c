@@ -246,15 +246,18 @@ queue_dealloc(QueueObject *self)
 static PyObject *
 queue_put(QueueObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
-    static const char *const names[] = {"item", "block", "timeout"};
-    PyObject *given[3];
-    if (nargs == 1 && kwnames == NULL && !self->is_shutdown && green_queue_push(self, args[0])) {
+    if (nargs == 1 && kwnames == NULL) {
+        if (self->is_shutdown || !green_queue_push(self, args[0])) {
+            return green_queue_put(self, args[0], true, NULL);
+        }
         if (!green_list_empty(&self->getters)) {
             green_queue_notify(self);
         }
         Py_RETURN_NONE;
     }
-    if (green_arguments("put", args, nargs, kwnames, names, 3, given) < 0) {
+    static const char *const names[] = {"item", "block", "timeout"};
+    PyObject *given[3];
+    if (green_arguments_sort("put", args, nargs, kwnames, names, 3, given) < 0) {
         return NULL;
     }
     if (given[0] == NULL) {
@@ -262,10 +265,7 @@ queue_put(QueueObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *
         return NULL;
     }
     int block = green_argument_flag(given[1], 1);
-    if (block < 0 || green_queue_put(self, given[0], block, given[2]) < 0) {
-        return NULL;
-    }
-    Py_RETURN_NONE;
+    return block < 0 ? NULL : green_queue_put(self, given[0], block, given[2]);
 }
 
 static PyObject *
@@ -278,10 +278,7 @@ queue_put_nowait(QueueObject *self, PyObject *const *args, Py_ssize_t nargs, PyO
     if (self->overrides & QUEUE_OUTER_PUT) {
         return PyObject_CallMethod((PyObject *)self, "put", "OO", item, Py_False);
     }
-    if (green_queue_put(self, item, false, NULL) < 0) {
-        return NULL;
-    }
-    Py_RETURN_NONE;
+    return green_queue_put(self, item, false, NULL);
 }
 
 static PyObject *
@@ -301,12 +298,13 @@ queue_get(QueueObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *
 {
     if (nargs == 0 && kwnames == NULL) {
         PyObject *item = green_queue_shift(self);
-        if (item != NULL) {
-            if (!green_list_empty(&self->putters)) {
-                green_queue_notify(self);
-            }
-            return item;
+        if (item == NULL) {
+            return green_queue_get(self, false, true, NULL);
         }
+        if (!green_list_empty(&self->putters)) {
+            green_queue_notify(self);
+        }
+        return item;
     }
     return queue_take(self, args, nargs, kwnames, false);
 }
