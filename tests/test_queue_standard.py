@@ -262,6 +262,33 @@ class TestStandardSurface:
         with pytest.raises(ValueError):
             len(q)
 
+    def test_qsize_that_sends_away_who_was_to_be_served(self):
+        class Mine(Queue):
+            answer = None
+
+            def _qsize(self):
+                if self.answer is None:
+                    return super()._qsize()
+                answer, self.answer = self.answer, None
+                self.shutdown()
+                return answer
+
+        q = Mine()
+        getter = greencore.spawn(q.get)
+        greencore.sleep(0)
+        q.put(1)
+        q.answer = 1
+        assert getter.get() == 1 and q.qsize() == 0
+
+        q = Mine(1, [1])
+        putter = greencore.spawn(q.put, 2)
+        greencore.sleep(0)
+        assert q.get() == 1
+        q.answer = 0
+        with pytest.raises(ShutDown):
+            putter.get()
+        assert q.qsize() == 0
+
     def test_repr(self):
         q = Queue(3, [1])
         assert repr(q).startswith("<Queue at 0x")
