@@ -386,7 +386,13 @@ static GreenletObject *
 linkable_turn(green_ready *ready)
 {
     green_linkable *linkable = GREEN_CONTAINER(ready, green_linkable, notifier);
-    return linkable_serve(linkable, green_loop_here(), ready->kind->on_hub);
+    LoopObject *loop = green_loop_here();
+    bool on_hub = ready->kind->on_hub;
+    if (linkable->phase == QUEUED && !linkable->kind->all && !linkable_ready(linkable)) {
+        linkable_finish(linkable, loop, on_hub); /* what was given has been taken */
+        return NULL;
+    }
+    return linkable_serve(linkable, loop, on_hub);
 }
 
 /* Its loop is destroyed. */
