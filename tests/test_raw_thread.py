@@ -113,7 +113,7 @@ def test_main_greenlets_go_with_their_threads():
     for _ in range(5):
         in_thread(lambda: started().switch())
     gc.collect()
-    assert greenlet._greenlet.get_total_main_greenlets() == before
+    assert greenlet._greenlet.get_total_main_greenlets() <= before  # those of other tests may go meanwhile
 
 
 def test_getcurrent_while_the_threads_state_is_cleared():
