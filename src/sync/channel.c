@@ -101,7 +101,7 @@ channel_drop(green_ready *ready)
 
 /* Meet the first of the other side, if there is one, without waiting for a turn. `here` is
    green_loop_here(). */
-static bool
+GREEN_COLD static bool
 channel_meet(ChannelObject *self, const LoopObject *here, channel_client *client, bool getter)
 {
     channel_client *other = channel_first(getter ? &self->putters : &self->getters, here);

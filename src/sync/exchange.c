@@ -211,7 +211,7 @@ exchange_drop(green_ready *ready)
 }
 
 /* Serve those of other threads at once, as far as they come first. */
-static void
+GREEN_COLD static void
 exchange_threads(QueueObject *self, LoopObject *here)
 {
     for (;;) {
@@ -256,7 +256,7 @@ green_queue_notify(QueueObject *self)
     }
 }
 
-bool
+GREEN_COLD bool
 green_queue_serve(QueueObject *self, bool getter)
 {
     LoopObject *here = green_loop_here();
