@@ -317,7 +317,7 @@ static PyObject *
 attributes_get_context(PyObject *op, void *Py_UNUSED(closure))
 {
     const GreenletObject *self = (GreenletObject *)op;
-    PyObject *context = self->state.context; /* borrowed */
+    PyObject *context = self->context; /* borrowed */
     if (attributes_running(self)) {
         if (self->thread != green_thread_get()) {
             PyErr_SetString(PyExc_ValueError, "cannot get context of a greenlet that is running in "
@@ -344,7 +344,7 @@ attributes_set_context(PyObject *op, PyObject *value, void *Py_UNUSED(closure))
     }
     if (!attributes_running(self)) {
         Py_XINCREF(context);
-        Py_XSETREF(self->state.context, context);
+        Py_XSETREF(self->context, context);
         return 0;
     }
     if (self->thread != green_thread_get()) {
@@ -362,7 +362,7 @@ attributes_get_frame(PyObject *op, void *Py_UNUSED(closure))
     GreenletObject *self = (GreenletObject *)op;
     PyFrameObject *frame = NULL;
     if (self->status == GREEN_ACTIVE && !attributes_running(self)) {
-        frame = green_pystate_frame(&self->state);
+        frame = green_pystate_frame(self->state);
         if (frame == NULL && PyErr_Occurred()) {
             return NULL;
         }

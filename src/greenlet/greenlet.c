@@ -63,7 +63,8 @@ green_greenlet_new_main(green_thread *thread)
     self->is_main = 1;
     self->epoch = green_epoch;
     green_ready_init(&self->ready, NULL);
-    green_pystate_init_main(&self->state, PyThreadState_Get());
+    self->state = &thread->main_state;
+    green_pystate_init_main(self->state, PyThreadState_Get());
     PyObject_GC_Track(self);
     mains++;
     return self;
@@ -190,14 +191,15 @@ greenlet_traverse(PyObject *op, visitproc visit, void *arg)
     Py_VISIT(self->asyncio_loop);
 #endif
     Py_VISIT(self->kwargs);
-    if (self->status == GREEN_UNSTARTED) {
-        Py_VISIT(self->state.context);
+    if (self->status != GREEN_ACTIVE) {
+        Py_VISIT(self->context);
         return 0;
     }
-    if (self->thread->current == self) {
-        return 0; /* the state is the thread's now */
+    if (self->thread->current == self || !green_pystate_idle(self->state)) {
+        return 0; /* the thread has its state now, or its frames may still run */
     }
-    return green_pystate_traverse(&self->state, visit, arg);
+    Py_VISIT(self->context);
+    return green_pystate_traverse(self->state, visit, arg);
 }
 
 static int
@@ -216,10 +218,8 @@ greenlet_clear(PyObject *op)
     Py_CLEAR(self->asyncio_loop);
 #endif
     Py_CLEAR(self->kwargs);
-    if (self->status == GREEN_UNSTARTED) {
-        Py_CLEAR(self->state.context);
-    } else if (self->thread->current != self) {
-        green_pystate_clear(&self->state);
+    if (self->status != GREEN_ACTIVE) {
+        Py_CLEAR(self->context);
     }
     return 0;
 }
@@ -355,15 +355,14 @@ greenlet_dealloc(PyObject *op)
     bool lost = false;
     if (greenlet_parked(self)) {
         /* Stranded. A waiter on its stack may still be in somebody's list. */
-        lost = self->waiting != NULL || !green_pystate_abandon(&self->state);
+        lost = self->waiting != NULL || !green_pystate_abandon(self->state);
         if (!lost) {
+            green_pystate_clear(self->state);
             green_stack_release(self->stack);
         }
     }
-    if (self->status == GREEN_UNSTARTED) {
-        Py_CLEAR(self->state.context);
-    } else if (!lost) {
-        green_pystate_clear(&self->state);
+    if (!lost) {
+        Py_CLEAR(self->context);
     }
     Py_XDECREF(self->dict);
     Py_XDECREF(self->run);

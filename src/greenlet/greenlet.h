@@ -49,7 +49,8 @@ typedef struct GreenletObject {
 #if PY_VERSION_HEX < 0x030D0000
     PyObject *asyncio_loop; /* owned; its running loop while it doesn't run, or NULL */
 #endif
-    green_pystate state; /* while it doesn't run */
+    PyObject *context;    /* owned; while it doesn't run; may be NULL */
+    green_pystate *state; /* the rest of it, at the base of its stack; NULL: unstarted or dead */
 } GreenletObject;
 
 extern PyTypeObject *Greenlet_Type;      /* greenlet.greenlet; subclassed by Task and Hub */
@@ -98,7 +99,7 @@ bool green_greenlet_kill(GreenletObject *g);
    True: it lives on, and is tracked again. */
 bool green_greenlet_survives(GreenletObject *g);
 
-/* Make it what zeroed memory would be, but for the state, which the start lays out. */
+/* Make it what zeroed memory would be. */
 static inline void
 green_greenlet_blank(GreenletObject *g)
 {
@@ -124,7 +125,8 @@ green_greenlet_blank(GreenletObject *g)
 #if PY_VERSION_HEX < 0x030D0000
     g->asyncio_loop = NULL;
 #endif
-    g->state.context = NULL;
+    g->context = NULL;
+    g->state = NULL;
 }
 
 /* The greenlet to run when `target` is switched to: itself, or the first parent that is not dead.

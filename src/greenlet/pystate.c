@@ -76,7 +76,6 @@ green_pystate_traverse(green_pystate *state, visitproc visit, void *arg)
     if (!green_pystate_idle(state)) {
         return 0;
     }
-    Py_VISIT(state->context);
     for (int i = 0; state->has_rare && i < GREEN_OWNED_COUNT; i++) {
         Py_VISIT(state->rare.owned[i]);
     }
@@ -89,7 +88,6 @@ green_pystate_clear(green_pystate *state)
     if (!green_pystate_idle(state)) {
         return;
     }
-    Py_CLEAR(state->context);
     for (int i = 0; state->has_rare && i < GREEN_OWNED_COUNT; i++) {
         Py_CLEAR(state->rare.owned[i]);
     }

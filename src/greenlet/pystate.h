@@ -86,22 +86,6 @@ int green_pystate_probe(void);
    holds nothing that points into the stack. */
 void green_pystate_finish(PyThreadState *ts);
 
-/* After that, where no code has run since: saves what outlives a greenlet. */
-static inline void
-green_pystate_retire(green_pystate *state, const PyThreadState *ts)
-{
-    state->context = ts->context;
-#if PY_VERSION_HEX >= 0x030F0000
-    state->current_frame = state->base_frame;
-#elif PY_VERSION_HEX >= 0x030D0000
-    state->current_frame = NULL;
-#elif PY_VERSION_HEX >= 0x030B0000
-    state->cframe = NULL;
-#else
-    state->frame = NULL;
-#endif
-}
-
 /* The innermost Python frame of a parked greenlet: new reference, or NULL without an exception
    where there is none. Allocates, so the collector may run. */
 PyFrameObject *green_pystate_frame(green_pystate *state);
@@ -119,7 +103,18 @@ void green_pystate_clear(green_pystate *state);
 extern const green_stack_policy green_pystate_stack_policy;
 extern const size_t green_pystate_stack_min;
 
-/* The context of the running greenlet lives in the thread state: borrowed, may be NULL; set steals
+/* The context of the running greenlet lives in the thread state. It goes to `from`, the one of `to`
+   (may be NULL; both owned) takes its place. */
+static inline void
+green_pystate_switch_context(PyObject **from, PyObject **to, PyThreadState *ts)
+{
+    *from = ts->context;
+    ts->context = *to;
+    ts->context_ver++;
+    *to = NULL;
+}
+
+/* The running greenlet's: borrowed, may be NULL; set steals
    nothing (takes its own reference) and bumps the version that caches contextvar look-ups. */
 static inline PyObject *
 green_pystate_get_context(PyThreadState *ts)

@@ -14,7 +14,6 @@ typedef struct {
 } green_rare;
 
 struct green_pystate {
-    PyObject *context;    /* owned, may be NULL */
     PyFrameObject *frame; /* borrowed from the call that runs it */
     CFrame *cframe;
     _PyErr_StackItem *exc_info;
@@ -96,7 +95,6 @@ static inline void
 green_pystate_save(struct green_pystate *state, PyThreadState *tstate)
 {
     green_tstate *ts = tstate;
-    state->context = ts->context;
     state->frame = ts->frame;
     state->cframe = ts->cframe;
     state->exc_info = ts->exc_info;
@@ -111,9 +109,6 @@ static inline void
 green_pystate_load(struct green_pystate *state, PyThreadState *tstate)
 {
     green_tstate *ts = tstate;
-    ts->context = state->context;
-    ts->context_ver++;
-    state->context = NULL;
     ts->frame = state->frame;
     ts->cframe = state->cframe;
     ts->exc_info = state->exc_info;

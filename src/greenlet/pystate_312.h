@@ -15,7 +15,6 @@ typedef struct {
 } green_rare;
 
 struct green_pystate {
-    PyObject *context; /* owned, may be NULL */
     _PyErr_StackItem *exc_info;
     _PyCFrame *cframe;
     _PyStackChunk *datastack_chunk;
@@ -101,7 +100,6 @@ static inline void
 green_pystate_save(struct green_pystate *state, PyThreadState *tstate)
 {
     green_tstate *ts = tstate;
-    state->context = ts->context;
     state->exc_info = ts->exc_info;
     state->cframe = ts->cframe;
     state->datastack_chunk = ts->datastack_chunk;
@@ -119,9 +117,6 @@ static inline void
 green_pystate_load(struct green_pystate *state, PyThreadState *tstate)
 {
     green_tstate *ts = tstate;
-    ts->context = state->context;
-    ts->context_ver++;
-    state->context = NULL;
     ts->exc_info = state->exc_info;
     ts->cframe = state->cframe;
     ts->datastack_chunk = state->datastack_chunk;

@@ -16,7 +16,6 @@ typedef struct {
 } green_rare;
 
 struct green_pystate {
-    PyObject *context; /* owned, may be NULL */
     _PyErr_StackItem *exc_info;
     struct _PyInterpreterFrame *current_frame;
     _PyStackChunk *datastack_chunk;
@@ -116,7 +115,6 @@ static inline void
 green_pystate_save(struct green_pystate *state, PyThreadState *tstate)
 {
     green_tstate *ts = tstate;
-    state->context = ts->context;
     state->exc_info = ts->exc_info;
     state->current_frame = ts->current_frame;
     state->datastack_chunk = ts->datastack_chunk;
@@ -134,9 +132,6 @@ static inline void
 green_pystate_load(struct green_pystate *state, PyThreadState *tstate)
 {
     green_tstate *ts = tstate;
-    ts->context = state->context;
-    ts->context_ver++;
-    state->context = NULL;
     ts->exc_info = state->exc_info;
     ts->current_frame = state->current_frame;
     ts->datastack_chunk = state->datastack_chunk;

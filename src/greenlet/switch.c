@@ -6,6 +6,9 @@
 #include "greenlet/trace.h"
 #include "switch/swap.h"
 
+/* Of the state, at the base of each stack, in the page that is touched anyway. */
+#define STATE_ROOM ((sizeof(green_pystate) + 15) / 16 * 16)
+
 /* Drop what a switch that did not come about would have handed over. */
 GREEN_COLD static void
 switch_abandon(green_thread *thread)
@@ -65,7 +68,7 @@ switch_arrive(green_thread *thread)
     thread->exception = NULL;
     thread->origin = NULL;
     /* From here on Python code may run, and switch: all that matters is in local variables. */
-    green_pystate_prepare(&thread->current->state, thread->tstate);
+    green_pystate_prepare(thread->current->state, thread->tstate);
     if (GREEN_RARELY(exception != NULL || thread->tracer != NULL)) {
         return switch_arrive_seldom(thread, value, exception, origin);
     }
@@ -104,13 +107,12 @@ green_greenlet_begin(green_thread *thread, GreenletObject *target)
     }
     target->stack = stack;
     stack->owner = target;
-    target->sp = green_swap_prepare(stack->base, switch_enter);
-    PyObject *context = target->state.context; /* set through gr_context, or NULL */
-    green_pystate_init(&target->state, stack, thread->tstate);
-    target->state.context = context;
+    target->state = (green_pystate *)(stack->base - STATE_ROOM);
+    target->sp = green_swap_prepare(target->state, switch_enter);
+    green_pystate_init(target->state, stack, thread->tstate);
     if (GREEN_RARELY((PyObject *)target->parent != thread->hub &&
                      (PyObject *)target != thread->hub)) {
-        green_pystate_share_asyncio(&target->state, thread->tstate); /* serves who starts it */
+        green_pystate_share_asyncio(target->state, thread->tstate); /* serves who starts it */
 #if PY_VERSION_HEX < 0x030D0000
         if (GREEN_RARELY(green_asyncio_tracked)) {
             green_asyncio_share(target);
@@ -146,11 +148,12 @@ switch_swap(green_thread *thread, GreenletObject *self, GreenletObject *target, 
     thread->current = target;
     target->rest = 0;
     if (retires) {
-        green_pystate_retire(&self->state, thread->tstate);
+        self->state = NULL;
     } else {
-        green_pystate_save(&self->state, thread->tstate);
+        green_pystate_save(self->state, thread->tstate);
     }
-    green_pystate_load(&target->state, thread->tstate);
+    green_pystate_load(target->state, thread->tstate);
+    green_pystate_switch_context(&self->context, &target->context, thread->tstate);
     green_stack_switch_begin(fake_stack, target->stack);
     green_swap(&self->sp, target->sp, thread);
 }
@@ -379,6 +382,19 @@ switch_hub_has_gone(const GreenletObject *parent)
     return GREEN_RARELY(parent->catches && parent->status == GREEN_DEAD);
 }
 
+/* What ran while the heir was chosen has left something in the state. No switch may come of it. */
+GREEN_COLD static void
+switch_finish_again(green_thread *thread)
+{
+    PyObject *value = thread->value, *exception = thread->exception;
+    thread->value = thread->exception = NULL;
+    thread->no_switch++;
+    green_pystate_finish(thread->tstate);
+    thread->no_switch--;
+    thread->value = value;
+    thread->exception = exception;
+}
+
 static _Noreturn void
 switch_die(green_thread *thread, GreenletObject *self, PyObject *result)
 {
@@ -400,7 +416,6 @@ switch_die(green_thread *thread, GreenletObject *self, PyObject *result)
         green_locals_end(self);
     }
     GreenletObject *heir = NULL;
-    bool retires = false;
     if (exception == NULL && thread->next != NULL &&
         ((PyObject *)self->parent == thread->hub || switch_hub_has_gone(self->parent))) {
         /* The hub takes no interest in results: go straight where it would send us. */
@@ -408,8 +423,8 @@ switch_die(green_thread *thread, GreenletObject *self, PyObject *result)
         green_pystate_finish(thread->tstate);
         self->status = GREEN_DEAD; /* a throw whose turn is now comes too late */
         heir = (GreenletObject *)Py_NewRef(thread->next(thread));
-        retires = heir->status == GREEN_ACTIVE || green_greenlet_begin(thread, heir) == 0;
-        if (!retires) {
+        if (heir->status == GREEN_UNSTARTED &&
+            GREEN_RARELY(green_greenlet_begin(thread, heir) < 0)) {
             exception = green_error_take();
             Py_CLEAR(thread->value);
             Py_CLEAR(thread->exception);
@@ -420,8 +435,11 @@ switch_die(green_thread *thread, GreenletObject *self, PyObject *result)
         green_pystate_finish(thread->tstate);
         heir = switch_heir(thread, self, result, exception);
     }
+    if (GREEN_RARELY(green_pystate_has_rare(thread->tstate))) {
+        switch_finish_again(thread);
+    }
     self->status = GREEN_DEAD;
     thread->finished = self;
-    switch_swap(thread, self, heir, retires, NULL);
+    switch_swap(thread, self, heir, true, NULL);
     __builtin_unreachable();
 }

@@ -71,11 +71,12 @@ thread_end(green_thread *thread)
     if (current != main && ts != NULL) {
         /* It stopped in the middle of a greenlet, at a fork or at the interpreter's end. What the
            interpreter frees with the thread's state must not be the greenlet's stack. */
-        green_pystate_save(&current->state, ts);
-        green_pystate_load(&main->state, ts);
+        green_pystate_save(current->state, ts);
+        green_pystate_load(main->state, ts);
+        green_pystate_switch_context(&current->context, &main->context, ts);
     }
     main->status = GREEN_DEAD;
-    memset(&main->state, 0, sizeof(main->state)); /* all it owned is the thread state's */
+    main->state = NULL; /* all it owned is the thread state's */
     green_list_remove(&thread->link);
     thread->current = NULL;
     thread->main = NULL;
