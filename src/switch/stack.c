@@ -22,11 +22,11 @@
 #define SLAB_COUNT_FIRST 16
 
 #define CLASS_SHIFT 14
-#define CLASS_COUNT 16
+#define CLASS_COUNT 31  /* two to a doubling */
 #define TRIM_BATCH 1024 /* stacks, for some milliseconds at most */
 
 _Static_assert(GREEN_STACK_SIZE_MIN == (size_t)1 << CLASS_SHIFT, "the smallest class");
-_Static_assert(GREEN_STACK_SIZE_MAX == (size_t)1 << (CLASS_SHIFT + CLASS_COUNT - 1),
+_Static_assert(GREEN_STACK_SIZE_MAX == (size_t)1 << (CLASS_SHIFT + CLASS_COUNT / 2),
                "the largest class");
 _Static_assert(sizeof(green_stack) % 16 == 0 && DATA_BELOW % 16 == 0,
                "base and data are 16-byte aligned");
@@ -71,16 +71,17 @@ static struct {
     stack_class classes[CLASS_COUNT];
 } pool = {
     .policy = {256 * KIB, 256 * KIB, 0},
-    .size_class = 4,
-    .roomy_class = 4,
+    .size_class = 8,
+    .roomy_class = 8,
     .slabs = {&pool.slabs, &pool.slabs},
 };
 
 static size_t
 class_size(uint32_t size_class)
 {
-    size_t size = (size_t)1 << (CLASS_SHIFT + size_class);
-    return size < green_map_page() ? green_map_page() : size;
+    size_t size = (size_t)(2 + size_class % 2) << (CLASS_SHIFT - 1 + size_class / 2);
+    size_t page = green_map_page();
+    return (size + page - 1) / page * page;
 }
 
 /* `size` is at most GREEN_STACK_SIZE_MAX. */
@@ -90,7 +91,8 @@ class_of_size(size_t size)
     if (size <= GREEN_STACK_SIZE_MIN) {
         return 0;
     }
-    return 64 - CLASS_SHIFT - (uint32_t)__builtin_clzll(size - 1);
+    uint32_t doublings = 64 - CLASS_SHIFT - (uint32_t)__builtin_clzll(size - 1);
+    return 2 * doublings - (size <= (size_t)3 << (CLASS_SHIFT - 2 + doublings));
 }
 
 void
