@@ -260,8 +260,14 @@ static green_link *
 linkable_next(green_linkable *linkable)
 {
     if (linkable->phase == QUEUED) {
+        if (!linkable->kind->all && !linkable_ready(linkable)) {
+            return NULL; /* what was given has been taken: nobody moves */
+        }
         linkable->phase = FIRST;
         green_list_splice(&linkable->serving, &linkable->links);
+        if (!green_list_empty(&linkable->serving)) {
+            return linkable->serving.next;
+        }
     }
     if (linkable->kind->open) {
         green_list_splice(&linkable->serving, &linkable->links);
@@ -386,13 +392,7 @@ static GreenletObject *
 linkable_turn(green_ready *ready)
 {
     green_linkable *linkable = GREEN_CONTAINER(ready, green_linkable, notifier);
-    LoopObject *loop = green_loop_here();
-    bool on_hub = ready->kind->on_hub;
-    if (linkable->phase == QUEUED && !linkable->kind->all && !linkable_ready(linkable)) {
-        linkable_finish(linkable, loop, on_hub); /* what was given has been taken */
-        return NULL;
-    }
-    return linkable_serve(linkable, loop, on_hub);
+    return linkable_serve(linkable, green_loop_here(), ready->kind->on_hub);
 }
 
 /* Its loop is destroyed. */
