@@ -130,8 +130,8 @@ static __attribute__((noinline)) void
 wait_start_timer(green_waiter *w, double seconds)
 {
     if (seconds > 0) {
-        bool late = w->timer.late, ref = w->timer.ref;
-        green_timer_init(&w->timer, waiter_expired, late);
+        bool ref = w->timer.ref;
+        green_timer_init(&w->timer, waiter_expired, w->timer.late);
         w->timer.ref = ref;
         w->timer.whose = w->greenlet;
         green_timer_start(&w->loop->timers, &w->timer, green_time_after(seconds));
@@ -161,12 +161,7 @@ green_wait_in(HubObject *hub, green_waiter *w, double seconds)
     if (seconds > 0) {
         green_timer_stop(&w->loop->timers, &w->timer);
     }
-    if (w->status != GREEN_WOKEN) { /* else whoever woke it has */
-        green_list_remove(&w->link);
-    }
-    green_ready_cancel(&w->ready);
-    Py_DECREF(w->loop);
-    Py_DECREF(greenlet);
+    green_waiter_cancel(w);
     green_hub_drop_kept();
     return result;
 }
