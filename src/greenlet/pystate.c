@@ -73,9 +73,6 @@ green_pystate_data_top(const green_pystate *state, const green_stack *stack)
 int
 green_pystate_traverse(green_pystate *state, visitproc visit, void *arg)
 {
-    if (!green_pystate_idle(state)) {
-        return 0;
-    }
     for (int i = 0; state->has_rare && i < GREEN_OWNED_COUNT; i++) {
         Py_VISIT(state->rare.owned[i]);
     }

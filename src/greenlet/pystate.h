@@ -13,8 +13,7 @@
    init       the state of a greenlet that has not run: no frames, no exceptions, full recursion
               allowance (scaled to `stack` where the version counts C calls), root data-stack chunk
               in stack->data, C-stack limits of `stack` where the version checks them. It is placed
-              for good: the interpreter keeps pointers into it while the greenlet runs. Keeps the
-              context that the state holds; everything else is overwritten.
+              for good: the interpreter keeps pointers into it while the greenlet runs.
    share_asyncio  after init: the greenlet runs in the asyncio loop and task that are running now,
               where the version keeps them per thread state. For greenlets that serve the one that
               starts them, as bridges between asyncio and blocking code do; others begin with none.
@@ -93,8 +92,8 @@ PyFrameObject *green_pystate_frame(green_pystate *state);
 /* The end of what a parked greenlet has of the data area of its stack. */
 const char *green_pystate_data_top(const green_pystate *state, const green_stack *stack);
 
-/* For the collector: visit/clear what a state owns, where safe. Nothing of a greenlet with frames
-   is visited, because they may still run. */
+/* For the collector: visit what an idle state owns (frames may still run, so nothing of a greenlet
+   that has some is visited), clear it where it is idle. */
 int green_pystate_traverse(green_pystate *state, visitproc visit, void *arg);
 void green_pystate_clear(green_pystate *state);
 
@@ -114,8 +113,8 @@ green_pystate_switch_context(PyObject **from, PyObject **to, PyThreadState *ts)
     *to = NULL;
 }
 
-/* The running greenlet's: borrowed, may be NULL; set steals
-   nothing (takes its own reference) and bumps the version that caches contextvar look-ups. */
+/* The running greenlet's: borrowed, may be NULL; set steals nothing (takes its own reference) and
+   bumps the version that caches contextvar look-ups. */
 static inline PyObject *
 green_pystate_get_context(PyThreadState *ts)
 {

@@ -341,6 +341,19 @@ green_greenlet_kill(GreenletObject *g)
     return true;
 }
 
+/* What ran while the heir was chosen has left something in the state. No switch may come of it. */
+GREEN_COLD static void
+switch_finish_again(green_thread *thread)
+{
+    PyObject *value = thread->value, *exception = thread->exception;
+    thread->value = thread->exception = NULL;
+    thread->no_switch++;
+    green_pystate_finish(thread->tstate);
+    thread->no_switch--;
+    thread->value = value;
+    thread->exception = exception;
+}
+
 /* Choose who runs when `self` is over, and hand its result or exception over (both stolen, one
    NULL). New reference: alive, of this thread. */
 GREEN_COLD static GreenletObject *
@@ -357,6 +370,9 @@ switch_heir(green_thread *thread, GreenletObject *self, PyObject *result, PyObje
             }
             if (handed == 0 &&
                 (heir->status == GREEN_ACTIVE || green_greenlet_begin(thread, heir) == 0)) {
+                if (green_pystate_has_rare(thread->tstate)) {
+                    switch_finish_again(thread);
+                }
                 return heir;
             }
             result = thread->value;
@@ -380,19 +396,6 @@ static inline bool
 switch_hub_has_gone(const GreenletObject *parent)
 {
     return GREEN_RARELY(parent->catches && parent->status == GREEN_DEAD);
-}
-
-/* What ran while the heir was chosen has left something in the state. No switch may come of it. */
-GREEN_COLD static void
-switch_finish_again(green_thread *thread)
-{
-    PyObject *value = thread->value, *exception = thread->exception;
-    thread->value = thread->exception = NULL;
-    thread->no_switch++;
-    green_pystate_finish(thread->tstate);
-    thread->no_switch--;
-    thread->value = value;
-    thread->exception = exception;
 }
 
 static _Noreturn void
@@ -434,9 +437,6 @@ switch_die(green_thread *thread, GreenletObject *self, PyObject *result)
     } else {
         green_pystate_finish(thread->tstate);
         heir = switch_heir(thread, self, result, exception);
-    }
-    if (GREEN_RARELY(green_pystate_has_rare(thread->tstate))) {
-        switch_finish_again(thread);
     }
     self->status = GREEN_DEAD;
     thread->finished = self;
