@@ -1,7 +1,6 @@
 #include "task/task.h"
 
 #include "greenlet/call.h"
-#include "greenlet/call.h"
 #include "greenlet/error.h"
 #include "greenlet/spare.h"
 #include "hub/timer.h"
@@ -309,7 +308,7 @@ task_live_hub(TaskObject *self)
 }
 
 GREEN_COLD static int
-task_announce(TaskObject *self)
+task_call_spawn_callbacks(TaskObject *self)
 {
     PyObject *callbacks = PySequence_List(spawn_callbacks);
     int status = callbacks == NULL ? -1 : 0;
@@ -322,6 +321,12 @@ task_announce(TaskObject *self)
     return status;
 }
 
+static inline int
+task_announce(TaskObject *self)
+{
+    return spawn_callbacks == NULL ? 0 : task_call_spawn_callbacks(self);
+}
+
 inline int
 green_task_start(TaskObject *self)
 {
@@ -329,7 +334,7 @@ green_task_start(TaskObject *self)
         return 0;
     }
     HubObject *hub = task_live_hub(self);
-    if (hub == NULL || (spawn_callbacks != NULL && task_announce(self) < 0)) {
+    if (hub == NULL || task_announce(self) < 0) {
         return -1;
     }
     if (self->phase == TASK_NEW) { /* no callback has started it */
@@ -372,7 +377,7 @@ green_task_start_later(TaskObject *self, double seconds)
         return 0;
     }
     HubObject *hub = task_live_hub(self);
-    if (hub == NULL || (spawn_callbacks != NULL && task_announce(self) < 0)) {
+    if (hub == NULL || task_announce(self) < 0) {
         return -1;
     }
     if (self->phase != TASK_NEW) {
