@@ -391,6 +391,45 @@ def test_native_threads_import_the_same_modules_at_once():
     )
 
 
+def test_waiting_for_an_import_imports_nothing():
+    check_code(
+        """
+        import _frozen_importlib, sys
+        from gevent import monkey
+        start, sleep = monkey.get_original("_thread", "start_new_thread"), monkey.get_original("time", "sleep")
+        allocate = monkey.get_original("_thread", "allocate_lock")
+        class Slow:
+            # A module whose import ends when another thread waits for it.
+            @staticmethod
+            def find_spec(name, path=None, target=None):
+                if name == "slow":
+                    from importlib.machinery import ModuleSpec
+                    return ModuleSpec(name, Slow)
+            @staticmethod
+            def create_module(spec):
+                pass
+            @staticmethod
+            def exec_module(module):
+                begun.release()
+                while not any(list(_frozen_importlib._blocking_on.values())):
+                    sleep(0.001)
+                sleep(0.01)  # to where it waits
+        sys.meta_path.insert(0, Slow)
+        begun, ended = allocate(), allocate()
+        begun.acquire(), ended.acquire()
+        def body():
+            import slow
+            ended.release()
+        start(body, ())
+        begun.acquire()
+        import slow  # makes the hub, to wait in
+        ended.acquire()
+        print("imported")
+        """,
+        "imported",
+    )
+
+
 def test_native_threads_of_before_end_in_order():
     check_code(
         """

@@ -4,6 +4,7 @@ import _thread
 import os
 import sys
 
+from greencore._config import config
 from greencore.monkey._util import _notify_patch, _patch_module, _queue_warning
 from greencore.monkey.api import patch_item
 
@@ -14,7 +15,7 @@ def patch(threading, threading_local, event, logging, existing_locks, warnings):
     """Patch as the arguments of `patch_thread` say."""
     # `threading` copies names from `_thread` when it is first imported, and must copy the native ones.
     threading_module = __import__("threading")
-    __import__("greencore.core")  # a hub is made in the middle of a wait, maybe one for an import
+    config.settings["loop"].get()  # imports it now: a hub is made in the middle of a wait, maybe one for an import
     main_thread = threading_module.main_thread()
     on_main_thread = threading_module.current_thread() is main_thread
 

@@ -27,7 +27,7 @@ def run_code(code, patched=True):
 def check_code(code, expected, patched=True):
     """Assert that `code` ends with status 0, having written `expected` (lines, stripped)."""
     status, output = run_code(code, patched)
-    assert (status, output.strip()) == (0, textwrap.dedent(expected).strip())
+    assert (status, output.strip()) == (0, textwrap.dedent(expected).strip()), f"status {status}:\n{output}"
 
 
 def run_script(name, *args, prefix=()):
