@@ -411,9 +411,8 @@ def test_waiting_for_an_import_imports_nothing():
             @staticmethod
             def exec_module(module):
                 begun.release()
-                while not any(list(_frozen_importlib._blocking_on.values())):
+                while not _frozen_importlib._module_locks["slow"]().waiters:
                     sleep(0.001)
-                sleep(0.01)  # to where it waits
         sys.meta_path.insert(0, Slow)
         begun, ended = allocate(), allocate()
         begun.acquire(), ended.acquire()

@@ -30,9 +30,11 @@ green_attributes_switch(GreenletObject *self, PyObject *args, PyObject *kwargs)
             return NULL;
         }
         if (real->status == GREEN_UNSTARTED && green_greenlet_prepared(real)) {
-            PyObject *some = PyTuple_GET_SIZE(args) > 0 ? Py_NewRef(args) : NULL;
-            Py_XSETREF(real->args, some);
-            Py_XSETREF(real->kwargs, Py_XNewRef(kwargs));
+            if (real->kind->calls_run) {
+                PyObject *some = PyTuple_GET_SIZE(args) > 0 ? Py_NewRef(args) : NULL;
+                Py_XSETREF(real->args, some);
+                Py_XSETREF(real->kwargs, Py_XNewRef(kwargs));
+            }
         } else if (real->status == GREEN_UNSTARTED) {
             Py_INCREF(real);
             int status = green_greenlet_prepare(real);

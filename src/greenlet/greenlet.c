@@ -30,6 +30,27 @@ greenlet_alloc(PyTypeObject *type)
     return self;
 }
 
+/* What is called stays in the object while it runs, where the collector sees it. */
+static PyObject *
+greenlet_body(GreenletObject *self)
+{
+    Py_CLEAR(self->run_replaced);
+    if (self->run == NULL) {
+        PyErr_SetString(PyExc_AttributeError, "run");
+        return NULL;
+    }
+    if (self->args != NULL) {
+        return PyObject_Call(self->run, self->args, self->kwargs);
+    }
+    if (self->kwargs == NULL) {
+        return green_call(self->run, NULL, 0);
+    }
+    self->args = PyTuple_New(0);
+    return self->args == NULL ? NULL : PyObject_Call(self->run, self->args, self->kwargs);
+}
+
+static const green_greenlet_kind raw_kind = {.body = greenlet_body, .calls_run = true};
+
 inline GreenletObject *
 green_greenlet_new(PyTypeObject *type, PyObject *run, PyObject *args, PyObject *kwargs,
                    GreenletObject *parent)
@@ -42,7 +63,7 @@ green_greenlet_new(PyTypeObject *type, PyObject *run, PyObject *args, PyObject *
     self->run = Py_XNewRef(run);
     self->args = Py_XNewRef(args);
     self->kwargs = Py_XNewRef(kwargs);
-    self->body = green_greenlet_body;
+    self->kind = &raw_kind;
     green_ready_init(&self->ready, NULL);
     if (type == Greenlet_Type) {
         PyObject_GC_Track(self);
@@ -60,6 +81,7 @@ green_greenlet_new_main(green_thread *thread)
     self->thread = thread;
     green_thread_incref(thread);
     self->status = GREEN_ACTIVE;
+    self->kind = &raw_kind;
     self->is_main = 1;
     self->epoch = green_epoch;
     green_ready_init(&self->ready, NULL);
@@ -68,25 +90,6 @@ green_greenlet_new_main(green_thread *thread)
     PyObject_GC_Track(self);
     mains++;
     return self;
-}
-
-/* What is called stays in the object while it runs, where the collector sees it. */
-PyObject *
-green_greenlet_body(GreenletObject *self)
-{
-    Py_CLEAR(self->run_replaced);
-    if (self->run == NULL) {
-        PyErr_SetString(PyExc_AttributeError, "run");
-        return NULL;
-    }
-    if (self->args != NULL) {
-        return PyObject_Call(self->run, self->args, self->kwargs);
-    }
-    if (self->kwargs == NULL) {
-        return green_call(self->run, NULL, 0);
-    }
-    self->args = PyTuple_New(0);
-    return self->args == NULL ? NULL : PyObject_Call(self->run, self->args, self->kwargs);
 }
 
 static PyObject *

@@ -16,30 +16,33 @@ typedef enum {
 
 struct GreenletObject;
 
-/* The C body of a greenlet, called on its own stack: returns the result (new reference), or NULL
-   with an exception set. The raw greenlet's calls run(*args, **kwargs). */
-typedef PyObject *(*green_body)(struct GreenletObject *self);
-
-/* A queued start failed for want of memory. The exception is set; takes it. */
-typedef void (*green_unborn)(struct GreenletObject *self);
+/* What greenlets of one kind do. */
+typedef struct green_greenlet_kind {
+    /* Called on its own stack: returns the result (new reference), or NULL with an exception set.
+     */
+    PyObject *(*body)(struct GreenletObject *self);
+    /* A queued start failed for want of memory. The exception is set; takes it. NULL: the hub
+       reports it, and the greenlet stays unstarted. */
+    void (*unborn)(struct GreenletObject *self);
+    bool calls_run; /* the body calls run(*args, **kwargs), with what the first switch hands over */
+    bool catches;   /* the body is called with what was thrown before it began, too: a hub's */
+} green_greenlet_kind;
 
 typedef struct GreenletObject {
     PyObject_HEAD PyObject *weakrefs; /* these two where greenlet's public header has them */
     PyObject *dict;
     struct GreenletObject *parent; /* owned; NULL for a main greenlet only */
-    PyObject *run;                 /* owned; what is called; NULL when dead */
+    const green_greenlet_kind *kind;
+    PyObject *run;          /* owned; what is called; NULL when dead */
     PyObject *run_replaced; /* owned; `run` until the attribute gave another; dropped at start */
-    PyObject *args;         /* owned; for run; a tuple, or NULL for none */
+    PyObject *args;         /* owned; for run; a tuple (but see TaskObject), or NULL for none */
     PyObject *kwargs;       /* owned; for run; a dict, or NULL for none */
-    green_body body;
-    green_unborn unborn;  /* NULL: the hub reports it, it stays unstarted */
-    green_thread *thread; /* where it was started, kept by a reference; NULL: unstarted */
-    void *sp;             /* of a parked greenlet */
-    green_stack *stack;   /* NULL: unstarted, dead, or a main greenlet (the thread's own stack) */
-    uint32_t stack_kib;   /* wanted size, KiB; 0: by policy */
-    uint8_t status;       /* green_status */
+    green_thread *thread;   /* where it was started, kept by a reference; NULL: unstarted */
+    void *sp;               /* of a parked greenlet */
+    green_stack *stack;     /* NULL: unstarted, dead, or a main greenlet (the thread's own stack) */
+    uint32_t stack_kib;     /* wanted size, KiB; 0: by policy */
+    uint8_t status;         /* green_status */
     uint8_t is_main;
-    uint8_t catches;   /* a hub: its body is called with what was thrown before it began, too */
     uint8_t run_found; /* unstarted: `run` is what the attribute of that name gave */
     uint8_t rest;      /* looks of green_tidy since it last ran, 2 at most */
     uint32_t epoch;    /* in which it started or last went to the hub: green_greenlet_left */
@@ -110,15 +113,13 @@ green_greenlet_blank(GreenletObject *g)
     g->run_replaced = NULL;
     g->args = NULL;
     g->kwargs = NULL;
-    g->body = NULL;
-    g->unborn = NULL;
+    g->kind = NULL;
     g->thread = NULL;
     g->sp = NULL;
     g->stack = NULL;
     g->stack_kib = 0;
     g->status = GREEN_UNSTARTED;
     g->is_main = 0;
-    g->catches = 0;
     g->run_found = 0;
     g->waiting = NULL;
     g->locals = NULL;
@@ -133,14 +134,11 @@ green_greenlet_blank(GreenletObject *g)
    Borrowed; NULL with greenlet.error where it can't run in `thread`. */
 GreenletObject *green_greenlet_resolve(green_thread *thread, GreenletObject *target);
 
-/* The body of a raw greenlet. */
-PyObject *green_greenlet_body(GreenletObject *self);
-
 /* Whether it is known what a start would call. */
 static inline bool
 green_greenlet_prepared(const GreenletObject *g)
 {
-    return g->status != GREEN_UNSTARTED || g->body != green_greenlet_body || g->run_found ||
+    return g->status != GREEN_UNSTARTED || !g->kind->calls_run || g->run_found ||
            (g->run != NULL && Py_IS_TYPE((PyObject *)g, Greenlet_Type));
 }
 

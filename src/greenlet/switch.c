@@ -86,9 +86,9 @@ switch_enter(void *arg)
     GreenletObject *self = thread->current;
     green_stack_switch_end(NULL);
     PyObject *result = switch_arrive(thread);
-    if (result != NULL || self->catches) {
+    if (result != NULL || self->kind->catches) {
         Py_XDECREF(result);
-        result = self->body(self);
+        result = self->kind->body(self);
     }
     switch_die(thread, self, result);
 }
@@ -264,7 +264,8 @@ switch_target(green_thread *thread, GreenletObject *target)
 static int
 switch_hand_over(green_thread *thread, GreenletObject *target, PyObject *value)
 {
-    if (target->status == GREEN_UNSTARTED && target->args == NULL && target->kwargs == NULL) {
+    if (target->status == GREEN_UNSTARTED && target->kind->calls_run && target->args == NULL &&
+        target->kwargs == NULL) {
         target->args = PyTuple_Pack(1, value);
         Py_DECREF(value);
         if (target->args == NULL) {
@@ -395,7 +396,7 @@ switch_heir(green_thread *thread, GreenletObject *self, PyObject *result, PyObje
 static inline bool
 switch_hub_has_gone(const GreenletObject *parent)
 {
-    return GREEN_RARELY(parent->catches && parent->status == GREEN_DEAD);
+    return GREEN_RARELY(parent->kind->catches && parent->status == GREEN_DEAD);
 }
 
 static _Noreturn void

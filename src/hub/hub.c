@@ -145,8 +145,8 @@ unborn_turn(green_ready *ready)
 {
     GreenletObject *g = GREEN_CONTAINER(ready, GreenletObject, ready);
     PyErr_SetString(PyExc_MemoryError, "no memory for the stack of a greenlet");
-    if (g->unborn != NULL) {
-        g->unborn(g);
+    if (g->kind->unborn != NULL) {
+        g->kind->unborn(g);
     } else {
         green_loop_handle_error(((HubObject *)green_thread_self->hub)->loop, (PyObject *)g);
     }
@@ -215,13 +215,14 @@ green_hub_unstart(GreenletObject *g)
 
 /* ---- the type ---- */
 
+static const green_greenlet_kind hub_kind = {.body = green_hub_body, .catches = true};
+
 static PyObject *
 hub_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
     GreenletObject *self = (GreenletObject *)Greenlet_Type->tp_new(type, args, kwargs);
     if (self != NULL) {
-        self->body = green_hub_body;
-        self->catches = true;
+        self->kind = &hub_kind;
         /* Whoever makes it: what ends a program is raised in the main greenlet. */
         Py_SETREF(self->parent, (GreenletObject *)Py_NewRef(green_thread_get()->main));
         self->stack_kib = HUB_STACK_KIB;

@@ -62,7 +62,7 @@ void green_hub_start(HubObject *hub, GreenletObject *g);
 /* Take a queued start out again; no-op when its turn has come. */
 void green_hub_unstart(GreenletObject *g);
 
-/* hub_run.c: GreenletObject.body, and Hub.run(). */
+/* hub_run.c: a hub's body, and Hub.run(). */
 PyObject *green_hub_body(GreenletObject *self);
 PyObject *green_hub_run(HubObject *self, PyObject *ignored);
 

@@ -11,7 +11,7 @@
 static PyObject *
 task_function(PyObject *self)
 {
-    PyObject *func = TASK(self)->func;
+    PyObject *func = TASK(self)->base.run;
     return func != NULL ? Py_NewRef(func) : PyObject_GetAttrString(self, "_run");
 }
 
@@ -62,10 +62,10 @@ arguments_label(TaskObject *self)
             goto error;
         }
     }
-    if (self->kwargs != NULL && PyDict_Check(self->kwargs)) {
+    if (self->base.kwargs != NULL && PyDict_Check(self->base.kwargs)) {
         PyObject *name, *value;
         Py_ssize_t position = 0;
-        while (PyDict_Next(self->kwargs, &position, &name, &value)) {
+        while (PyDict_Next(self->base.kwargs, &position, &name, &value)) {
             if (append_argument(list, name, value) < 0) {
                 goto error;
             }
@@ -199,7 +199,7 @@ static PyMethodDef default_run = {"_run", task_default_run, METH_VARARGS,
 static PyObject *
 task_get_run(PyObject *op, void *Py_UNUSED(closure))
 {
-    PyObject *func = TASK(op)->func;
+    PyObject *func = TASK(op)->base.run;
     return func != NULL ? Py_NewRef(func) : PyCFunction_New(&default_run, op);
 }
 
@@ -207,7 +207,7 @@ static int
 task_set_run(PyObject *op, PyObject *value, void *Py_UNUSED(closure))
 {
     Py_XINCREF(value);
-    Py_XSETREF(TASK(op)->func, value);
+    Py_XSETREF(TASK(op)->base.run, value);
     return 0;
 }
 
@@ -224,7 +224,7 @@ task_set_args(PyObject *op, PyObject *value, void *Py_UNUSED(closure))
     if (value != NULL && args == NULL) {
         return -1;
     }
-    Py_XSETREF(TASK(op)->args, args);
+    Py_XSETREF(TASK(op)->base.args, args);
     return 0;
 }
 
@@ -232,10 +232,10 @@ static PyObject *
 task_get_kwargs(PyObject *op, void *Py_UNUSED(closure))
 {
     TaskObject *self = TASK(op);
-    if (self->kwargs == NULL) {
-        self->kwargs = PyDict_New(); /* kept: it may be filled */
+    if (self->base.kwargs == NULL) {
+        self->base.kwargs = PyDict_New(); /* kept: it may be filled */
     }
-    return Py_XNewRef(self->kwargs);
+    return Py_XNewRef(self->base.kwargs);
 }
 
 static int
@@ -246,7 +246,7 @@ task_set_kwargs(PyObject *op, PyObject *value, void *Py_UNUSED(closure))
         return -1;
     }
     PyObject *kwargs = value == Py_None ? NULL : Py_XNewRef(value);
-    Py_XSETREF(TASK(op)->kwargs, kwargs);
+    Py_XSETREF(TASK(op)->base.kwargs, kwargs);
     return 0;
 }
 

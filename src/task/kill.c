@@ -219,9 +219,9 @@ kill_before_start(TaskObject *task, PyObject *argument)
     if (!green_task_cancel(task)) {
         return green_task_ready(task);
     }
-    Py_CLEAR(task->func);
-    Py_CLEAR(task->args);
-    Py_CLEAR(task->kwargs);
+    Py_CLEAR(task->base.run);
+    Py_CLEAR(task->base.args);
+    Py_CLEAR(task->base.kwargs);
     if (argument == NULL || argument == Py_None || argument == green_exc_GreenletExit) {
         green_task_exit(task);
         return 1;

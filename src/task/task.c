@@ -62,6 +62,8 @@ static const green_linkable_kind task_linkable_kind = {
 static PyObject *task_body(GreenletObject *base);
 static void task_unborn(GreenletObject *base);
 
+static const green_greenlet_kind task_kind = {.body = task_body, .unborn = task_unborn};
+
 static inline TaskObject *
 task_make(PyTypeObject *type)
 {
@@ -71,8 +73,7 @@ task_make(PyTypeObject *type)
     }
     TaskObject *self = (TaskObject *)green_greenlet_new(type, NULL, NULL, NULL, &hub->base);
     if (self != NULL) {
-        self->base.body = task_body;
-        self->base.unborn = task_unborn;
+        self->base.kind = &task_kind;
         self->ident = -1;
         green_linkable_init(&self->linkable, &task_linkable_kind);
     }
@@ -115,7 +116,7 @@ task_set_run(TaskObject *self, PyObject *run)
         return callable ? 0 : task_refuse();
     }
     Py_XINCREF(run);
-    Py_XSETREF(self->func, run);
+    Py_XSETREF(self->base.run, run);
     return 0;
 }
 
@@ -153,14 +154,14 @@ task_set_args(TaskObject *self, PyObject *const *args, Py_ssize_t count)
             PyTuple_SET_ITEM(kept, i, Py_NewRef(args[i]));
         }
     }
-    Py_XSETREF(self->args, kept);
+    Py_XSETREF(self->base.args, kept);
     return 0;
 }
 
 PyObject *
 green_task_args(TaskObject *self)
 {
-    PyObject *args = Py_XNewRef(self->args);
+    PyObject *args = Py_XNewRef(self->base.args);
     if (args == NULL) {
         return PyTuple_New(0);
     }
@@ -199,7 +200,7 @@ task_init(PyObject *op, PyObject *args, PyObject *kwargs)
         goto done;
     }
     Py_XINCREF(keywords);
-    Py_XSETREF(self->kwargs, keywords);
+    Py_XSETREF(self->base.kwargs, keywords);
     status = task_set_run(self, run);
     if (status == 0) {
         status = task_note_origin(self);
@@ -216,12 +217,12 @@ task_set_kwargs(TaskObject *self, PyObject *const *values, PyObject *kwnames)
     if (kwnames == NULL || PyTuple_GET_SIZE(kwnames) == 0) {
         return 0;
     }
-    self->kwargs = PyDict_New();
-    if (self->kwargs == NULL) {
+    self->base.kwargs = PyDict_New();
+    if (self->base.kwargs == NULL) {
         return -1;
     }
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(kwnames); i++) {
-        if (PyDict_SetItem(self->kwargs, PyTuple_GET_ITEM(kwnames, i), values[i]) < 0) {
+        if (PyDict_SetItem(self->base.kwargs, PyTuple_GET_ITEM(kwnames, i), values[i]) < 0) {
             return -1;
         }
     }
@@ -233,7 +234,7 @@ task_set_kwargs(TaskObject *self, PyObject *const *values, PyObject *kwnames)
 GREEN_COLD static PyObject *
 task_run_keyword(TaskObject *self, bool positional)
 {
-    PyObject *run = PyDict_GetItemString(self->kwargs, "run");
+    PyObject *run = PyDict_GetItemString(self->base.kwargs, "run");
     if (run == NULL) {
         return NULL;
     }
@@ -241,7 +242,7 @@ task_run_keyword(TaskObject *self, bool positional)
         PyErr_SetString(PyExc_TypeError, "Greenlet() got multiple values for argument 'run'");
         return NULL;
     }
-    return PyDict_DelItemString(self->kwargs, "run") < 0 ? NULL : run;
+    return PyDict_DelItemString(self->base.kwargs, "run") < 0 ? NULL : run;
 }
 
 inline PyObject *
@@ -261,7 +262,7 @@ green_task_call(PyObject *callable, PyObject *const *args, size_t nargsf, PyObje
         task_set_kwargs(self, args + nargs, kwnames) < 0) {
         goto error;
     }
-    if (self->kwargs != NULL) {
+    if (self->base.kwargs != NULL) {
         PyObject *named = task_run_keyword(self, run != NULL);
         if (PyErr_Occurred()) {
             goto error;
@@ -439,9 +440,9 @@ task_forget_run(PyObject *dict)
 static inline void
 task_forget_call(TaskObject *self)
 {
-    Py_CLEAR(self->func);
-    Py_CLEAR(self->args);
-    Py_CLEAR(self->kwargs);
+    Py_CLEAR(self->base.run);
+    Py_CLEAR(self->base.args);
+    Py_CLEAR(self->base.kwargs);
     if (GREEN_RARELY(self->base.dict != NULL)) {
         task_forget_run(self->base.dict);
     }
@@ -457,13 +458,13 @@ task_call_function(TaskObject *self, int overrides)
             return NULL;
         }
     } else {
-        func = Py_XNewRef(self->func);
+        func = Py_XNewRef(self->base.run);
         if (func == NULL) {
             Py_RETURN_NONE;
         }
     }
-    PyObject *kwargs = Py_XNewRef(self->kwargs);
-    PyObject *args = kwargs == NULL ? Py_XNewRef(self->args) : green_task_args(self);
+    PyObject *kwargs = Py_XNewRef(self->base.kwargs);
+    PyObject *args = kwargs == NULL ? Py_XNewRef(self->base.args) : green_task_args(self);
     PyObject *result;
     if (kwargs != NULL) {
         result = args == NULL ? NULL : PyObject_Call(func, args, kwargs);
@@ -697,9 +698,6 @@ static int
 task_traverse(PyObject *op, visitproc visit, void *arg)
 {
     TaskObject *self = (TaskObject *)op;
-    Py_VISIT(self->func);
-    Py_VISIT(self->args);
-    Py_VISIT(self->kwargs);
     Py_VISIT(self->value);
     Py_VISIT(self->exception);
     Py_VISIT(self->traceback);
@@ -713,9 +711,6 @@ task_traverse(PyObject *op, visitproc visit, void *arg)
 static inline void
 task_clear_fields(TaskObject *self)
 {
-    Py_CLEAR(self->func);
-    Py_CLEAR(self->args);
-    Py_CLEAR(self->kwargs);
     Py_CLEAR(self->value);
     Py_CLEAR(self->exception);
     Py_CLEAR(self->traceback);

@@ -20,11 +20,9 @@ typedef enum {
 struct task_alarm;
 
 typedef struct TaskObject {
-    GreenletObject base;
+    GreenletObject base;     /* run NULL: the class's _run, or nothing left to run; args that are no
+                                exact tuple are the only argument, itself */
     green_linkable linkable; /* ready for ever once done */
-    PyObject *func;          /* owned; NULL: the class's _run, or nothing left to run */
-    PyObject *args;          /* owned; NULL: (); an exact tuple; else the only one, itself */
-    PyObject *kwargs;        /* owned; NULL: {} */
     PyObject *value;         /* owned; NULL: None */
     PyObject *exception;     /* owned; NULL unless it failed */
     PyObject *traceback;     /* owned; the exception's, as it was then; may be NULL */
