@@ -86,7 +86,7 @@ native_wait(green_client *client, green_link *list, double seconds)
 static bool
 client_sleeps(const green_users *users)
 {
-    return green_hub_peek() == NULL && (users->shared || getpid() != gettid());
+    return green_hub_peek() == NULL && (green_users_shared(users) || getpid() != gettid());
 }
 
 /* Another thread may serve it: meanwhile nothing ready is no LoopExit. */
@@ -133,8 +133,9 @@ green_client_wait(green_client *client, green_link *list, green_users *users, do
         seconds = 1e-9; /* not before the next poll: all that is ready goes first, as in gevent */
     }
     green_list_append(list, &client->waiter.link);
-    return users->shared || !hub->loop->is_default ? client_wait_shared(client, hub, seconds)
-                                                   : green_wait_in(hub, &client->waiter, seconds);
+    return green_users_shared(users) || !hub->loop->is_default
+               ? client_wait_shared(client, hub, seconds)
+               : green_wait_in(hub, &client->waiter, seconds);
 }
 
 Py_ssize_t

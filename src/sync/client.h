@@ -18,17 +18,29 @@ typedef struct green_client {
 
 /* Which threads use an object. */
 typedef struct green_users {
-    const void *thread; /* identifies the last one; compared only */
-    bool shared;        /* several did: a wait is no LoopExit, others may end it */
+    uintptr_t last; /* the address of that one's green_thread_self, compared only; bit 0: there
+                       are several; 0: none yet */
 } green_users;
+
+/* Several: a wait is no LoopExit, others may end it. */
+static inline bool
+green_users_shared(const green_users *users)
+{
+    return users->last & 1;
+}
+
+/* Is the running thread the last one? */
+static inline bool
+green_users_here(const green_users *users)
+{
+    return (users->last & ~(uintptr_t)1) == (uintptr_t)&green_thread_self;
+}
 
 static inline void
 green_users_note(green_users *users)
 {
-    const void *self = &green_thread_self;
-    if (users->thread != self) {
-        users->shared |= users->thread != NULL;
-        users->thread = self;
+    if (!green_users_here(users)) {
+        users->last = (uintptr_t)&green_thread_self | (users->last != 0);
     }
 }
 

@@ -29,6 +29,7 @@ linkable_object_ready(PyObject *object)
 
 static const green_linkable_kind linkable_all = {
     .offset = offsetof(LinkableObject, linkable),
+    .rounds = offsetof(LinkableObject, rounds),
     .ready = linkable_object_ready,
     .all = true,
     .python = true,
@@ -36,6 +37,7 @@ static const green_linkable_kind linkable_all = {
 
 static const green_linkable_kind linkable_while_ready = {
     .offset = offsetof(LinkableObject, linkable),
+    .rounds = offsetof(LinkableObject, rounds),
     .ready = linkable_object_ready,
     .python = true,
 };
@@ -50,7 +52,7 @@ green_linkable_object_traverse(LinkableObject *self, visitproc visit, void *arg)
 int
 green_linkable_object_clear(LinkableObject *self)
 {
-    green_linkable_clear(&self->linkable);
+    green_linkable_unlink_all(&self->linkable);
     return 0;
 }
 
@@ -62,7 +64,7 @@ green_linkable_object_dealloc(LinkableObject *self)
     if (self->weakrefs != NULL) {
         PyObject_ClearWeakRefs((PyObject *)self);
     }
-    green_linkable_clear(&self->linkable);
+    green_linkable_unlink_all(&self->linkable);
     type->tp_free((PyObject *)self);
     Py_DECREF(type);
 }
@@ -186,7 +188,7 @@ linkable_object_get_links(LinkableObject *self, void *Py_UNUSED(closure))
 static PyObject *
 linkable_object_get_hub(LinkableObject *self, void *Py_UNUSED(closure))
 {
-    HubObject *hub = self->linkable.users.thread == &green_thread_self ? green_hub_peek() : NULL;
+    HubObject *hub = green_users_here(&self->linkable.users) ? green_hub_peek() : NULL;
     return Py_NewRef(hub == NULL ? Py_None : (PyObject *)hub);
 }
 
@@ -303,6 +305,7 @@ event_is_ready(PyObject *object)
 
 static const green_linkable_kind event_kind = {
     .offset = offsetof(LinkableObject, linkable),
+    .rounds = offsetof(LinkableObject, rounds),
     .ready = event_is_ready,
     .all = true,
 };

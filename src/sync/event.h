@@ -10,6 +10,7 @@
 typedef struct LinkableObject {
     PyObject_HEAD PyObject *weakrefs;
     green_linkable linkable;
+    green_rounds rounds;
 } LinkableObject;
 
 extern PyTypeObject *Linkable_Type;

@@ -240,7 +240,7 @@ green_queue_notify(QueueObject *self)
         return;
     }
     LoopObject *here = green_loop_here();
-    if (self->users.shared) {
+    if (green_users_shared(&self->users)) {
         Py_INCREF(self);
         exchange_threads(self, here);
         Py_DECREF(self); /* not the last: the caller has one */

@@ -41,6 +41,31 @@ linkable_ready(green_linkable *linkable)
     return linkable->kind->ready(linkable_object(linkable));
 }
 
+static inline green_rounds *
+linkable_rounds(const green_linkable *linkable)
+{
+    const green_linkable_kind *kind = linkable->kind;
+    return kind->rounds == 0 ? NULL
+                             : (green_rounds *)((char *)linkable - kind->offset + kind->rounds);
+}
+
+/* Where one may be linked, in the order of their turns. Returns how many lists there are. */
+#define LISTS_MAX 3
+
+static int
+linkable_lists(const green_linkable *linkable, const green_link *lists[LISTS_MAX])
+{
+    const green_rounds *rounds = linkable_rounds(linkable);
+    if (rounds == NULL) {
+        lists[0] = &linkable->links;
+        return 1;
+    }
+    lists[0] = &rounds->serving;
+    lists[1] = &linkable->links;
+    lists[2] = &rounds->behind;
+    return 3;
+}
+
 /* The hook that a link is, or NULL. */
 static inline green_hook *
 link_hook(green_link *link)
@@ -83,13 +108,16 @@ void
 green_linkable_init(green_linkable *linkable, const green_linkable_kind *kind)
 {
     green_list_init(&linkable->links);
-    green_list_init(&linkable->serving);
-    green_list_init(&linkable->behind);
     green_ready_init(&linkable->notifier, kind->python ? &notifier_on_hub : &notifier_kind);
     linkable->kind = kind;
-    linkable->users = (green_users){NULL, false};
+    linkable->users = (green_users){0};
     linkable->phase = IDLE;
     linkable->turn = 0;
+    green_rounds *rounds = linkable_rounds(linkable);
+    if (rounds != NULL) {
+        green_list_init(&rounds->serving);
+        green_list_init(&rounds->behind);
+    }
 }
 
 static void
@@ -104,7 +132,7 @@ callback_free(linkable_callback *callback)
 }
 
 static int
-links_traverse(green_link *head, visitproc visit, void *arg)
+links_traverse(const green_link *head, visitproc visit, void *arg)
 {
     for (green_link *link = head->next; link != head; link = link->next) {
         linkable_callback *callback = link_callback(link);
@@ -119,18 +147,27 @@ links_traverse(green_link *head, visitproc visit, void *arg)
 int
 green_linkable_traverse(green_linkable *linkable, visitproc visit, void *arg)
 {
-    int result = links_traverse(&linkable->serving, visit, arg);
-    return result != 0 ? result : links_traverse(&linkable->links, visit, arg);
+    const green_link *lists[LISTS_MAX];
+    int count = linkable_lists(linkable, lists);
+    int result = 0;
+    for (int i = 0; i < count && result == 0; i++) {
+        result = links_traverse(lists[i], visit, arg);
+    }
+    return result;
 }
 
-/* The first callback of a list, or NULL. */
+/* The first callback linked, which is `callable` if that isn't NULL; or NULL. */
 static linkable_callback *
-links_callback(green_link *head)
+linkable_callback_find(const green_linkable *linkable, const PyObject *callable)
 {
-    for (green_link *link = head->next; link != head; link = link->next) {
-        linkable_callback *callback = link_callback(link);
-        if (callback != NULL) {
-            return callback;
+    const green_link *lists[LISTS_MAX];
+    int count = linkable_lists(linkable, lists);
+    for (int i = 0; i < count; i++) {
+        for (green_link *link = lists[i]->next; link != lists[i]; link = link->next) {
+            linkable_callback *callback = link_callback(link);
+            if (callback != NULL && (callable == NULL || callback->callable == callable)) {
+                return callback;
+            }
         }
     }
     return NULL;
@@ -140,8 +177,7 @@ void
 green_linkable_unlink_all(green_linkable *linkable)
 {
     linkable_callback *callback;
-    while ((callback = links_callback(&linkable->serving)) != NULL ||
-           (callback = links_callback(&linkable->links)) != NULL) {
+    while ((callback = linkable_callback_find(linkable, NULL)) != NULL) {
         callback_free(callback);
     }
 }
@@ -175,10 +211,9 @@ linkable_call(green_hook *hook, PyObject *object)
 
 /* One pass calls the same callable once. */
 static void
-linkable_drop_same(green_linkable *linkable, const linkable_callback *served)
+rounds_drop_same(green_rounds *rounds, const linkable_callback *served)
 {
-    for (green_link *link = linkable->serving.next, *next; link != &linkable->serving;
-         link = next) {
+    for (green_link *link = rounds->serving.next, *next; link != &rounds->serving; link = next) {
         next = link->next;
         linkable_callback *callback = link_callback(link);
         if (callback != NULL && callback->callable == served->callable) {
@@ -250,41 +285,55 @@ linkable_queue_on_hub(green_linkable *linkable, LoopObject *loop)
 GREEN_COLD static void
 linkable_unserve(green_linkable *linkable)
 {
-    green_list_splice(&linkable->serving, &linkable->links);
-    green_list_splice(&linkable->links, &linkable->serving);
-    green_list_splice(&linkable->links, &linkable->behind);
+    green_rounds *rounds = linkable_rounds(linkable);
+    if (rounds != NULL) {
+        green_list_splice(&rounds->serving, &linkable->links);
+        green_list_splice(&linkable->links, &rounds->serving);
+        green_list_splice(&linkable->links, &rounds->behind);
+    }
+}
+
+/* Is nobody linked, nor being served? */
+static inline bool
+linkable_alone(const green_linkable *linkable)
+{
+    const green_rounds *rounds = linkable_rounds(linkable);
+    return green_list_empty(&linkable->links) &&
+           (rounds == NULL ||
+            (green_list_empty(&rounds->serving) && green_list_empty(&rounds->behind)));
 }
 
 /* The next link of the pass, or NULL at its end. */
 static green_link *
 linkable_next(green_linkable *linkable)
 {
+    green_rounds *rounds = linkable_rounds(linkable);
+    if (rounds == NULL) {
+        linkable->phase = FIRST;
+        return green_list_empty(&linkable->links) ? NULL : linkable->links.next;
+    }
     if (linkable->phase == QUEUED) {
         if (!linkable->kind->all && !linkable_ready(linkable)) {
             return NULL; /* what was given has been taken: nobody moves */
         }
         linkable->phase = FIRST;
-        green_list_splice(&linkable->serving, &linkable->links);
-        if (!green_list_empty(&linkable->serving)) {
-            return linkable->serving.next;
+        green_list_splice(&rounds->serving, &linkable->links);
+        if (!green_list_empty(&rounds->serving)) {
+            return rounds->serving.next;
         }
     }
-    if (linkable->kind->open) {
-        green_list_splice(&linkable->serving, &linkable->links);
-        return green_list_empty(&linkable->serving) ? NULL : linkable->serving.next;
-    }
-    if (green_list_empty(&linkable->serving)) {
-        if (linkable->phase != FIRST || green_list_empty(&linkable->behind)) {
+    if (green_list_empty(&rounds->serving)) {
+        if (linkable->phase != FIRST || green_list_empty(&rounds->behind)) {
             return NULL;
         }
         linkable->phase = SECOND;
-        green_list_splice(&linkable->serving, &linkable->behind);
+        green_list_splice(&rounds->serving, &rounds->behind);
     }
     if (!linkable->kind->all && !linkable_ready(linkable)) {
         linkable_unserve(linkable);
         return NULL;
     }
-    return linkable->serving.next;
+    return rounds->serving.next;
 }
 
 /* The pass is over: another one when it is ready again, else the queue's reference goes. */
@@ -292,7 +341,10 @@ static void
 linkable_finish(green_linkable *linkable, LoopObject *loop, bool on_hub)
 {
     PyObject *object = linkable_object(linkable);
-    green_list_splice(&linkable->links, &linkable->behind);
+    green_rounds *rounds = linkable_rounds(linkable);
+    if (rounds != NULL) {
+        green_list_splice(&linkable->links, &rounds->behind);
+    }
     if (loop != NULL && !green_list_empty(&linkable->links) && linkable_ready(linkable)) {
         linkable_queue(linkable, loop);
         return;
@@ -315,8 +367,7 @@ linkable_finish(green_linkable *linkable, LoopObject *loop, bool on_hub)
 static void
 linkable_stay(green_linkable *linkable, LoopObject *loop)
 {
-    if (linkable->kind->once && green_list_empty(&linkable->serving) &&
-        green_list_empty(&linkable->links) && green_list_empty(&linkable->behind)) {
+    if (linkable->kind->once && linkable_alone(linkable)) {
         linkable->phase = IDLE;
         linkable->turn = green_turns; /* lingers */
         Py_DECREF(linkable_object(linkable));
@@ -342,8 +393,9 @@ linkable_serve_hook(green_linkable *linkable, green_hook *hook, LoopObject *loop
     }
     green_list_remove(&hook->link);
     linkable_callback *callback = link_callback(&hook->link);
-    if (callback != NULL && !linkable->kind->open) {
-        linkable_drop_same(linkable, callback);
+    green_rounds *rounds = linkable_rounds(linkable);
+    if (callback != NULL && rounds != NULL) {
+        rounds_drop_same(rounds, callback);
     }
     PyObject *object = Py_NewRef(linkable_object(linkable));
     *next = hook->call(hook, object);
@@ -431,7 +483,7 @@ linkable_notify_otherwise(green_linkable *linkable, LoopObject *here)
         linkable_resume(linkable, here);
         return;
     }
-    if (linkable->users.shared && !linkable->kind->python) {
+    if (green_users_shared(&linkable->users) && !linkable->kind->python) {
         linkable_serve_threads(linkable, here);
         if (green_list_empty(&linkable->links) ||
             (!linkable->kind->all && !linkable_ready(linkable))) {
@@ -461,7 +513,7 @@ green_linkable_notify_linked(green_linkable *linkable)
         return; /* the pass looks for itself at its end */
     }
     LoopObject *here = green_loop_here();
-    if (here == NULL || linkable->users.shared || green_linkable_lingers(linkable) ||
+    if (here == NULL || green_users_shared(&linkable->users) || green_linkable_lingers(linkable) ||
         link_hook(linkable->links.next) != NULL) {
         linkable_notify_otherwise(linkable, here);
         return;
@@ -475,8 +527,7 @@ green_linkable_notify_linked(green_linkable *linkable)
 static void
 linkable_left(green_linkable *linkable)
 {
-    if (linkable->phase == QUEUED && green_list_empty(&linkable->links) &&
-        green_list_empty(&linkable->behind)) {
+    if (linkable->phase == QUEUED && linkable_alone(linkable)) {
         green_ready_cancel(&linkable->notifier);
         linkable->phase = IDLE;
         Py_DECREF(linkable_object(linkable));
@@ -515,8 +566,8 @@ green_linkable_wait_behind(green_linkable *linkable, const char *verb)
     }
     linkable_client client;
     client.take = false;
-    int status = green_client_wait(&client.client, &linkable->behind, &linkable->users, -1, verb,
-                                   linkable_object(linkable));
+    int status = green_client_wait(&client.client, &linkable_rounds(linkable)->behind,
+                                   &linkable->users, -1, verb, linkable_object(linkable));
     return status < 0 ? -1 : 0;
 }
 
@@ -547,7 +598,7 @@ green_linkable_link(green_linkable *linkable, PyObject *callback)
 }
 
 static int
-links_list(green_link *head, PyObject *list, bool waiters)
+links_list(const green_link *head, PyObject *list, bool waiters)
 {
     for (green_link *link = head->next; link != head; link = link->next) {
         linkable_callback *callback = link_callback(link);
@@ -576,11 +627,13 @@ links_list(green_link *head, PyObject *list, bool waiters)
 static PyObject *
 linkable_list(green_linkable *linkable, bool waiters)
 {
+    const green_link *lists[LISTS_MAX];
+    int count = linkable_lists(linkable, lists);
     PyObject *list = PyList_New(0);
-    if (list != NULL && (links_list(&linkable->serving, list, waiters) < 0 ||
-                         links_list(&linkable->links, list, waiters) < 0 ||
-                         links_list(&linkable->behind, list, waiters) < 0)) {
-        Py_CLEAR(list);
+    for (int i = 0; i < count && list != NULL; i++) {
+        if (links_list(lists[i], list, waiters) < 0) {
+            Py_CLEAR(list);
+        }
     }
     return list;
 }
@@ -591,23 +644,10 @@ green_linkable_list(green_linkable *linkable)
     return linkable_list(linkable, true);
 }
 
-static bool
-links_remove(green_link *head, const PyObject *callable)
-{
-    for (green_link *link = head->next; link != head; link = link->next) {
-        linkable_callback *callback = link_callback(link);
-        if (callback != NULL && callback->callable == callable) {
-            callback_free(callback);
-            return true;
-        }
-    }
-    return false;
-}
-
 int
 green_linkable_unlink(green_linkable *linkable, PyObject *callback)
 {
-    if (links_callback(&linkable->serving) != NULL || links_callback(&linkable->links) != NULL) {
+    if (linkable_callback_find(linkable, NULL) != NULL) {
         /* A comparison may run Python code, which may link and unlink: compare a copy. */
         PyObject *callables = linkable_list(linkable, false);
         if (callables == NULL) {
@@ -617,8 +657,9 @@ green_linkable_unlink(green_linkable *linkable, PyObject *callback)
         for (Py_ssize_t i = 0; i < PyList_GET_SIZE(callables) && same == 0; i++) {
             PyObject *callable = PyList_GET_ITEM(callables, i); /* borrowed */
             same = PyObject_RichCompareBool(callable, callback, Py_EQ);
-            if (same > 0 && !links_remove(&linkable->serving, callable)) {
-                links_remove(&linkable->links, callable);
+            linkable_callback *found = linkable_callback_find(linkable, callable);
+            if (same > 0 && found != NULL) {
+                callback_free(found);
             }
         }
         Py_DECREF(callables);
@@ -643,8 +684,12 @@ links_count(const green_link *head)
 Py_ssize_t
 green_linkable_count(const green_linkable *linkable)
 {
-    return links_count(&linkable->serving) + links_count(&linkable->links) +
-           links_count(&linkable->behind);
+    const green_link *lists[LISTS_MAX];
+    Py_ssize_t linked = 0;
+    for (int i = linkable_lists(linkable, lists); i > 0; i--) {
+        linked += links_count(lists[i - 1]);
+    }
+    return linked;
 }
 
 void
@@ -654,7 +699,7 @@ green_linkable_forked(green_linkable *linkable)
     green_ready_cancel(&linkable->notifier);
     linkable->phase = IDLE;
     linkable_unserve(linkable);
-    linkable->users = (green_users){NULL, false};
+    linkable->users = (green_users){0};
     LoopObject *here = green_loop_here();
     for (green_link *link = linkable->links.next, *next; link != &linkable->links; link = next) {
         next = link->next;

@@ -5,7 +5,7 @@
    A pass of the notifier begins when its turn comes, not when it is queued: until then links may
    come and go. A parked greenlet is switched to right away, and the notifier stays at the head of
    the ready queue meanwhile, so that the next is served when that one blocks. Callables are called
-   on the hub's stack. Who is linked during a pass is served after it. */
+   on the hub's stack. */
 #ifndef GREEN_SYNC_LINKABLE_H
 #define GREEN_SYNC_LINKABLE_H
 
@@ -15,6 +15,8 @@
 
 typedef struct green_linkable_kind {
     size_t offset; /* of the green_linkable in its object */
+    size_t rounds; /* of the green_rounds that it has besides; 0: a pass serves who is linked during
+                      it, too, and a callable as often as it is linked */
     /* Is it ready? Asked before each link where `all` is false, else at the end of a pass. Calls
        Python only if `python`. */
     bool (*ready)(PyObject *object);
@@ -22,24 +24,26 @@ typedef struct green_linkable_kind {
        before it could run. NULL where nothing is taken. */
     void (*take)(PyObject *object);
     void (*give)(PyObject *object);
-    bool all;    /* a pass serves all, ready or not by then; else as long as it is ready */
+    bool all;    /* a pass serves all, ready or not by then; else as long as it is ready. Always
+                    without rounds */
     bool once;   /* never unready again: after the last one the queue owns no reference */
     bool python; /* `ready` runs Python code: every turn needs the hub's stack */
-    bool open;   /* who is linked during a pass is served by it, and a callable as often as it is
-                    linked */
 } green_linkable_kind;
 
 typedef struct green_linkable {
-    green_link links;   /* green_linked, in the order they came */
-    green_link serving; /* those of the pass */
-    green_link
-        behind; /* those who wait though it is ready, not to overtake: at the end of the pass */
+    green_link links; /* green_linked, in the order they came */
     green_ready notifier;
     const green_linkable_kind *kind;
     green_users users;
-    uint8_t phase;
-    uint64_t turn; /* in which a kind that is `once` served its last: green_linkable_lingers */
+    uint64_t turn : 62; /* in which a kind that is `once` served its last: green_linkable_lingers */
+    uint64_t phase : 2;
 } green_linkable;
+
+/* The two rounds of a pass that serves only who was linked when it began. */
+typedef struct green_rounds {
+    green_link serving;
+    green_link behind; /* those who wait though it is ready, not to overtake */
+} green_rounds;
 
 /* How every member of the list begins: green_client does, and green_hook. */
 typedef struct green_linked {
@@ -70,14 +74,6 @@ void green_linkable_init(green_linkable *linkable, const green_linkable_kind *ki
 int green_linkable_traverse(green_linkable *linkable, visitproc visit, void *arg);
 
 void green_linkable_unlink_all(green_linkable *linkable);
-
-static inline void
-green_linkable_clear(green_linkable *linkable)
-{
-    if (!green_list_empty(&linkable->links) || !green_list_empty(&linkable->serving)) {
-        green_linkable_unlink_all(linkable);
-    }
-}
 
 void green_linkable_notify_linked(green_linkable *linkable);
 

@@ -13,6 +13,7 @@ static unsigned mutex_spins;
 typedef struct {
     PyObject_HEAD PyObject *weakrefs;
     green_linkable linkable;
+    green_rounds rounds;
     bool locked;
 } MutexObject;
 
@@ -37,6 +38,7 @@ mutex_give(PyObject *self)
 
 static const green_linkable_kind mutex_kind = {
     .offset = offsetof(MutexObject, linkable),
+    .rounds = offsetof(MutexObject, rounds),
     .ready = mutex_ready,
     .take = mutex_take,
     .give = mutex_give,
@@ -266,7 +268,7 @@ mutex_traverse(MutexObject *self, visitproc visit, void *arg)
 static int
 mutex_clear(MutexObject *self)
 {
-    green_linkable_clear(&self->linkable);
+    green_linkable_unlink_all(&self->linkable);
     return 0;
 }
 

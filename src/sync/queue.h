@@ -32,6 +32,7 @@ typedef struct QueueObject {
     green_users users;
     green_ready notifier; /* queued when a put or a get may serve somebody; owns a reference then */
     green_linkable done;  /* who is in join() */
+    green_rounds done_rounds;
     PyObject *conditions; /* owned; mutex and the like, once somebody asked for them */
     uint8_t overrides;
     uint8_t rounds; /* served in a row */

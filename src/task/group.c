@@ -293,10 +293,11 @@ member_ended(green_hook *base, PyObject *task)
     return NULL;
 }
 
-/* The group's hook in a list of links, or NULL. */
+/* The group's hook among a task's links, or NULL. */
 static green_task_hook *
-links_find(green_link *head, const GroupObject *self)
+group_find(GroupObject *self, TaskObject *task)
 {
+    green_link *head = &task->linkable.links;
     for (green_link *link = head->next; link != head; link = link->next) {
         green_hook *hook = green_link_hook(link);
         if (hook != NULL && hook->call == member_ended &&
@@ -305,13 +306,6 @@ links_find(green_link *head, const GroupObject *self)
         }
     }
     return NULL;
-}
-
-static green_task_hook *
-group_find(GroupObject *self, TaskObject *task)
-{
-    green_task_hook *hook = links_find(&task->linkable.serving, self);
-    return hook != NULL ? hook : links_find(&task->linkable.links, self);
 }
 
 /* Is a member of this type found by its identity alone? */

@@ -37,7 +37,8 @@ typedef struct {
     size_t first;
     size_t unread;
     green_linkable reader; /* ready when there is something to read */
-    green_link hooks;      /* green_task_hook.sibling; their index is the item's */
+    green_rounds reader_rounds;
+    green_link hooks; /* green_task_hook.sibling; their index is the item's */
 } ImapObject;
 
 static PyTypeObject *ImapUnordered_Type;
@@ -393,6 +394,7 @@ imap_method_next(PyObject *self, PyObject *Py_UNUSED(none))
 
 static const green_linkable_kind reader_kind = {
     .offset = offsetof(ImapObject, reader),
+    .rounds = offsetof(ImapObject, reader_rounds),
     .ready = imap_readable,
 };
 
@@ -485,7 +487,7 @@ imap_clear_fields(ImapObject *self)
     Py_CLEAR(self->func);
     Py_CLEAR(self->iterable);
     Py_CLEAR(self->semaphore);
-    green_linkable_clear(&self->reader);
+    green_linkable_unlink_all(&self->reader);
 }
 
 static int

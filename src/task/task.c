@@ -56,7 +56,6 @@ static const green_linkable_kind task_linkable_kind = {
     .ready = task_linkable_ready,
     .all = true,
     .once = true,
-    .open = true,
 };
 
 static PyObject *task_body(GreenletObject *base);
@@ -715,7 +714,7 @@ task_clear_fields(TaskObject *self)
     Py_CLEAR(self->exception);
     Py_CLEAR(self->traceback);
     green_origin_clear(&self->origin);
-    green_linkable_clear(&self->linkable);
+    green_linkable_unlink_all(&self->linkable);
 }
 
 /* Hooks belong to those who set them, and may outlive the task. */
@@ -747,7 +746,6 @@ task_dealloc(PyObject *op)
     }
     task_clear_fields(self);
     task_unlink_hooks(&self->linkable.links);
-    task_unlink_hooks(&self->linkable.serving);
     Py_CLEAR(self->name);
     Py_CLEAR(self->info);
     Greenlet_Type->tp_dealloc(op);
