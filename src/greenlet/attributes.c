@@ -393,8 +393,9 @@ attributes_get_stack_saved(PyObject *op, void *Py_UNUSED(closure))
     const GreenletObject *self = (GreenletObject *)op;
     char *base = NULL;
     if (self->status == GREEN_ACTIVE && !attributes_running(self)) {
-        if (self->stack != NULL) {
-            base = self->stack->base;
+        const green_stack *stack = green_greenlet_stack(self);
+        if (stack != NULL) {
+            base = stack->base;
         } else if (self->thread == green_thread_get()) {
             base = attributes_thread_base();
         }

@@ -361,7 +361,7 @@ greenlet_dealloc(PyObject *op)
         lost = self->waiting != NULL || !green_pystate_abandon(self->state);
         if (!lost) {
             green_pystate_clear(self->state);
-            green_stack_release(self->stack);
+            green_stack_release(green_greenlet_stack(self));
         }
     }
     if (!lost) {

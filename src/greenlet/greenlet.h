@@ -39,7 +39,7 @@ typedef struct GreenletObject {
     PyObject *kwargs;       /* owned; for run; a dict, or NULL for none */
     green_thread *thread;   /* where it was started, kept by a reference; NULL: unstarted */
     void *sp;               /* of a parked greenlet */
-    green_stack *stack;     /* NULL: unstarted, dead, or a main greenlet (the thread's own stack) */
+    green_pystate *state;   /* at the base of its stack; NULL: unstarted or dead */
     uint32_t stack_kib;     /* wanted size, KiB; 0: by policy */
     uint8_t status;         /* green_status */
     uint8_t is_main;
@@ -52,8 +52,7 @@ typedef struct GreenletObject {
 #if PY_VERSION_HEX < 0x030D0000
     PyObject *asyncio_loop; /* owned; its running loop while it doesn't run, or NULL */
 #endif
-    PyObject *context;    /* owned; while it doesn't run; may be NULL */
-    green_pystate *state; /* the rest of it, at the base of its stack; NULL: unstarted or dead */
+    PyObject *context; /* owned; its context, while it doesn't run; may be NULL */
 } GreenletObject;
 
 extern PyTypeObject *Greenlet_Type;      /* greenlet.greenlet; subclassed by Task and Hub */
@@ -116,7 +115,7 @@ green_greenlet_blank(GreenletObject *g)
     g->kind = NULL;
     g->thread = NULL;
     g->sp = NULL;
-    g->stack = NULL;
+    g->state = NULL;
     g->stack_kib = 0;
     g->status = GREEN_UNSTARTED;
     g->is_main = 0;
@@ -127,7 +126,17 @@ green_greenlet_blank(GreenletObject *g)
     g->asyncio_loop = NULL;
 #endif
     g->context = NULL;
-    g->state = NULL;
+}
+
+/* Where the state lies on a stack: as far below the base, 16-byte aligned, in the page that is
+   touched anyway. */
+#define GREEN_STATE_ROOM ((sizeof(green_pystate) + 15) / 16 * 16)
+
+/* The stack of one that is alive; NULL of a main greenlet, which has the thread's own. */
+static inline green_stack *
+green_greenlet_stack(const GreenletObject *g)
+{
+    return g->is_main ? NULL : (green_stack *)((char *)g->state + GREEN_STATE_ROOM);
 }
 
 /* The greenlet to run when `target` is switched to: itself, or the first parent that is not dead.

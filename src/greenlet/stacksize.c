@@ -110,7 +110,7 @@ stacksize_module_shed(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
     if (current == NULL) {
         return NULL;
     }
-    green_stack *stack = current->stack;
+    green_stack *stack = green_greenlet_stack(current);
     if (stack != NULL) {
         const char *here = __builtin_frame_address(0);
         if (here - stack->limit > SHED_MARGIN) {

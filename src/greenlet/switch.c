@@ -6,9 +6,6 @@
 #include "greenlet/trace.h"
 #include "switch/swap.h"
 
-/* Of the state, at the base of each stack, in the page that is touched anyway. */
-#define STATE_ROOM ((sizeof(green_pystate) + 15) / 16 * 16)
-
 /* Drop what a switch that did not come about would have handed over. */
 GREEN_COLD static void
 switch_abandon(green_thread *thread)
@@ -57,8 +54,7 @@ static PyObject *
 switch_arrive(green_thread *thread)
 {
     if (thread->finished != NULL) {
-        green_stack_release(thread->finished->stack);
-        thread->finished->stack = NULL;
+        green_stack_release(thread->finished);
         thread->finished = NULL;
     }
     PyObject *value = thread->value;
@@ -105,9 +101,9 @@ green_greenlet_begin(green_thread *thread, GreenletObject *target)
         PyErr_SetString(PyExc_MemoryError, "no memory for the stack of a greenlet");
         return -1;
     }
-    target->stack = stack;
     stack->owner = target;
-    target->state = (green_pystate *)(stack->base - STATE_ROOM);
+    target->state = (green_pystate *)(stack->base - GREEN_STATE_ROOM);
+    assert(green_greenlet_stack(target) == stack);
     target->sp = green_swap_prepare(target->state, switch_enter);
     green_pystate_init(target->state, stack, thread->tstate);
     if (GREEN_RARELY((PyObject *)target->parent != thread->hub &&
@@ -154,7 +150,7 @@ switch_swap(green_thread *thread, GreenletObject *self, GreenletObject *target, 
     }
     green_pystate_load(target->state, thread->tstate);
     green_pystate_switch_context(&self->context, &target->context, thread->tstate);
-    green_stack_switch_begin(fake_stack, target->stack);
+    green_stack_switch_begin(fake_stack, green_greenlet_stack(target));
     green_swap(&self->sp, target->sp, thread);
 }
 
@@ -440,7 +436,7 @@ switch_die(green_thread *thread, GreenletObject *self, PyObject *result)
         heir = switch_heir(thread, self, result, exception);
     }
     self->status = GREEN_DEAD;
-    thread->finished = self;
+    thread->finished = green_greenlet_stack(self);
     switch_swap(thread, self, heir, true, NULL);
     __builtin_unreachable();
 }

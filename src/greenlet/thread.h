@@ -22,8 +22,7 @@ typedef struct green_thread {
     PyObject *exception;
 
     struct GreenletObject *origin; /* who made the last switch; owned until arrival */
-    struct GreenletObject
-        *finished; /* died in the last switch: its stack is given back on arrival */
+    green_stack *finished;         /* of one who died in the last switch: given back on arrival */
 
     PyObject *tracer;   /* owned; what settrace set, or NULL */
     unsigned no_switch; /* > 0: switching away is refused (fork hooks) */

@@ -15,7 +15,7 @@
    Header, first C frames and first data share one page: a parked greenlet touches no other. */
 typedef struct green_stack {
     char *limit;              /* lowest usable byte */
-    char *base;               /* end of the C frames, 16-byte aligned; this struct begins here */
+    char *base;               /* end of the C frames, 16-byte aligned; this struct begins there */
     char *data;               /* the data area, 16-byte aligned */
     size_t data_size;         /* bytes; 16 KiB or more */
     struct green_stack *next; /* in a cache */

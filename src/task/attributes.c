@@ -177,14 +177,18 @@ task_get_ident(PyObject *op, void *Py_UNUSED(closure))
         PyObject *ident =
             registry == NULL ? NULL : PyObject_CallMethod(registry, "get_ident", "O", op);
         Py_XDECREF(registry);
-        Py_ssize_t number = ident == NULL ? -1 : PyLong_AsSsize_t(ident);
+        long number = ident == NULL ? -1 : PyLong_AsLong(ident);
         Py_XDECREF(ident);
-        if (number < 0) {
+        if (number == -1 && PyErr_Occurred()) {
             return NULL;
         }
-        self->ident = number;
+        if (number < 0 || number > INT32_MAX) {
+            PyErr_Format(PyExc_OverflowError, "no number for a greenlet: %ld", number);
+            return NULL;
+        }
+        self->ident = (int32_t)number;
     }
-    return PyLong_FromSsize_t(self->ident);
+    return PyLong_FromLong(self->ident);
 }
 
 static PyObject *

@@ -30,7 +30,7 @@ typedef struct TaskObject {
     PyObject *info; /* owned; _formatinfo's result, kept past the run; NULL: not asked for */
     green_origin origin;
     struct task_alarm *alarm; /* while TASK_LATER */
-    Py_ssize_t ident;         /* minimal_ident; -1: none yet */
+    int32_t ident;            /* minimal_ident; -1: none yet */
     uint8_t phase;            /* task_phase */
     bool done;                /* value or exception is final */
     bool exited;              /* the value is a GreenletExit that has not been made yet */
