@@ -87,8 +87,8 @@ PyObject *
 green_task_formatinfo(PyObject *op, PyObject *Py_UNUSED(none))
 {
     TaskObject *self = TASK(op);
-    if (self->info != NULL) {
-        return Py_NewRef(self->info);
+    if (self->aside != NULL && self->aside->info != NULL) {
+        return Py_NewRef(self->aside->info);
     }
     PyObject *func = task_function(op);
     PyObject *label = func == NULL ? NULL : function_label(op, func);
@@ -100,9 +100,20 @@ green_task_formatinfo(PyObject *op, PyObject *Py_UNUSED(none))
         Py_CLEAR(label);
     }
     Py_XDECREF(arguments);
-    Py_XINCREF(label);
-    Py_XSETREF(self->info, label);
+    task_aside *aside = label == NULL ? NULL : green_task_aside(self);
+    if (aside == NULL) {
+        Py_XDECREF(label);
+        return NULL;
+    }
+    Py_XSETREF(aside->info, Py_NewRef(label));
     return label;
+}
+
+/* The name that it was given: borrowed, or NULL. */
+static PyObject *
+task_own_name(const TaskObject *self)
+{
+    return self->aside == NULL ? NULL : self->aside->name;
 }
 
 PyObject *
@@ -119,7 +130,7 @@ green_task_repr(PyObject *op)
     if (class == NULL) {
         goto done;
     }
-    if (self->name == NULL && self->ident < 0) {
+    if (task_own_name(self) == NULL && self->ident < 0) {
         name = PyUnicode_FromString(" ");
     } else {
         PyObject *given = PyObject_GetAttrString(op, "name");
@@ -149,12 +160,12 @@ green_task_bool(PyObject *self)
 static PyObject *
 task_get_name(PyObject *op, void *Py_UNUSED(closure))
 {
-    TaskObject *self = TASK(op);
-    if (self->name != NULL) {
-        return Py_NewRef(self->name);
+    PyObject *name = task_own_name(TASK(op));
+    if (name != NULL) {
+        return Py_NewRef(name);
     }
     PyObject *ident = PyObject_GetAttrString(op, "minimal_ident");
-    PyObject *name = ident == NULL ? NULL : PyUnicode_FromFormat("Greenlet-%S", ident);
+    name = ident == NULL ? NULL : PyUnicode_FromFormat("Greenlet-%S", ident);
     Py_XDECREF(ident);
     return name;
 }
@@ -162,8 +173,15 @@ task_get_name(PyObject *op, void *Py_UNUSED(closure))
 static int
 task_set_name(PyObject *op, PyObject *value, void *Py_UNUSED(closure))
 {
+    if (value == NULL && TASK(op)->aside == NULL) {
+        return 0;
+    }
+    task_aside *aside = green_task_aside(TASK(op));
+    if (aside == NULL) {
+        return -1;
+    }
     Py_XINCREF(value);
-    Py_XSETREF(TASK(op)->name, value);
+    Py_XSETREF(aside->name, value);
     return 0;
 }
 

@@ -277,6 +277,39 @@ error:
     return NULL;
 }
 
+/* ---- what few have ---- */
+
+task_aside *
+green_task_aside(TaskObject *self)
+{
+    if (self->aside == NULL && (self->aside = PyMem_Calloc(1, sizeof(task_aside))) == NULL) {
+        PyErr_NoMemory();
+    }
+    return self->aside;
+}
+
+static void
+task_drop_aside(TaskObject *self)
+{
+    task_aside *aside = self->aside;
+    if (aside != NULL) {
+        self->aside = NULL;
+        Py_XDECREF(aside->name);
+        Py_XDECREF(aside->info);
+        PyMem_Free(aside);
+    }
+}
+
+/* The alarm has gone, which most have it for. */
+static void
+task_tidy_aside(TaskObject *self)
+{
+    self->aside->alarm = NULL;
+    if (self->aside->name == NULL && self->aside->info == NULL) {
+        task_drop_aside(self);
+    }
+}
+
 /* ---- starting ---- */
 
 HubObject *
@@ -350,7 +383,7 @@ alarm_free(struct task_alarm *alarm)
     TaskObject *task = alarm->task;
     LoopObject *loop = alarm->loop;
     HubObject *hub = alarm->hub;
-    task->alarm = NULL;
+    task_tidy_aside(task);
     PyMem_Free(alarm);
     Py_DECREF(loop);
     Py_DECREF(hub);
@@ -383,6 +416,10 @@ green_task_start_later(TaskObject *self, double seconds)
     if (self->phase != TASK_NEW) {
         return 0;
     }
+    task_aside *aside = green_task_aside(self);
+    if (aside == NULL) {
+        return -1;
+    }
     struct task_alarm *alarm = PyMem_Malloc(sizeof(*alarm));
     if (alarm == NULL) {
         PyErr_NoMemory();
@@ -394,7 +431,7 @@ green_task_start_later(TaskObject *self, double seconds)
     green_timer_init(&alarm->timer, alarm_expired, false);
     alarm->timer.whose = &self->base;
     green_timer_start(&hub->loop->timers, &alarm->timer, green_time_after(seconds));
-    self->alarm = alarm;
+    aside->alarm = alarm;
     self->phase = TASK_LATER;
     return 0;
 }
@@ -402,7 +439,10 @@ green_task_start_later(TaskObject *self, double seconds)
 GREEN_COLD static void
 task_stop_alarm(TaskObject *self)
 {
-    struct task_alarm *alarm = self->alarm;
+    struct task_alarm *alarm = self->aside->alarm;
+    if (alarm == NULL) {
+        return;
+    }
     if (!alarm->loop->destroyed) {
         green_timer_stop(&alarm->loop->timers, &alarm->timer);
     }
@@ -416,7 +456,7 @@ green_task_cancel(TaskObject *self)
         return false;
     }
     if (self->phase != TASK_CANCELLED) {
-        if (self->alarm != NULL) {
+        if (self->aside != NULL) {
             task_stop_alarm(self);
         }
         green_hub_unstart(&self->base);
@@ -530,7 +570,7 @@ task_report(TaskObject *self, PyObject *result, int overrides)
 static void
 task_begin(TaskObject *self)
 {
-    if (GREEN_RARELY(self->alarm != NULL)) {
+    if (GREEN_RARELY(self->aside != NULL)) {
         task_stop_alarm(self);
     }
     self->phase = TASK_BEGUN;
@@ -746,8 +786,7 @@ task_dealloc(PyObject *op)
     }
     task_clear_fields(self);
     task_unlink_hooks(&self->linkable.links);
-    Py_CLEAR(self->name);
-    Py_CLEAR(self->info);
+    task_drop_aside(self);
     Greenlet_Type->tp_dealloc(op);
 }
 

@@ -19,6 +19,13 @@ typedef enum {
 
 struct task_alarm;
 
+/* What few tasks have. */
+typedef struct task_aside {
+    PyObject *name; /* owned; NULL: the generated one */
+    PyObject *info; /* owned; _formatinfo's result, kept past the run; NULL: not asked for */
+    struct task_alarm *alarm; /* while TASK_LATER, or NULL */
+} task_aside;
+
 typedef struct TaskObject {
     GreenletObject base;     /* run NULL: the class's _run, or nothing left to run; args that are no
                                 exact tuple are the only argument, itself */
@@ -26,14 +33,12 @@ typedef struct TaskObject {
     PyObject *value;         /* owned; NULL: None */
     PyObject *exception;     /* owned; NULL unless it failed */
     PyObject *traceback;     /* owned; the exception's, as it was then; may be NULL */
-    PyObject *name;          /* owned; NULL: the generated one */
-    PyObject *info; /* owned; _formatinfo's result, kept past the run; NULL: not asked for */
+    task_aside *aside;       /* owned; NULL: it has none of it */
     green_origin origin;
-    struct task_alarm *alarm; /* while TASK_LATER */
-    int32_t ident;            /* minimal_ident; -1: none yet */
-    uint8_t phase;            /* task_phase */
-    bool done;                /* value or exception is final */
-    bool exited;              /* the value is a GreenletExit that has not been made yet */
+    int32_t ident; /* minimal_ident; -1: none yet */
+    uint8_t phase; /* task_phase */
+    bool done;     /* value or exception is final */
+    bool exited;   /* the value is a GreenletExit that has not been made yet */
 } TaskObject;
 
 extern PyTypeObject *Task_Type;
@@ -61,6 +66,9 @@ typedef struct {
 
 /* Task_Type's own. */
 extern task_traits green_task_plain;
+
+/* Its aside, made where it has none. NULL: MemoryError. */
+task_aside *green_task_aside(TaskObject *self);
 
 const task_traits *green_task_traits_find(PyTypeObject *type);
 
