@@ -5,11 +5,11 @@
 
 /* docs/pystate.rst has what each version needs, and why. */
 #if PY_VERSION_HEX >= 0x030E0000
-const green_stack_policy green_pystate_stack_policy = {192 * KIB, 8 * MIB, 1024};
-const size_t green_pystate_stack_min = 128 * KIB;
+const green_stack_policy green_pystate_stack_policy = {176 * KIB, 8 * MIB, 1024};
+const size_t green_pystate_stack_min = 96 * KIB;
 #elif PY_VERSION_HEX >= 0x030C0000
-const green_stack_policy green_pystate_stack_policy = {768 * KIB, 8 * MIB, 1024};
-const size_t green_pystate_stack_min = 256 * KIB;
+const green_stack_policy green_pystate_stack_policy = {704 * KIB, 8 * MIB, 1024};
+const size_t green_pystate_stack_min = 64 * KIB;
 #else
 /* One counter for C and Python calls that knows nothing of the stack: only one as large as the main
    thread's is as safe. */

@@ -22,11 +22,12 @@
 #define SLAB_COUNT_FIRST 16
 
 #define CLASS_SHIFT 14
-#define CLASS_COUNT 31  /* two to a doubling */
+#define CLASS_STEPS 3 /* log2 of the classes to a doubling */
+#define CLASS_COUNT 121
 #define TRIM_BATCH 1024 /* stacks, for some milliseconds at most */
 
 _Static_assert(GREEN_STACK_SIZE_MIN == (size_t)1 << CLASS_SHIFT, "the smallest class");
-_Static_assert(GREEN_STACK_SIZE_MAX == (size_t)1 << (CLASS_SHIFT + CLASS_COUNT / 2),
+_Static_assert(GREEN_STACK_SIZE_MAX == (size_t)1 << (CLASS_SHIFT + (CLASS_COUNT >> CLASS_STEPS)),
                "the largest class");
 _Static_assert(sizeof(green_stack) % 16 == 0 && DATA_BELOW % 16 == 0,
                "base and data are 16-byte aligned");
@@ -71,15 +72,17 @@ static struct {
     stack_class classes[CLASS_COUNT];
 } pool = {
     .policy = {256 * KIB, 256 * KIB, 0},
-    .size_class = 8,
-    .roomy_class = 8,
+    .size_class = 4 << CLASS_STEPS,
+    .roomy_class = 4 << CLASS_STEPS,
     .slabs = {&pool.slabs, &pool.slabs},
 };
 
 static size_t
 class_size(uint32_t size_class)
 {
-    size_t size = (size_t)(2 + size_class % 2) << (CLASS_SHIFT - 1 + size_class / 2);
+    const uint32_t steps = 1 << CLASS_STEPS;
+    size_t size = (size_t)(steps + size_class % steps)
+                  << (CLASS_SHIFT - CLASS_STEPS + size_class / steps);
     size_t page = green_map_page();
     return (size + page - 1) / page * page;
 }
@@ -91,8 +94,10 @@ class_of_size(size_t size)
     if (size <= GREEN_STACK_SIZE_MIN) {
         return 0;
     }
-    uint32_t doublings = 64 - CLASS_SHIFT - (uint32_t)__builtin_clzll(size - 1);
-    return 2 * doublings - (size <= (size_t)3 << (CLASS_SHIFT - 2 + doublings));
+    uint32_t doublings = 63 - CLASS_SHIFT - (uint32_t)__builtin_clzll(size - 1);
+    /* What is left of size - 1 has the steps below this one, and a leading one. */
+    uint32_t below = (uint32_t)((size - 1) >> (CLASS_SHIFT - CLASS_STEPS + doublings));
+    return (doublings << CLASS_STEPS) + below - (1 << CLASS_STEPS) + 1;
 }
 
 void

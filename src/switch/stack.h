@@ -29,8 +29,8 @@ typedef struct green_stack {
     uint32_t valgrind_id;
 } green_stack;
 
-/* Sizes in bytes, of C frames alone. Sizes are rounded up to a class: a power of two, or
-   one and a half. */
+/* Sizes in bytes, of C frames alone. Sizes are rounded up to a class, of which there are
+   eight to a doubling. */
 typedef struct {
     size_t size;       /* of the stacks alive beyond `roomy_count` */
     size_t roomy_size; /* of the first `roomy_count` alive */

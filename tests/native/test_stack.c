@@ -99,7 +99,7 @@ stack_sizes_are_rounded_up(void)
         size_t usable = (size_t)(stack->base - stack->limit);
         size_t least = sizes[i] < green_map_page() ? green_map_page() : sizes[i];
         CHECK(usable >= sizes[i]);
-        CHECK(least < 16 * KIB || usable < least / 2 * 3 + green_map_page());
+        CHECK(least < 16 * KIB || usable < least / 8 * 9 + 2 * green_map_page());
         stack->limit[0] = 1;
         green_stack_release(stack);
     }
@@ -108,7 +108,7 @@ stack_sizes_are_rounded_up(void)
     green_stack_release(large);
     green_stack *larger = green_stack_acquire(128 * KIB + 1);
     CHECK(larger != large && (size_t)(larger->base - larger->limit) > 128 * KIB);
-    CHECK(green_stack_acquire(97 * KIB) == large);
+    CHECK(green_stack_acquire(121 * KIB) == large);
 }
 
 void
