@@ -293,16 +293,17 @@ def tell(wait):
 TOLD = "the event loop cannot go on: its own descriptors have been closed, by something like os.closerange()\n"
 
 
+@pytest.mark.parametrize("seconds", [1e-9, 0.001])
 @pytest.mark.parametrize("after", ["pass", "files = [open(os.devnull) for _ in range(20)]"])
-def test_a_loop_whose_descriptors_were_closed_says_so(after):
+def test_a_loop_whose_descriptors_were_closed_says_so(after, seconds):
     status, output = run_code(
         LOST
         + f"""
 os.closerange(3, 100)
 for end in pair: end.detach()  # its number may be another's
 {after}
-tell(lambda: gevent.sleep(0.001))
-tell(lambda: gevent.sleep(0.001))
+tell(lambda: gevent.sleep({seconds}))
+tell(lambda: gevent.sleep({seconds}))
 print(gevent.spawn(len, "ab").get(), flush=True)
 get_hub().destroy(destroy_loop=True)
 if {len(after)} > 4: assert [file.read() for file in files] == [""] * 20

@@ -12,6 +12,7 @@
 
 /* ns: what remains until a deadline and is less than it takes to fall asleep and wake. */
 #define POLL_SHORT 2000
+#define LOOK_INTERVAL 1000000 /* ns */
 
 PyObject *
 green_poll_error(int code)
@@ -88,12 +89,19 @@ green_poll_register(uv_poll_t *handle)
     return 0;
 }
 
+/* Has the timerfd gone? All of ours have, then. */
+static bool
+poll_alarm_lost(const green_poll *poll)
+{
+    struct itimerspec at;
+    return timerfd_gettime(poll->alarm_fd, &at) < 0;
+}
+
 /* Is the poller still ours, with the eventfd in it, and the timerfd? Too dear for each poll. */
 static bool
 poll_intact(const green_poll *poll)
 {
-    struct itimerspec at;
-    if (timerfd_gettime(poll->alarm_fd, &at) < 0) {
+    if (poll_alarm_lost(poll)) {
         return false;
     }
     struct epoll_event event = {.events = EPOLLIN, .data.fd = poll->wake_fd};
@@ -240,6 +248,12 @@ green_poll_run(LoopObject *loop, bool nowait, uint64_t deadline)
     /* A referenced handle, or uv_run returns without a look. */
     uv_ref((uv_handle_t *)&poll->wake);
     bool sleeps = !nowait && poll_may_sleep(poll, deadline);
+    /* libuv aborts the process for want of its poller. A system call more would be felt between
+       sleeps that follow each other closely: there now and then is enough. */
+    if (!sleeps || loop->polled - poll->looked >= LOOK_INTERVAL) {
+        poll->looked = loop->polled;
+        poll->suspect = poll->suspect || poll_alarm_lost(poll);
+    }
     if (__builtin_expect(poll->suspect, 0)) {
         poll->lost = poll->lost || !poll_intact(poll);
         poll->suspect = poll->lost;

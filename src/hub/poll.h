@@ -14,6 +14,7 @@ typedef struct green_poll {
     uv_poll_t wake;        /* unref'd; of wake_fd: other threads end a sleep with it */
     int wake_fd;           /* an eventfd: a uv_async_t waits for who is just sending */
     bool suspect;          /* a call failed, or a fork came: see whether it is lost */
+    uint64_t looked;       /* when the timerfd was last seen to be there */
     bool lost;             /* somebody has closed what it polls with: nothing of it may be used */
     int ring_fd;           /* libuv's io_uring, of which it does not tell; or -1 */
     uv_poll_t alarm;       /* unref'd; of alarm_fd: a deadline of the loop's own timers */

@@ -340,12 +340,14 @@ def test_a_forked_child_does_not_hear_what_came_before():
     os.kill(os.getpid(), signal.SIGUSR1)
     pid = os.fork()
     gevent.sleep(0.001)
+    before = list(heard)
+    if not pid:
+        os.kill(os.getpid(), signal.SIGUSR1)
+    while not heard:
+        gevent.sleep(0.001)
     if pid:
         print(heard, os.waitpid(pid, 0)[1])
     else:
-        before = list(heard)
-        os.kill(os.getpid(), signal.SIGUSR1)
-        gevent.sleep(0.001)
         os._exit((before, heard) != ([], [1]))
     """) == "[1] 0\n"
 
