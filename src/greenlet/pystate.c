@@ -5,7 +5,7 @@
 
 /* docs/pystate.rst has what each version needs, and why. */
 #if PY_VERSION_HEX >= 0x030E0000
-const green_stack_policy green_pystate_stack_policy = {176 * KIB, 8 * MIB, 1024};
+const green_stack_policy green_pystate_stack_policy = {160 * KIB, 8 * MIB, 1024};
 const size_t green_pystate_stack_min = 96 * KIB;
 #elif PY_VERSION_HEX >= 0x030C0000
 const green_stack_policy green_pystate_stack_policy = {704 * KIB, 8 * MIB, 1024};
