@@ -26,7 +26,7 @@ green_asyncio_switch(GreenletObject *self, GreenletObject *target)
 {
     PyObject *type, *value, *traceback;
     PyErr_Fetch(&type, &value, &traceback);
-    PyObject *loop = asyncio_running(), *wanted = target->asyncio_loop;
+    PyObject *loop = asyncio_running(), *wanted = target->flow->asyncio_loop;
     if (loop != wanted) {
         PyObject *done = PyObject_CallOneArg(set_loop, wanted ? wanted : Py_None);
         if (done == NULL) {
@@ -34,8 +34,12 @@ green_asyncio_switch(GreenletObject *self, GreenletObject *target)
         }
         Py_XDECREF(done);
     }
-    target->asyncio_loop = NULL;
-    self->asyncio_loop = loop;
+    target->flow->asyncio_loop = NULL;
+    if (self->status == GREEN_DEAD) {
+        self->leftover = loop; /* its end may run code, which can't be here */
+    } else {
+        self->flow->asyncio_loop = loop;
+    }
     Py_XDECREF(wanted);
     PyErr_Restore(type, value, traceback);
 }
@@ -43,7 +47,7 @@ green_asyncio_switch(GreenletObject *self, GreenletObject *target)
 void
 green_asyncio_share(GreenletObject *target)
 {
-    Py_XSETREF(target->asyncio_loop, asyncio_running());
+    Py_XSETREF(target->flow->asyncio_loop, asyncio_running());
 }
 
 static PyObject *

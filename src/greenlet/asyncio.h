@@ -11,7 +11,8 @@ struct GreenletObject;
 #if PY_VERSION_HEX < 0x030D0000
 extern bool green_asyncio_tracked;
 
-/* `self` is about to leave for `target`. Leaves no exception, and the current one as it is. */
+/* `self` is about to leave for `target`, perhaps for ever. Leaves no exception, and the current one
+ * as it is. */
 void green_asyncio_switch(struct GreenletObject *self, struct GreenletObject *target);
 
 /* `target`, about to begin, runs in the loop that is running now. */

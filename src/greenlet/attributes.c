@@ -364,7 +364,7 @@ attributes_get_frame(PyObject *op, void *Py_UNUSED(closure))
     GreenletObject *self = (GreenletObject *)op;
     PyFrameObject *frame = NULL;
     if (self->status == GREEN_ACTIVE && !attributes_running(self)) {
-        frame = green_pystate_frame(self->state);
+        frame = green_pystate_frame(&self->flow->state);
         if (frame == NULL && PyErr_Occurred()) {
             return NULL;
         }
@@ -400,7 +400,7 @@ attributes_get_stack_saved(PyObject *op, void *Py_UNUSED(closure))
             base = attributes_thread_base();
         }
     }
-    return PyLong_FromSsize_t(base == NULL ? 0 : base - (char *)self->sp);
+    return PyLong_FromSsize_t(base == NULL ? 0 : base - (char *)self->flow->sp);
 }
 
 PyGetSetDef green_attributes_getset[] = {

@@ -34,7 +34,7 @@ greenlet_alloc(PyTypeObject *type)
 static PyObject *
 greenlet_body(GreenletObject *self)
 {
-    Py_CLEAR(self->run_replaced);
+    Py_CLEAR(self->leftover);
     if (self->run == NULL) {
         PyErr_SetString(PyExc_AttributeError, "run");
         return NULL;
@@ -85,8 +85,9 @@ green_greenlet_new_main(green_thread *thread)
     self->is_main = 1;
     self->epoch = green_epoch;
     green_ready_init(&self->ready, NULL);
-    self->state = &thread->main_state;
-    green_pystate_init_main(self->state, PyThreadState_Get());
+    self->flow = &thread->main_flow;
+    green_flow_init(self->flow);
+    green_pystate_init_main(&self->flow->state, PyThreadState_Get());
     PyObject_GC_Track(self);
     mains++;
     return self;
@@ -188,21 +189,21 @@ greenlet_traverse(PyObject *op, visitproc visit, void *arg)
     Py_VISIT(self->dict);
     Py_VISIT((PyObject *)self->parent);
     Py_VISIT(self->run);
-    Py_VISIT(self->run_replaced);
+    Py_VISIT(self->leftover);
     Py_VISIT(self->args);
-#if PY_VERSION_HEX < 0x030D0000
-    Py_VISIT(self->asyncio_loop);
-#endif
     Py_VISIT(self->kwargs);
     if (self->status != GREEN_ACTIVE) {
         Py_VISIT(self->context);
         return 0;
     }
-    if (self->thread->current == self || !green_pystate_idle(self->state)) {
+#if PY_VERSION_HEX < 0x030D0000
+    Py_VISIT(self->flow->asyncio_loop);
+#endif
+    if (self->thread->current == self || !green_pystate_idle(&self->flow->state)) {
         return 0; /* the thread has its state now, or its frames may still run */
     }
     Py_VISIT(self->context);
-    return green_pystate_traverse(self->state, visit, arg);
+    return green_pystate_traverse(&self->flow->state, visit, arg);
 }
 
 static int
@@ -215,11 +216,8 @@ greenlet_clear(PyObject *op)
     Py_CLEAR(self->dict);
     Py_CLEAR(self->parent);
     Py_CLEAR(self->run);
-    Py_CLEAR(self->run_replaced);
+    Py_CLEAR(self->leftover);
     Py_CLEAR(self->args);
-#if PY_VERSION_HEX < 0x030D0000
-    Py_CLEAR(self->asyncio_loop);
-#endif
     Py_CLEAR(self->kwargs);
     if (self->status != GREEN_ACTIVE) {
         Py_CLEAR(self->context);
@@ -358,9 +356,12 @@ greenlet_dealloc(PyObject *op)
     bool lost = false;
     if (greenlet_parked(self)) {
         /* Stranded. A waiter on its stack may still be in somebody's list. */
-        lost = self->waiting != NULL || !green_pystate_abandon(self->state);
+        lost = self->flow->waiting != NULL || !green_pystate_abandon(&self->flow->state);
+#if PY_VERSION_HEX < 0x030D0000
+        Py_CLEAR(self->flow->asyncio_loop);
+#endif
         if (!lost) {
-            green_pystate_clear(self->state);
+            green_pystate_clear(&self->flow->state);
             green_stack_release(green_greenlet_stack(self));
         }
     }
@@ -369,12 +370,9 @@ greenlet_dealloc(PyObject *op)
     }
     Py_XDECREF(self->dict);
     Py_XDECREF(self->run);
-    Py_XDECREF(self->run_replaced);
+    Py_XDECREF(self->leftover);
     Py_XDECREF(self->args);
     Py_XDECREF(self->kwargs);
-#if PY_VERSION_HEX < 0x030D0000
-    Py_XDECREF(self->asyncio_loop);
-#endif
     GreenletObject *parent = self->parent;
     if (self->thread != NULL) {
         green_thread_decref(self->thread);

@@ -3,10 +3,9 @@
 #define GREEN_GREENLET_GREENLET_H
 
 #include <Python.h>
-#include "greenlet/pystate.h"
+#include "greenlet/flow.h"
 #include "greenlet/ready.h"
 #include "greenlet/thread.h"
-#include "switch/stack.h"
 
 typedef enum {
     GREEN_UNSTARTED = 0, /* no stack yet */
@@ -33,26 +32,22 @@ typedef struct GreenletObject {
     PyObject *dict;
     struct GreenletObject *parent; /* owned; NULL for a main greenlet only */
     const green_greenlet_kind *kind;
-    PyObject *run;          /* owned; what is called; NULL when dead */
-    PyObject *run_replaced; /* owned; `run` until the attribute gave another; dropped at start */
-    PyObject *args;         /* owned; for run; a tuple (but see TaskObject), or NULL for none */
-    PyObject *kwargs;       /* owned; for run; a dict, or NULL for none */
-    green_thread *thread;   /* where it was started, kept by a reference; NULL: unstarted */
-    void *sp;               /* of a parked greenlet */
-    green_pystate *state;   /* at the base of its stack; NULL: unstarted or dead */
-    uint32_t stack_kib;     /* wanted size, KiB; 0: by policy */
-    uint8_t status;         /* green_status */
+    PyObject *run;        /* owned; what is called; NULL when dead */
+    PyObject *leftover;   /* owned; `run` until the attribute gave another, dropped at start; of a
+                             dead one what could not be dropped before */
+    PyObject *args;       /* owned; for run; a tuple (but see TaskObject), or NULL for none */
+    PyObject *kwargs;     /* owned; for run; a dict, or NULL for none */
+    green_thread *thread; /* where it was started, kept by a reference; NULL: unstarted */
+    green_flow *flow;     /* NULL: unstarted or dead */
+    uint32_t stack_kib;   /* wanted size, KiB; 0: by policy */
+    uint8_t status;       /* green_status */
     uint8_t is_main;
     uint8_t run_found; /* unstarted: `run` is what the attribute of that name gave */
     uint8_t rest;      /* looks of green_tidy since it last ran, 2 at most */
     uint32_t epoch;    /* in which it started or last went to the hub: green_greenlet_left */
     green_ready ready; /* its start, or the wake-up of sleep(0): never both */
-    struct green_waiter *waiting; /* the wait it is parked in, borrowed from its stack; or NULL */
-    struct green_local *locals;   /* what objects keep for it; see locals.h */
-#if PY_VERSION_HEX < 0x030D0000
-    PyObject *asyncio_loop; /* owned; its running loop while it doesn't run, or NULL */
-#endif
-    PyObject *context; /* owned; its context, while it doesn't run; may be NULL */
+    struct green_local *locals; /* what objects keep for it; see locals.h */
+    PyObject *context;          /* owned; its context, while it doesn't run; may be NULL */
 } GreenletObject;
 
 extern PyTypeObject *Greenlet_Type;      /* greenlet.greenlet; subclassed by Task and Hub */
@@ -109,34 +104,25 @@ green_greenlet_blank(GreenletObject *g)
     g->dict = NULL;
     g->parent = NULL;
     g->run = NULL;
-    g->run_replaced = NULL;
+    g->leftover = NULL;
     g->args = NULL;
     g->kwargs = NULL;
     g->kind = NULL;
     g->thread = NULL;
-    g->sp = NULL;
-    g->state = NULL;
+    g->flow = NULL;
     g->stack_kib = 0;
     g->status = GREEN_UNSTARTED;
     g->is_main = 0;
     g->run_found = 0;
-    g->waiting = NULL;
     g->locals = NULL;
-#if PY_VERSION_HEX < 0x030D0000
-    g->asyncio_loop = NULL;
-#endif
     g->context = NULL;
 }
-
-/* Where the state lies on a stack: as far below the base, 16-byte aligned, in the page that is
-   touched anyway. */
-#define GREEN_STATE_ROOM ((sizeof(green_pystate) + 15) / 16 * 16)
 
 /* The stack of one that is alive; NULL of a main greenlet, which has the thread's own. */
 static inline green_stack *
 green_greenlet_stack(const GreenletObject *g)
 {
-    return g->is_main ? NULL : (green_stack *)((char *)g->state + GREEN_STATE_ROOM);
+    return g->is_main ? NULL : (green_stack *)((char *)g->flow + GREEN_FLOW_ROOM);
 }
 
 /* The greenlet to run when `target` is switched to: itself, or the first parent that is not dead.

@@ -64,7 +64,7 @@ switch_arrive(green_thread *thread)
     thread->exception = NULL;
     thread->origin = NULL;
     /* From here on Python code may run, and switch: all that matters is in local variables. */
-    green_pystate_prepare(thread->current->state, thread->tstate);
+    green_pystate_prepare(&thread->current->flow->state, thread->tstate);
     if (GREEN_RARELY(exception != NULL || thread->tracer != NULL)) {
         return switch_arrive_seldom(thread, value, exception, origin);
     }
@@ -102,13 +102,15 @@ green_greenlet_begin(green_thread *thread, GreenletObject *target)
         return -1;
     }
     stack->owner = target;
-    target->state = (green_pystate *)(stack->base - GREEN_STATE_ROOM);
+    target->flow = (green_flow *)(stack->base - GREEN_FLOW_ROOM);
     assert(green_greenlet_stack(target) == stack);
-    target->sp = green_swap_prepare(target->state, switch_enter);
-    green_pystate_init(target->state, stack, thread->tstate);
+    green_flow_init(target->flow);
+    target->flow->sp = green_swap_prepare(target->flow, switch_enter);
+    green_pystate_init(&target->flow->state, stack, thread->tstate);
     if (GREEN_RARELY((PyObject *)target->parent != thread->hub &&
                      (PyObject *)target != thread->hub)) {
-        green_pystate_share_asyncio(target->state, thread->tstate); /* serves who starts it */
+        green_pystate_share_asyncio(&target->flow->state,
+                                    thread->tstate); /* serves who starts it */
 #if PY_VERSION_HEX < 0x030D0000
         if (GREEN_RARELY(green_asyncio_tracked)) {
             green_asyncio_share(target);
@@ -143,15 +145,16 @@ switch_swap(green_thread *thread, GreenletObject *self, GreenletObject *target, 
     thread->origin = self;
     thread->current = target;
     target->rest = 0;
+    green_flow *flow = self->flow;
     if (retires) {
-        self->state = NULL;
+        self->flow = NULL;
     } else {
-        green_pystate_save(self->state, thread->tstate);
+        green_pystate_save(&flow->state, thread->tstate);
     }
-    green_pystate_load(target->state, thread->tstate);
+    green_pystate_load(&target->flow->state, thread->tstate);
     green_pystate_switch_context(&self->context, &target->context, thread->tstate);
     green_stack_switch_begin(fake_stack, green_greenlet_stack(target));
-    green_swap(&self->sp, target->sp, thread);
+    green_swap(&flow->sp, target->flow->sp, thread);
 }
 
 inline PyObject *
@@ -225,8 +228,8 @@ green_greenlet_prepare(GreenletObject *g)
     }
     /* What was there before is dropped by the new greenlet: no code may run between here and there.
      */
-    if (g->run_replaced == NULL) {
-        g->run_replaced = g->run;
+    if (g->leftover == NULL) {
+        g->leftover = g->run;
         g->run = run;
     } else {
         Py_XSETREF(g->run, run);
@@ -408,7 +411,7 @@ switch_die(green_thread *thread, GreenletObject *self, PyObject *result)
     }
     if (GREEN_RARELY(self->run != NULL || self->args != NULL || self->kwargs != NULL)) {
         Py_CLEAR(self->run);
-        Py_CLEAR(self->run_replaced);
+        Py_CLEAR(self->leftover);
         Py_CLEAR(self->args);
         Py_CLEAR(self->kwargs);
     }

@@ -71,12 +71,15 @@ thread_end(green_thread *thread)
     if (current != main && ts != NULL) {
         /* It stopped in the middle of a greenlet, at a fork or at the interpreter's end. What the
            interpreter frees with the thread's state must not be the greenlet's stack. */
-        green_pystate_save(current->state, ts);
-        green_pystate_load(main->state, ts);
+        green_pystate_save(&current->flow->state, ts);
+        green_pystate_load(&main->flow->state, ts);
         green_pystate_switch_context(&current->context, &main->context, ts);
     }
     main->status = GREEN_DEAD;
-    main->state = NULL; /* all it owned is the thread state's */
+#if PY_VERSION_HEX < 0x030D0000
+    Py_XSETREF(main->leftover, main->flow->asyncio_loop);
+#endif
+    main->flow = NULL; /* all it owned is the thread state's */
     green_list_remove(&thread->link);
     thread->current = NULL;
     thread->main = NULL;

@@ -5,7 +5,7 @@
 
 #include <Python.h>
 #include <stdbool.h>
-#include "greenlet/pystate.h"
+#include "greenlet/flow.h"
 #include "switch/hint.h"
 #include "switch/list.h"
 
@@ -38,10 +38,10 @@ typedef struct green_thread {
     /* Greenlets of this thread whose last reference was dropped where they could not be killed, by
        another thread mostly: killed at the next chance by this thread. A Python list or NULL. */
     PyObject *orphans;
-    uint64_t tstate_id;       /* of tstate: unlike its address never used again */
-    green_pystate main_state; /* of `main`, while it doesn't run */
-    Py_ssize_t refs;          /* its own life, and one for each greenlet that was started in it */
-    green_link link;          /* all threads alive */
+    uint64_t tstate_id;   /* of tstate: unlike its address never used again */
+    green_flow main_flow; /* of `main` */
+    Py_ssize_t refs;      /* its own life, and one for each greenlet that was started in it */
+    green_link link;      /* all threads alive */
 } green_thread;
 
 /* Counts forks after which a child goes on without its parent's other greenlets: what was begun in

@@ -20,7 +20,7 @@ tidy_look(green_stack *stack)
     if (g->rest == JUST_RAN) {
         g->rest = RESTED;
     } else if (g->rest == RESTED && sheds < TIDY_SHEDS) {
-        green_stack_shed(stack, g->sp, green_pystate_data_top(g->state, stack));
+        green_stack_shed(stack, g->flow->sp, green_pystate_data_top(&g->flow->state, stack));
         g->rest = SHED;
         sheds++;
     }

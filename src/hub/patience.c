@@ -10,7 +10,7 @@ static bool heeds_threads = true;
 bool
 green_patience_helps(const GreenletObject *main)
 {
-    const green_waiter *parked = main->waiting;
+    const green_waiter *parked = main->flow->waiting;
     if (!heeds_threads || parked == NULL || !parked->open) {
         return false;
     }

@@ -147,10 +147,10 @@ green_wait_in(HubObject *hub, green_waiter *w, double seconds)
         wait_start_timer(w, seconds);
     }
     GreenletObject *greenlet = w->greenlet;
-    struct green_waiter *outer = greenlet->waiting;
-    greenlet->waiting = w;
+    struct green_waiter *outer = greenlet->flow->waiting;
+    greenlet->flow->waiting = w;
     PyObject *got = green_hub_switch(hub);
-    greenlet->waiting = outer;
+    greenlet->flow->waiting = outer;
 
     int result = got == NULL ? -1 : w->status;
     if (result == GREEN_PARKED) {
@@ -269,7 +269,8 @@ wait_waiting(PyObject *Py_UNUSED(module), PyObject *arg)
         return PyErr_Format(PyExc_TypeError, "a greenlet is needed, not %.100s",
                             Py_TYPE(arg)->tp_name);
     }
-    green_waiter *w = ((GreenletObject *)arg)->waiting;
+    const green_flow *flow = ((GreenletObject *)arg)->flow;
+    green_waiter *w = flow == NULL ? NULL : flow->waiting;
     if (w == NULL) {
         Py_RETURN_NONE;
     }

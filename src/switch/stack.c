@@ -15,7 +15,7 @@
 #define GUARD_SIZE (64 * KIB) /* C frames with large arrays jump a single page */
 #define SPACING (64 * MIB)    /* where there are no guards: ten times what Python's limits allow */
 #define DATA_BELOW 1536       /* of the data area, in the hot page */
-#define DATA_ABOVE (16 * KIB)
+#define DATA_ABOVE (16 * KIB) /* or a sixteenth of a small stack */
 
 #define SLAB_SIZE_MAX (64 * MIB)
 #define SLAB_SIZE_MAX_SPACED (16 * KIB * MIB)
@@ -120,7 +120,9 @@ static int
 slab_map(green_slab *slab, size_t count)
 {
     size_t page = green_map_page();
-    size_t data_above = DATA_ABOVE < page ? page : DATA_ABOVE;
+    size_t wanted = class_size(slab->size_class) / 16;
+    size_t data_above = wanted < DATA_ABOVE ? (wanted + page - 1) / page * page : DATA_ABOVE;
+    data_above = data_above < page ? page : data_above;
     slab->guard_size = slab->guard_kind == GREEN_GUARD_SPACING ? SPACING
                        : GUARD_SIZE < page                     ? page
                                                                : GUARD_SIZE;

@@ -17,7 +17,7 @@ typedef struct green_stack {
     char *limit;              /* lowest usable byte */
     char *base;               /* end of the C frames, 16-byte aligned; this struct begins there */
     char *data;               /* the data area, 16-byte aligned */
-    size_t data_size;         /* bytes; 16 KiB or more */
+    size_t data_size;         /* bytes; 16 KiB or more, of a stack under 256 KiB a sixteenth */
     struct green_stack *next; /* in a cache */
     union {
         struct green_stack *later; /* in a cache: the next list, on the first of a list */

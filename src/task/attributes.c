@@ -298,8 +298,9 @@ task_get_exception(PyObject *op, void *Py_UNUSED(closure))
 static PyObject *
 task_error(TaskObject *self)
 {
+    PyObject *traceback = green_task_traceback(self);
     return PyTuple_Pack(3, Py_TYPE(self->exception), self->exception,
-                        self->traceback != NULL ? self->traceback : Py_None);
+                        traceback != NULL ? traceback : Py_None);
 }
 
 static PyObject *

@@ -180,7 +180,7 @@ imap_task_ended(green_hook *base, PyObject *op)
     imap_result result = {.index = hook->index};
     if (task->exception != NULL) {
         result.exception = Py_NewRef(task->exception);
-        result.traceback = Py_XNewRef(task->traceback);
+        result.traceback = Py_XNewRef(green_task_traceback(task));
     } else {
         result.value = green_task_value(task);
         if (result.value == NULL) {

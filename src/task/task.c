@@ -296,6 +296,7 @@ task_drop_aside(TaskObject *self)
         self->aside = NULL;
         Py_XDECREF(aside->name);
         Py_XDECREF(aside->info);
+        Py_XDECREF(aside->traceback);
         PyMem_Free(aside);
     }
 }
@@ -305,7 +306,7 @@ static void
 task_tidy_aside(TaskObject *self)
 {
     self->aside->alarm = NULL;
-    if (self->aside->name == NULL && self->aside->info == NULL) {
+    if (self->aside->name == NULL && self->aside->info == NULL && self->aside->traceback == NULL) {
         task_drop_aside(self);
     }
 }
@@ -665,8 +666,11 @@ green_task_fail(TaskObject *self, PyObject *exception)
     }
     PyObject *traceback = PyException_GetTraceback(exception);
     self->done = true;
-    Py_XINCREF(traceback);
-    Py_XSETREF(self->traceback, traceback);
+    if (traceback != NULL && green_task_aside(self) == NULL) {
+        PyErr_Clear(); /* the exception itself has it, though later calls may add to that */
+    } else if (traceback != NULL) {
+        Py_XSETREF(self->aside->traceback, Py_NewRef(traceback));
+    }
     Py_INCREF(exception);
     Py_XSETREF(self->exception, exception);
     green_linkable_notify(&self->linkable);
@@ -690,7 +694,7 @@ green_task_raise(TaskObject *self)
         return NULL;
     }
     PyErr_Restore(Py_NewRef((PyObject *)Py_TYPE(self->exception)), Py_NewRef(self->exception),
-                  Py_XNewRef(self->traceback));
+                  Py_XNewRef(green_task_traceback(self)));
     return NULL;
 }
 
@@ -739,7 +743,10 @@ task_traverse(PyObject *op, visitproc visit, void *arg)
     TaskObject *self = (TaskObject *)op;
     Py_VISIT(self->value);
     Py_VISIT(self->exception);
-    Py_VISIT(self->traceback);
+    if (self->aside != NULL) {
+        Py_VISIT(self->aside->name);
+        Py_VISIT(self->aside->traceback);
+    }
     int result = green_origin_traverse(&self->origin, visit, arg);
     if (result == 0) {
         result = green_linkable_traverse(&self->linkable, visit, arg);
@@ -752,7 +759,9 @@ task_clear_fields(TaskObject *self)
 {
     Py_CLEAR(self->value);
     Py_CLEAR(self->exception);
-    Py_CLEAR(self->traceback);
+    if (self->aside != NULL) {
+        Py_CLEAR(self->aside->traceback);
+    }
     green_origin_clear(&self->origin);
     green_linkable_unlink_all(&self->linkable);
 }

@@ -21,8 +21,9 @@ struct task_alarm;
 
 /* What few tasks have. */
 typedef struct task_aside {
-    PyObject *name; /* owned; NULL: the generated one */
-    PyObject *info; /* owned; _formatinfo's result, kept past the run; NULL: not asked for */
+    PyObject *name;      /* owned; NULL: the generated one */
+    PyObject *info;      /* owned; _formatinfo's result, kept past the run; NULL: not asked for */
+    PyObject *traceback; /* owned; of what it failed with, as it was then; may be NULL */
     struct task_alarm *alarm; /* while TASK_LATER, or NULL */
 } task_aside;
 
@@ -32,7 +33,6 @@ typedef struct TaskObject {
     green_linkable linkable; /* ready for ever once done */
     PyObject *value;         /* owned; NULL: None */
     PyObject *exception;     /* owned; NULL unless it failed */
-    PyObject *traceback;     /* owned; the exception's, as it was then; may be NULL */
     task_aside *aside;       /* owned; NULL: it has none of it */
     green_origin origin;
     int32_t ident; /* minimal_ident; -1: none yet */
@@ -100,6 +100,13 @@ bool green_task_cancel(TaskObject *self);
 
 /* It has ended, or never will begin. */
 bool green_task_ready(const TaskObject *self);
+
+/* The traceback of what it failed with: borrowed, may be NULL. */
+static inline PyObject *
+green_task_traceback(const TaskObject *self)
+{
+    return self->aside == NULL ? NULL : self->aside->traceback;
+}
 
 /* Set its outcome and notify. `value` is borrowed; `exception` is stolen, -1 when the hub's
    handle_error raises. */

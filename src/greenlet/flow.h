@@ -1,0 +1,32 @@
+/* One flow of control: what a greenlet has while it is alive. It lies at the base of the greenlet's
+   stack, in the page that is touched anyway; a main greenlet's lies in its thread's record. */
+#ifndef GREEN_GREENLET_FLOW_H
+#define GREEN_GREENLET_FLOW_H
+
+#include <Python.h>
+#include "greenlet/pystate.h"
+#include "switch/stack.h"
+
+typedef struct green_flow {
+    void *sp;                     /* while it is parked */
+    struct green_waiter *waiting; /* the wait it is parked in, borrowed from its stack; or NULL */
+#if PY_VERSION_HEX < 0x030D0000
+    PyObject *asyncio_loop; /* owned; its running loop while it doesn't run, or NULL */
+#endif
+    green_pystate state; /* the interpreter's, while it doesn't run */
+} green_flow;
+
+/* As far below the base of a stack, 16-byte aligned, it begins. */
+#define GREEN_FLOW_ROOM ((sizeof(green_flow) + 15) / 16 * 16)
+
+/* Make its own fields what they are before it runs. */
+static inline void
+green_flow_init(green_flow *flow)
+{
+    flow->waiting = NULL;
+#if PY_VERSION_HEX < 0x030D0000
+    flow->asyncio_loop = NULL;
+#endif
+}
+
+#endif
