@@ -38,7 +38,7 @@ result_is_ready(PyObject *object)
 
 static const green_linkable_kind result_kind = {
     .offset = offsetof(LinkableObject, linkable),
-    .rounds = offsetof(LinkableObject, rounds),
+    .rounds = GREEN_ROUNDS(LinkableObject, linkable, rounds),
     .ready = result_is_ready,
     .all = true,
     .once = true,

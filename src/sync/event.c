@@ -29,7 +29,7 @@ linkable_object_ready(PyObject *object)
 
 static const green_linkable_kind linkable_all = {
     .offset = offsetof(LinkableObject, linkable),
-    .rounds = offsetof(LinkableObject, rounds),
+    .rounds = GREEN_ROUNDS(LinkableObject, linkable, rounds),
     .ready = linkable_object_ready,
     .all = true,
     .python = true,
@@ -37,7 +37,7 @@ static const green_linkable_kind linkable_all = {
 
 static const green_linkable_kind linkable_while_ready = {
     .offset = offsetof(LinkableObject, linkable),
-    .rounds = offsetof(LinkableObject, rounds),
+    .rounds = GREEN_ROUNDS(LinkableObject, linkable, rounds),
     .ready = linkable_object_ready,
     .python = true,
 };
@@ -52,7 +52,7 @@ green_linkable_object_traverse(LinkableObject *self, visitproc visit, void *arg)
 int
 green_linkable_object_clear(LinkableObject *self)
 {
-    green_linkable_unlink_all(&self->linkable);
+    green_linkable_clear(&self->linkable);
     return 0;
 }
 
@@ -64,7 +64,7 @@ green_linkable_object_dealloc(LinkableObject *self)
     if (self->weakrefs != NULL) {
         PyObject_ClearWeakRefs((PyObject *)self);
     }
-    green_linkable_unlink_all(&self->linkable);
+    green_linkable_clear(&self->linkable);
     type->tp_free((PyObject *)self);
     Py_DECREF(type);
 }
@@ -305,7 +305,7 @@ event_is_ready(PyObject *object)
 
 static const green_linkable_kind event_kind = {
     .offset = offsetof(LinkableObject, linkable),
-    .rounds = offsetof(LinkableObject, rounds),
+    .rounds = GREEN_ROUNDS(LinkableObject, linkable, rounds),
     .ready = event_is_ready,
     .all = true,
 };

@@ -41,21 +41,13 @@ linkable_ready(green_linkable *linkable)
     return linkable->kind->ready(linkable_object(linkable));
 }
 
-static inline green_rounds *
-linkable_rounds(const green_linkable *linkable)
-{
-    const green_linkable_kind *kind = linkable->kind;
-    return kind->rounds == 0 ? NULL
-                             : (green_rounds *)((char *)linkable - kind->offset + kind->rounds);
-}
-
 /* Where one may be linked, in the order of their turns. Returns how many lists there are. */
 #define LISTS_MAX 3
 
 static int
 linkable_lists(const green_linkable *linkable, const green_link *lists[LISTS_MAX])
 {
-    const green_rounds *rounds = linkable_rounds(linkable);
+    const green_rounds *rounds = green_linkable_rounds(linkable);
     if (rounds == NULL) {
         lists[0] = &linkable->links;
         return 1;
@@ -113,7 +105,7 @@ green_linkable_init(green_linkable *linkable, const green_linkable_kind *kind)
     linkable->users = (green_users){0};
     linkable->phase = IDLE;
     linkable->turn = 0;
-    green_rounds *rounds = linkable_rounds(linkable);
+    green_rounds *rounds = green_linkable_rounds(linkable);
     if (rounds != NULL) {
         green_list_init(&rounds->serving);
         green_list_init(&rounds->behind);
@@ -285,7 +277,7 @@ linkable_queue_on_hub(green_linkable *linkable, LoopObject *loop)
 GREEN_COLD static void
 linkable_unserve(green_linkable *linkable)
 {
-    green_rounds *rounds = linkable_rounds(linkable);
+    green_rounds *rounds = green_linkable_rounds(linkable);
     if (rounds != NULL) {
         green_list_splice(&rounds->serving, &linkable->links);
         green_list_splice(&linkable->links, &rounds->serving);
@@ -293,21 +285,11 @@ linkable_unserve(green_linkable *linkable)
     }
 }
 
-/* Is nobody linked, nor being served? */
-static inline bool
-linkable_alone(const green_linkable *linkable)
-{
-    const green_rounds *rounds = linkable_rounds(linkable);
-    return green_list_empty(&linkable->links) &&
-           (rounds == NULL ||
-            (green_list_empty(&rounds->serving) && green_list_empty(&rounds->behind)));
-}
-
 /* The next link of the pass, or NULL at its end. */
 static green_link *
 linkable_next(green_linkable *linkable)
 {
-    green_rounds *rounds = linkable_rounds(linkable);
+    green_rounds *rounds = green_linkable_rounds(linkable);
     if (rounds == NULL) {
         linkable->phase = FIRST;
         return green_list_empty(&linkable->links) ? NULL : linkable->links.next;
@@ -341,7 +323,7 @@ static void
 linkable_finish(green_linkable *linkable, LoopObject *loop, bool on_hub)
 {
     PyObject *object = linkable_object(linkable);
-    green_rounds *rounds = linkable_rounds(linkable);
+    green_rounds *rounds = green_linkable_rounds(linkable);
     if (rounds != NULL) {
         green_list_splice(&linkable->links, &rounds->behind);
     }
@@ -367,9 +349,9 @@ linkable_finish(green_linkable *linkable, LoopObject *loop, bool on_hub)
 static void
 linkable_stay(green_linkable *linkable, LoopObject *loop)
 {
-    if (linkable->kind->once && linkable_alone(linkable)) {
+    if (linkable->kind->once && green_linkable_alone(linkable)) {
         linkable->phase = IDLE;
-        linkable->turn = green_turns; /* lingers */
+        linkable->turn = (uint32_t)green_turns; /* lingers */
         Py_DECREF(linkable_object(linkable));
         return;
     }
@@ -393,7 +375,7 @@ linkable_serve_hook(green_linkable *linkable, green_hook *hook, LoopObject *loop
     }
     green_list_remove(&hook->link);
     linkable_callback *callback = link_callback(&hook->link);
-    green_rounds *rounds = linkable_rounds(linkable);
+    green_rounds *rounds = green_linkable_rounds(linkable);
     if (callback != NULL && rounds != NULL) {
         rounds_drop_same(rounds, callback);
     }
@@ -527,7 +509,7 @@ green_linkable_notify_linked(green_linkable *linkable)
 static void
 linkable_left(green_linkable *linkable)
 {
-    if (linkable->phase == QUEUED && linkable_alone(linkable)) {
+    if (linkable->phase == QUEUED && green_linkable_alone(linkable)) {
         green_ready_cancel(&linkable->notifier);
         linkable->phase = IDLE;
         Py_DECREF(linkable_object(linkable));
@@ -566,7 +548,7 @@ green_linkable_wait_behind(green_linkable *linkable, const char *verb)
     }
     linkable_client client;
     client.take = false;
-    int status = green_client_wait(&client.client, &linkable_rounds(linkable)->behind,
+    int status = green_client_wait(&client.client, &green_linkable_rounds(linkable)->behind,
                                    &linkable->users, -1, verb, linkable_object(linkable));
     return status < 0 ? -1 : 0;
 }

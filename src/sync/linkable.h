@@ -15,8 +15,8 @@
 
 typedef struct green_linkable_kind {
     size_t offset; /* of the green_linkable in its object */
-    size_t rounds; /* of the green_rounds that it has besides; 0: a pass serves who is linked during
-                      it, too, and a callable as often as it is linked */
+    size_t rounds; /* GREEN_ROUNDS; 0: a pass serves who is linked during it, too, and a callable as
+                      often as it is linked */
     /* Is it ready? Asked before each link where `all` is false, else at the end of a pass. Calls
        Python only if `python`. */
     bool (*ready)(PyObject *object);
@@ -35,8 +35,10 @@ typedef struct green_linkable {
     green_ready notifier;
     const green_linkable_kind *kind;
     green_users users;
-    uint64_t turn : 62; /* in which a kind that is `once` served its last: green_linkable_lingers */
-    uint64_t phase : 2;
+    /* In which a kind that is `once` served its last: green_linkable_lingers. The low half of the
+       number, which seen again after a full round makes a pass too many. */
+    uint32_t turn;
+    uint8_t phase;
 } green_linkable;
 
 /* The two rounds of a pass that serves only who was linked when it began. */
@@ -44,6 +46,26 @@ typedef struct green_rounds {
     green_link serving;
     green_link behind; /* those who wait though it is ready, not to overtake */
 } green_rounds;
+
+/* Where a type's objects have them, seen from the linkable. */
+#define GREEN_ROUNDS(type, linkable, rounds) (offsetof(type, rounds) - offsetof(type, linkable))
+
+static inline green_rounds *
+green_linkable_rounds(const green_linkable *linkable)
+{
+    size_t rounds = linkable->kind->rounds;
+    return rounds == 0 ? NULL : (green_rounds *)((char *)linkable + rounds);
+}
+
+/* Is nobody linked, nor being served? */
+static inline bool
+green_linkable_alone(const green_linkable *linkable)
+{
+    const green_rounds *rounds = green_linkable_rounds(linkable);
+    return green_list_empty(&linkable->links) &&
+           (rounds == NULL ||
+            (green_list_empty(&rounds->serving) && green_list_empty(&rounds->behind)));
+}
 
 /* How every member of the list begins: green_client does, and green_hook. */
 typedef struct green_linked {
@@ -75,6 +97,14 @@ int green_linkable_traverse(green_linkable *linkable, visitproc visit, void *arg
 
 void green_linkable_unlink_all(green_linkable *linkable);
 
+static inline void
+green_linkable_clear(green_linkable *linkable)
+{
+    if (!green_linkable_alone(linkable)) {
+        green_linkable_unlink_all(linkable);
+    }
+}
+
 void green_linkable_notify_linked(green_linkable *linkable);
 
 /* It has become ready: queue the notifier, if somebody is linked and it is not under way. The queue
@@ -92,7 +122,7 @@ green_linkable_notify(green_linkable *linkable)
 static inline bool
 green_linkable_lingers(const green_linkable *linkable)
 {
-    return linkable->turn == green_turns && linkable->phase == 0;
+    return linkable->turn == (uint32_t)green_turns && linkable->phase == 0;
 }
 
 /* Is a pass queued or under way? */

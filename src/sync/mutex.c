@@ -38,7 +38,7 @@ mutex_give(PyObject *self)
 
 static const green_linkable_kind mutex_kind = {
     .offset = offsetof(MutexObject, linkable),
-    .rounds = offsetof(MutexObject, rounds),
+    .rounds = GREEN_ROUNDS(MutexObject, linkable, rounds),
     .ready = mutex_ready,
     .take = mutex_take,
     .give = mutex_give,
@@ -268,7 +268,7 @@ mutex_traverse(MutexObject *self, visitproc visit, void *arg)
 static int
 mutex_clear(MutexObject *self)
 {
-    green_linkable_unlink_all(&self->linkable);
+    green_linkable_clear(&self->linkable);
     return 0;
 }
 

@@ -103,7 +103,7 @@ queue_is_done(PyObject *object)
 
 static const green_linkable_kind done_kind = {
     .offset = offsetof(QueueObject, done),
-    .rounds = offsetof(QueueObject, done_rounds),
+    .rounds = GREEN_ROUNDS(QueueObject, done, done_rounds),
     .ready = queue_is_done,
     .all = true,
 };
@@ -227,7 +227,7 @@ queue_clear(QueueObject *self)
     Py_CLEAR(self->dict);
     Py_CLEAR(self->conditions);
     green_store_clear(&self->store);
-    green_linkable_unlink_all(&self->done);
+    green_linkable_clear(&self->done);
     return 0;
 }
 

@@ -28,7 +28,7 @@ semaphore_give(PyObject *object)
 
 static const green_linkable_kind semaphore_kind = {
     .offset = offsetof(LinkableObject, linkable),
-    .rounds = offsetof(LinkableObject, rounds),
+    .rounds = GREEN_ROUNDS(LinkableObject, linkable, rounds),
     .ready = semaphore_is_ready,
     .take = semaphore_take,
     .give = semaphore_give,

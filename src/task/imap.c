@@ -394,7 +394,7 @@ imap_method_next(PyObject *self, PyObject *Py_UNUSED(none))
 
 static const green_linkable_kind reader_kind = {
     .offset = offsetof(ImapObject, reader),
-    .rounds = offsetof(ImapObject, reader_rounds),
+    .rounds = GREEN_ROUNDS(ImapObject, reader, reader_rounds),
     .ready = imap_readable,
 };
 
@@ -487,7 +487,7 @@ imap_clear_fields(ImapObject *self)
     Py_CLEAR(self->func);
     Py_CLEAR(self->iterable);
     Py_CLEAR(self->semaphore);
-    green_linkable_unlink_all(&self->reader);
+    green_linkable_clear(&self->reader);
 }
 
 static int

@@ -763,7 +763,7 @@ task_clear_fields(TaskObject *self)
         Py_CLEAR(self->aside->traceback);
     }
     green_origin_clear(&self->origin);
-    green_linkable_unlink_all(&self->linkable);
+    green_linkable_clear(&self->linkable);
 }
 
 /* Hooks belong to those who set them, and may outlive the task. */
