@@ -578,6 +578,23 @@ def test_run_given_to_a_subclass_with_a_method():
     assert Mine.spawn().get() == "method"
 
 
+def test_an_own_run_leaves_the_call_in_place():
+    class Mine(gevent.Greenlet):
+        def run(self):
+            self.seen = self.args, self.kwargs
+
+    g = Mine(len, 1, a=2)
+    g.start()
+    gevent.sleep(0)
+    assert g.dead
+    assert g.seen == (g.args, g.kwargs) == ((1,), {"a": 2})
+    assert "<built-in function len>(1, a=2)" in repr(g)
+
+    g = gevent.Greenlet(len, "x")
+    g.throw(gevent.GreenletExit)
+    assert g.dead and g.args == ("x",)
+
+
 def test_overridden_run():
     class Mine(Greenlet):
         def run(self):

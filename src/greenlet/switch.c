@@ -409,7 +409,7 @@ switch_die(green_thread *thread, GreenletObject *self, PyObject *result)
             exception = NULL;
         }
     }
-    if (GREEN_RARELY(self->run != NULL || self->args != NULL || self->kwargs != NULL)) {
+    if (self->kind->calls_run) {
         Py_CLEAR(self->run);
         Py_CLEAR(self->leftover);
         Py_CLEAR(self->args);
