@@ -28,8 +28,8 @@ stack_is_laid_out_as_drawn(void)
         CHECK((uintptr_t)stack->base % 16 == 0 && (uintptr_t)stack->data % 16 == 0);
         CHECK((size_t)(stack->base - stack->limit) >= size);
         CHECK((size_t)(stack->base - stack->limit) < (size > page ? size : page) + page);
-        CHECK(stack->data >= (char *)(stack + 1) && stack->data_size >= size / 16 &&
-              stack->data_size >= (size < 256 * KIB ? page : 16 * KIB));
+        size_t least = size / 16 < 16 * KIB ? size / 16 : 16 * KIB;
+        CHECK(stack->data >= (char *)(stack + 1) && stack->data_size >= least);
         uintptr_t base_page = (uintptr_t)stack->base / page;
         uintptr_t data_page = ((uintptr_t)stack->data + 1024) / page;
         CHECK(base_page == data_page && ((uintptr_t)stack->base - 2048) / page == base_page);
