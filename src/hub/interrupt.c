@@ -141,8 +141,7 @@ green_interrupt_claim(LoopObject *loop, uint64_t now)
     interrupt->claimed = now;
     if (interrupt_claim(interrupt) < 0) {
         if (PyErr_ExceptionMatches(PyExc_OSError) || PyErr_ExceptionMatches(PyExc_ValueError)) {
-            PyErr_Clear(); /* the pipe has been closed, or its number is another's: the poll tells
-                            */
+            PyErr_Clear(); /* the pipe is closed, or its number another's: the poll tells */
             loop->poll->suspect = loop->poll->lost = true;
         } else {
             green_loop_handle_error(loop, NULL);

@@ -12,7 +12,8 @@
 
 /* ns: what remains until a deadline and is less than it takes to fall asleep and wake. */
 #define POLL_SHORT 2000
-#define LOOK_INTERVAL 1000000 /* ns */
+/* ns, at least, between two looks for the timerfd before sleeps. */
+#define LOOK_INTERVAL 1000000
 
 PyObject *
 green_poll_error(int code)

@@ -14,8 +14,8 @@ typedef struct green_poll {
     uv_poll_t wake;        /* unref'd; of wake_fd: other threads end a sleep with it */
     int wake_fd;           /* an eventfd: a uv_async_t waits for who is just sending */
     bool suspect;          /* a call failed, or a fork came: see whether it is lost */
-    uint64_t looked;       /* when the timerfd was last seen to be there */
     bool lost;             /* somebody has closed what it polls with: nothing of it may be used */
+    uint64_t looked;       /* ns; when it was last seen whether the timerfd is there */
     int ring_fd;           /* libuv's io_uring, of which it does not tell; or -1 */
     uv_poll_t alarm;       /* unref'd; of alarm_fd: a deadline of the loop's own timers */
     int alarm_fd;          /* a timerfd: libuv's own timers know milliseconds only */

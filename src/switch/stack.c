@@ -78,13 +78,18 @@ static struct {
 };
 
 static size_t
+whole_pages(size_t bytes)
+{
+    size_t page = green_map_page();
+    return (bytes + page - 1) / page * page;
+}
+
+static size_t
 class_size(uint32_t size_class)
 {
     const uint32_t steps = 1 << CLASS_STEPS;
-    size_t size = (size_t)(steps + size_class % steps)
-                  << (CLASS_SHIFT - CLASS_STEPS + size_class / steps);
-    size_t page = green_map_page();
-    return (size + page - 1) / page * page;
+    return whole_pages((size_t)(steps + size_class % steps)
+                       << (CLASS_SHIFT - CLASS_STEPS + size_class / steps));
 }
 
 /* `size` is at most GREEN_STACK_SIZE_MAX. */
@@ -120,9 +125,8 @@ static int
 slab_map(green_slab *slab, size_t count)
 {
     size_t page = green_map_page();
-    size_t wanted = class_size(slab->size_class) / 16;
-    size_t data_above = wanted < DATA_ABOVE ? (wanted + page - 1) / page * page : DATA_ABOVE;
-    data_above = data_above < page ? page : data_above;
+    size_t sixteenth = class_size(slab->size_class) / 16;
+    size_t data_above = whole_pages(sixteenth < DATA_ABOVE ? sixteenth : DATA_ABOVE);
     slab->guard_size = slab->guard_kind == GREEN_GUARD_SPACING ? SPACING
                        : GUARD_SIZE < page                     ? page
                                                                : GUARD_SIZE;

@@ -639,8 +639,8 @@ green_linkable_unlink(green_linkable *linkable, PyObject *callback)
         for (Py_ssize_t i = 0; i < PyList_GET_SIZE(callables) && same == 0; i++) {
             PyObject *callable = PyList_GET_ITEM(callables, i); /* borrowed */
             same = PyObject_RichCompareBool(callable, callback, Py_EQ);
-            linkable_callback *found = linkable_callback_find(linkable, callable);
-            if (same > 0 && found != NULL) {
+            linkable_callback *found = same > 0 ? linkable_callback_find(linkable, callable) : NULL;
+            if (found != NULL) {
                 callback_free(found);
             }
         }

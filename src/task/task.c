@@ -759,9 +759,7 @@ task_clear_fields(TaskObject *self)
 {
     Py_CLEAR(self->value);
     Py_CLEAR(self->exception);
-    if (self->aside != NULL) {
-        Py_CLEAR(self->aside->traceback);
-    }
+    task_drop_aside(self); /* it has no alarm, which would keep it alive */
     green_origin_clear(&self->origin);
     green_linkable_clear(&self->linkable);
 }
@@ -795,7 +793,6 @@ task_dealloc(PyObject *op)
     }
     task_clear_fields(self);
     task_unlink_hooks(&self->linkable.links);
-    task_drop_aside(self);
     Greenlet_Type->tp_dealloc(op);
 }
 

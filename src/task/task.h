@@ -67,9 +67,6 @@ typedef struct {
 /* Task_Type's own. */
 extern task_traits green_task_plain;
 
-/* Its aside, made where it has none. NULL: MemoryError. */
-task_aside *green_task_aside(TaskObject *self);
-
 const task_traits *green_task_traits_find(PyTypeObject *type);
 
 /* Found once for each version of a class. */
@@ -100,6 +97,9 @@ bool green_task_cancel(TaskObject *self);
 
 /* It has ended, or never will begin. */
 bool green_task_ready(const TaskObject *self);
+
+/* Its aside, made where it has none. NULL: MemoryError. */
+task_aside *green_task_aside(TaskObject *self);
 
 /* The traceback of what it failed with: borrowed, may be NULL. */
 static inline PyObject *
