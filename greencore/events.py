@@ -5,7 +5,7 @@ A subscriber is a function of one argument in the list `subscribers`. With zope.
 """
 
 from greencore.monkey._errors import DoNotPatch
-from greencore.monkey._plugins import have_plugins
+from greencore.monkey._plugins import have_plugins, plugins
 
 try:
     from zope.event import notify, subscribers
@@ -69,9 +69,7 @@ def notify_and_call_entry_points(event):
     `event.ENTRY_POINT_NAME`."""
     notify(event)
     if have_plugins():
-        from importlib import metadata
-
-        for plugin in metadata.entry_points(group=event.ENTRY_POINT_NAME):
+        for plugin in plugins(event.ENTRY_POINT_NAME):
             plugin.load()(event)
 
 

@@ -172,12 +172,9 @@ def test_entry_points(monkeypatch, published):
         def load(self):
             return called.append
 
-    def entry_points(group):
-        return [Plugin()] if group == events.GeventWillPatchAllEvent.ENTRY_POINT_NAME else []
-
     called = []
     monkeypatch.setattr(events, "have_plugins", lambda: True)
-    monkeypatch.setattr("importlib.metadata.entry_points", entry_points)
+    monkeypatch.setattr(events, "plugins", {events.GeventWillPatchAllEvent.ENTRY_POINT_NAME: [Plugin()]}.get)
     event = events.GeventWillPatchAllEvent({"socket": True}, {"extra": 1})
     events.notify_and_call_entry_points(event)
     assert published == called == [event]

@@ -1,10 +1,22 @@
-"""Is there anybody to tell of events? Answered without `importlib.metadata`, whose import takes longer than all patching."""
+"""Plug-ins: functions that installed packages name as entry points, to be called with our events.
+
+Entry points of the distribution gevent are no plug-ins: gevent wires its own modules with them, and its name means greencore here.
+Whether there are any is answered without `importlib.metadata`, whose import takes longer than all patching.
+"""
 
 import os
 import sys
 from importlib.machinery import PathFinder
 
+_REAL = "gevent"  # the distribution that may be installed beside greencore
 _seen = None, False  # sys.path when it was looked through, and the answer
+
+
+def plugins(group):
+    """Return the entry points of the group, in the order of `sys.path`."""
+    from importlib import metadata
+
+    return [plugin for plugin in metadata.entry_points(group=group) if plugin.dist.name != _REAL]
 
 
 def have_plugins():
@@ -25,14 +37,15 @@ def _mentions_us(folder):
     except OSError:
         return False
     for entry in entries:
-        if entry.endswith((".dist-info", ".egg-info")):
+        name, suffix = os.path.splitext(entry)
+        if suffix in (".dist-info", ".egg-info") and name.partition("-")[0] != _REAL:
             try:
                 with open(os.path.join(folder, entry, "entry_points.txt"), "rb") as file:
                     if b"gevent.plugins." in file.read():
                         return True
             except OSError:
                 pass
-        elif entry.endswith(".egg"):
+        elif suffix == ".egg":
             return True
     return False
 
