@@ -13,7 +13,7 @@ SOURCES = sorted(path for path in SRC.rglob("*") if path.suffix in (".c", ".h"))
 PYTHON = sorted(
     path.relative_to(ROOT).as_posix() for folder in ("greencore", "tests") for path in (ROOT / folder).rglob("*.py")
 )
-LAYERS = ["switch", "greenlet", "hub", "sync", "task", "net"]
+LAYERS = ["switch", "greenlet", "loop", "hub", "sync", "task", "net"]
 MAX_LINES = 900
 
 # A longer file, and why it is one.
@@ -21,7 +21,7 @@ LONG_FILES = {}
 
 # Headers of the interpreter and of libuv: who may include them.
 NO_PYTHON = "switch"
-UV_USERS = re.compile(r"hub/[^/]+\.[ch]")
+UV_USERS = re.compile(r"loop/[^/]+\.[ch]")
 BUILD_CORE_USERS = re.compile(r"greenlet/pystate[^/]*\.[ch]")
 
 

@@ -252,18 +252,20 @@ hub_get_loop(HubObject *self, void *Py_UNUSED(closure))
 static int
 hub_set_loop(HubObject *self, PyObject *loop, void *Py_UNUSED(closure))
 {
-    if (loop == NULL || loop == Py_None) {
-        Py_CLEAR(self->loop);
-        return 0;
-    }
-    if (!PyObject_TypeCheck(loop, Loop_Type)) {
+    LoopObject *new = loop == NULL || loop == Py_None ? NULL : (LoopObject *)loop;
+    if (new != NULL && !PyObject_TypeCheck(loop, Loop_Type)) {
         PyErr_Format(PyExc_TypeError, "a loop is needed, not %.100s", Py_TYPE(loop)->tp_name);
         return -1;
     }
-    Py_XSETREF(self->loop, (LoopObject *)Py_NewRef(loop));
     if (self == green_hub_peek()) {
-        self->loop->thread = green_thread_self;
+        if (self->loop != NULL) {
+            green_loop_release(self->loop);
+        }
+        if (new != NULL) {
+            green_loop_hold(new, green_thread_self);
+        }
     }
+    Py_XSETREF(self->loop, (LoopObject *)Py_XNewRef((PyObject *)new));
     return 0;
 }
 

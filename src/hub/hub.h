@@ -4,8 +4,8 @@
 
 #include <Python.h>
 #include "greenlet/greenlet.h"
-#include "hub/errors.h"
-#include "hub/loop.h"
+#include "loop/errors.h"
+#include "loop/loop.h"
 
 typedef struct HubObject {
     GreenletObject base;

@@ -1,6 +1,23 @@
-/* Which greenlets a forked child leaves behind, in the parent process. */
-#include "hub/fd.h"
+/* What a forked child does first, and which greenlets it leaves behind, in the parent process. */
 #include "hub/hub.h"
+#include "loop/fd.h"
+#include "loop/interrupt.h"
+
+/* In the child, before any other code. */
+static PyObject *
+fork_in_child(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
+{
+    green_threads_idle = 0;
+    int failed = green_loops_forked();
+    HubObject *hub = green_hub_peek(); /* it may not have been the main thread's, as it is now */
+    if (hub != NULL && hub->loop != NULL && !green_interrupt_installed(hub->loop)) {
+        failed |= green_interrupt_install(hub->loop);
+    }
+    if (failed) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
 
 /* In a forked child: is it the parent's? All are but the one that forked; for the hub, in which
    handlers of signals run, this is the main one. */
@@ -56,6 +73,8 @@ fork_left_behind(PyObject *Py_UNUSED(module), PyObject *arg)
 }
 
 static PyMethodDef fork_functions[] = {
+    {"_after_fork", fork_in_child, METH_NOARGS,
+     "_after_fork()\n--\n\nMake this thread's loops work in a forked child."},
     {"leave_behind", fork_leave_behind, METH_NOARGS,
      "leave_behind()\n--\n\n"
      "In a forked child: from now on no greenlet but the running one and the hub comes to its\n"
@@ -68,5 +87,20 @@ static PyMethodDef fork_functions[] = {
 int
 green_hub_fork_exec(PyObject *module)
 {
-    return PyModule_AddFunctions(module, fork_functions);
+    if (PyModule_AddFunctions(module, fork_functions) < 0) {
+        return -1;
+    }
+    PyObject *posix = PyImport_ImportModule("posix");
+    PyObject *hook = PyObject_GetAttrString(module, "_after_fork");
+    PyObject *hooks = hook ? Py_BuildValue("{sO}", "after_in_child", hook) : NULL;
+    PyObject *add = posix ? PyObject_GetAttrString(posix, "register_at_fork") : NULL;
+    PyObject *none = PyTuple_New(0);
+    PyObject *done = add && hooks && none ? PyObject_Call(add, none, hooks) : NULL;
+    Py_XDECREF(none);
+    Py_XDECREF(add);
+    Py_XDECREF(hooks);
+    Py_XDECREF(hook);
+    Py_XDECREF(posix);
+    Py_XDECREF(done);
+    return done == NULL ? -1 : 0;
 }

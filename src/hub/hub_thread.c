@@ -49,11 +49,14 @@ static void
 hub_attach(green_thread *thread, PyObject *hub)
 {
     PyObject *old = thread->hub;
+    if (old != NULL && ((HubObject *)old)->loop != NULL) {
+        green_loop_release(((HubObject *)old)->loop);
+    }
     thread->hub = Py_XNewRef(hub);
     thread->next = hub == NULL ? NULL : green_hub_next;
     thread->leave = hub == NULL ? NULL : hub_leave;
     if (hub != NULL && ((HubObject *)hub)->loop != NULL) {
-        ((HubObject *)hub)->loop->thread = thread;
+        green_loop_hold(((HubObject *)hub)->loop, thread);
     }
     Py_XDECREF(old);
 }

@@ -3,7 +3,7 @@
 #ifndef GREEN_HUB_PATIENCE_H
 #define GREEN_HUB_PATIENCE_H
 
-#include "hub/loop.h"
+#include "loop/loop.h"
 
 /* Nothing is left in the loop: may another thread end the wait of this greenlet? */
 bool green_patience_helps(const GreenletObject *main);

@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-#include "hub/loop.h"
+#include "loop/loop.h"
 
 static GreenletObject *
 waiter_turn(green_ready *ready)
@@ -87,6 +87,17 @@ green_wake(green_waiter *w)
         w->status = GREEN_WOKEN;
         if (!green_ready_queued(&w->ready)) {
             green_ready_push(w->loop, &w->ready);
+        }
+    }
+}
+
+void
+green_waiter_fire(green_waiter *waiter)
+{
+    if (waiter->status == GREEN_PARKED) {
+        waiter->status = GREEN_WOKEN;
+        if (!green_ready_queued(&waiter->ready)) {
+            green_ready_fire(waiter->loop, &waiter->ready);
         }
     }
 }

@@ -7,7 +7,7 @@
 #include "greenlet/greenlet.h"
 #include "greenlet/ready.h"
 #include "hub/hub.h"
-#include "hub/timer.h"
+#include "loop/timer.h"
 #include "switch/list.h"
 
 typedef enum {
@@ -48,6 +48,9 @@ void green_waiter_cancel(green_waiter *w);
 /* Let it run, behind what is ready already. No-op when woken or timed out before. Removes w from
    its list. Any thread may call it, holding the interpreter lock. */
 void green_wake(green_waiter *w);
+
+/* The same from the poll, without the interpreter lock. w stays in its list. */
+void green_waiter_fire(green_waiter *w);
 
 /* The same, ahead of what is ready: in a turn of its own loop. */
 void green_wake_next(green_waiter *w);

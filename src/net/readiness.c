@@ -1,6 +1,6 @@
 #include "net/readiness.h"
 
-#include "hub/fd.h"
+#include "hub/file.h"
 
 typedef struct {
     PyObject_HEAD green_file file; /* file.fd is -1 once closed */

@@ -3,9 +3,9 @@
 #include <math.h>
 #include <string.h>
 #include <sys/time.h>
-#include "hub/errors.h"
-#include "hub/fd.h"
 #include "hub/hub.h"
+#include "loop/errors.h"
+#include "loop/fd.h"
 
 /* A socket that c-ares has open. */
 typedef struct channel_socket {

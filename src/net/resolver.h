@@ -6,7 +6,7 @@
 #include <Python.h>
 #include <ares.h>
 #include <stdbool.h>
-#include "hub/loop.h"
+#include "loop/loop.h"
 
 typedef struct ChannelObject {
     PyObject_HEAD LoopObject *loop; /* owned */

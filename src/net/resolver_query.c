@@ -7,9 +7,9 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include "hub/errors.h"
 #include "hub/hub.h"
 #include "hub/wait.h"
+#include "loop/errors.h"
 #include "net/resolver_pointer.h"
 
 static PyObject *error_of_name, *error_of_address; /* gaierror and herror of _socket */

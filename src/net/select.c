@@ -1,8 +1,8 @@
 #include "net/select.h"
 
 #include <fcntl.h>
-#include "hub/fd.h"
 #include "hub/wait.h"
+#include "loop/fd.h"
 #include "net/socket.h"
 
 /* ---- one descriptor ---- */
@@ -148,7 +148,7 @@ start_all(PyObject *pairs, selected *all, green_waiter *waiter)
         all[i].waiter = waiter;
         all[i].fd = fd;
         all[i].interest = (green_fd_interest){
-            .events = events, .ref = true, .fire = selected_fire, .waiter = waiter};
+            .events = events, .ref = true, .fire = selected_fire, .whose = waiter->greenlet};
         green_list_init(&all[i].interest.link);
         if (fcntl(fd, F_GETFD) < 0) {
             green_wake(waiter);

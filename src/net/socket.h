@@ -7,7 +7,7 @@
 #include <Python.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include "hub/fd.h"
+#include "hub/file.h"
 
 typedef struct green_socket {
     green_file file;    /* file.fd is -1 once closed or detached */

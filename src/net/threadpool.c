@@ -5,8 +5,8 @@
 #include <structmember.h>
 #include <time.h>
 #include "hub/hub.h"
-#include "hub/loop.h"
 #include "hub/wait.h"
+#include "loop/loop.h"
 
 /* A call for a worker. A greenlet may wait for it (wait()); else `done` is called on the hub. */
 typedef struct TaskObject {

@@ -6,8 +6,8 @@
 
 #include <Python.h>
 #include "hub/hub.h"
-#include "hub/loop.h"
 #include "hub/wait.h"
+#include "loop/loop.h"
 
 typedef struct green_client {
     green_waiter waiter;     /* its link is the client's; waiter.loop is NULL for a native thread */

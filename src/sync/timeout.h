@@ -4,7 +4,7 @@
 
 #include <Python.h>
 #include "greenlet/greenlet.h"
-#include "hub/loop.h"
+#include "loop/loop.h"
 
 extern PyTypeObject *Timeout_Type;
 

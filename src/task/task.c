@@ -3,7 +3,7 @@
 #include "greenlet/call.h"
 #include "greenlet/error.h"
 #include "greenlet/spare.h"
-#include "hub/timer.h"
+#include "loop/timer.h"
 #include "task/attributes.h"
 #include "task/kill.h"
 

@@ -1,6 +1,6 @@
 /* io watchers: an interest in a descriptor. */
-#include "hub/fd.h"
-#include "hub/watcher.h"
+#include "loop/fd.h"
+#include "loop/watcher.h"
 
 typedef struct {
     WatcherObject base;

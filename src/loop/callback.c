@@ -1,4 +1,4 @@
-#include "hub/callback.h"
+#include "loop/callback.h"
 
 /* The object of loop.run_callback: one call, queued. The queue owns a reference while it is in it.
  */

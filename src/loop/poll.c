@@ -1,4 +1,4 @@
-#include "hub/poll.h"
+#include "loop/poll.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -8,7 +8,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#include "hub/signals.h"
+#include "loop/signals.h"
 
 /* ns: what remains until a deadline and is less than it takes to fall asleep and wake. */
 #define POLL_SHORT 2000

@@ -1,4 +1,4 @@
-#include "hub/interrupt.h"
+#include "loop/interrupt.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "greenlet/error.h"
-#include "hub/poll.h"
+#include "loop/poll.h"
 
 /* ns between looks at the slot */
 #define CLAIM_INTERVAL 20000000
@@ -129,6 +129,12 @@ green_interrupt_install(LoopObject *loop)
     uv_unref((uv_handle_t *)&interrupt->handle);
     loop->poll->interrupt = interrupt;
     return 0;
+}
+
+bool
+green_interrupt_installed(const LoopObject *loop)
+{
+    return loop->poll->interrupt != NULL;
 }
 
 void

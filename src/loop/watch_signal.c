@@ -1,7 +1,7 @@
 /* signal watchers. */
 #include <signal.h>
 
-#include "hub/signals.h"
+#include "loop/signals.h"
 
 typedef struct {
     WatcherObject base;

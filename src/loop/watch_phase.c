@@ -1,6 +1,6 @@
 /* idle, prepare, check and fork watchers: fired by the loop itself at a point of each iteration
    (when nothing is ready, before the poll, after it), and in a forked child. */
-#include "hub/watcher.h"
+#include "loop/watcher.h"
 
 static PyTypeObject *phase_types[4];
 static const char *const phase_names[4] = {"idle", "prepare", "check", "fork"};

@@ -1,4 +1,4 @@
-#include "hub/timer.h"
+#include "loop/timer.h"
 
 #include <errno.h>
 #include <math.h>

@@ -1,12 +1,12 @@
 /* Watchers: the Python objects of loop.io(), loop.timer() and so on. Each is a callback and a ready
    node; kinds differ in how they are started and what fires them: watch_<kind>.c. */
-#ifndef GREEN_HUB_WATCHER_H
-#define GREEN_HUB_WATCHER_H
+#ifndef GREEN_LOOP_WATCHER_H
+#define GREEN_LOOP_WATCHER_H
 
 #include <Python.h>
 #include <structmember.h>
 #include "greenlet/ready.h"
-#include "hub/loop.h"
+#include "loop/loop.h"
 
 struct WatcherObject;
 

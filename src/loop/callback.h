@@ -1,10 +1,10 @@
 /* Python calls in the ready queue: what loop.run_callback returns. */
-#ifndef GREEN_HUB_CALLBACK_H
-#define GREEN_HUB_CALLBACK_H
+#ifndef GREEN_LOOP_CALLBACK_H
+#define GREEN_LOOP_CALLBACK_H
 
 #include <Python.h>
 #include <structmember.h>
-#include "hub/loop.h"
+#include "loop/loop.h"
 
 /* func(*args) will be called on the hub's stack; args is a tuple. New reference, to an object with
    stop(); NULL with an exception. */

@@ -8,8 +8,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "hub/fd.h"
-#include "hub/signals.h"
+#include "loop/fd.h"
+#include "loop/signals.h"
 
 #ifndef SYS_pidfd_open
 #define SYS_pidfd_open 434

@@ -1,7 +1,7 @@
 /* Timers of a loop: nanosecond deadlines on the monotonic clock. A timer that is stopped before the
    loop polls costs two list operations: only polling sorts new timers into the heap. */
-#ifndef GREEN_HUB_TIMER_H
-#define GREEN_HUB_TIMER_H
+#ifndef GREEN_LOOP_TIMER_H
+#define GREEN_LOOP_TIMER_H
 
 #include <stdint.h>
 #include <stddef.h>

@@ -2,10 +2,10 @@
    and ends that loop's sleep. libuv's own handles would need a pipe of the whole process, which a
    program that becomes a daemon closes without knowing. What was installed before is put back with
    the last watcher of a signal. */
-#ifndef GREEN_HUB_SIGNALS_H
-#define GREEN_HUB_SIGNALS_H
+#ifndef GREEN_LOOP_SIGNALS_H
+#define GREEN_LOOP_SIGNALS_H
 
-#include "hub/watcher.h"
+#include "loop/watcher.h"
 
 struct green_poll;
 

@@ -1,11 +1,10 @@
-/* Readiness of descriptors: one libuv poll handle per descriptor and loop, shared by all that wait
-   on it. */
-#ifndef GREEN_HUB_FD_H
-#define GREEN_HUB_FD_H
+/* Readiness of descriptors: one libuv poll handle per descriptor and loop, shared by all that are
+   interested in it. */
+#ifndef GREEN_LOOP_FD_H
+#define GREEN_LOOP_FD_H
 
 #include <Python.h>
-#include "hub/loop.h"
-#include "hub/wait.h"
+#include "loop/loop.h"
 
 /* GREEN_PRIORITY: out-of-band data. */
 enum { GREEN_READ = 1, GREEN_WRITE = 2, GREEN_PRIORITY = 4, GREEN_FD_CLOSED = 8 };
@@ -23,7 +22,7 @@ typedef struct green_fd_interest {
        The interest stays started until stopped, and fires again at each poll until then. With
        GREEN_FD_CLOSED the lock is held, the interest has been stopped: pushes a ready node. */
     void (*fire)(struct green_fd_interest *interest, int revents);
-    green_waiter *waiter; /* whose wait it is; NULL: a watcher's */
+    GreenletObject *whose; /* whose wait it is, borrowed; NULL: a watcher's */
 } green_fd_interest;
 
 /* Who has a descriptor open, never used twice; 0: unknown. A handle stays registered between waits
@@ -43,33 +42,6 @@ void green_fds_forget(LoopObject *loop);
 /* Harmless on a stopped one. */
 void green_fd_stop(LoopObject *loop, green_fd_interest *interest);
 
-/* A descriptor as the one sees it who has it open. At most one greenlet at a time may wait for it
-   in each direction. */
-typedef struct green_file {
-    int fd;
-    green_fd_owner owner;
-    bool ref;                      /* its waits keep the loop running */
-    struct green_fd_wait *reading; /* on a parked greenlet's stack, or NULL */
-    struct green_fd_wait *writing;
-} green_file;
-
-/* Park the running greenlet until one of `events` is there. Returns the events (> 0), 0 when
-   `seconds` (negative: for ever) passed, -1 with an exception: green_exc_cancel_wait (OSError
-   EBADF) when the descriptor is closed meanwhile by green_fd_closed, ConcurrentObjectUseError when
-   another greenlet waits for the same. `verb`, `object` (borrowed): for LoopExit. */
-int green_file_wait(green_file *file, int events, double seconds, const char *verb,
-                    PyObject *object);
-
-/* End the waits for `events` with the exception `error` (class or object, borrowed). */
-void green_file_cancel(green_file *file, int events, PyObject *error);
-
-/* Its descriptor is about to be closed or given away, file->fd is -1 after it: those who wait for
-   it, in any thread, get green_exc_cancel_wait. */
-void green_file_closing(green_file *file);
-
-/* What `fire` does for a waiter, from the poll: wakes it. */
-void green_waiter_fire(green_waiter *waiter);
-
 /* The descriptor is about to be closed (or handed to somebody else): stop polling it, wake all who
    wait with GREEN_FD_CLOSED, on this thread's loop. Call before close(2). */
 void green_fd_closed(LoopObject *loop, int fd);
@@ -77,9 +49,6 @@ void green_fd_closed(LoopObject *loop, int fd);
 /* The same for one that anybody has opened, and true. False for those that the loop has opened for
    itself: they are to stay open, since a program that becomes a daemon closes all that it finds. */
 bool green_fd_closing(LoopObject *loop, int fd);
-
-/* greencore.socket.cancel_wait_ex: the OSError of a wait whose descriptor was closed. */
-extern PyObject *green_exc_cancel_wait;
 
 int green_fd_exec(PyObject *module);
 

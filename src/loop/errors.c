@@ -1,4 +1,4 @@
-#include "hub/errors.h"
+#include "loop/errors.h"
 
 #include "greenlet/greenlet.h"
 

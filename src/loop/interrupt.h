@@ -1,15 +1,18 @@
 /* Signals while the hub sleeps: the interpreter's wakeup descriptor (signal.set_wakeup_fd, one slot
    a process) ends the poll, so that Python's handlers, Ctrl-C first, run at once. */
-#ifndef GREEN_HUB_INTERRUPT_H
-#define GREEN_HUB_INTERRUPT_H
+#ifndef GREEN_LOOP_INTERRUPT_H
+#define GREEN_LOOP_INTERRUPT_H
 
-#include "hub/loop.h"
+#include "loop/loop.h"
 
 typedef struct green_interrupt green_interrupt;
 
 /* For the loop of the main thread's hub (a no-op in other threads): make the pipe and claim the
    slot. -1 with an exception. */
 int green_interrupt_install(LoopObject *loop);
+
+/* Whether it was. */
+bool green_interrupt_installed(const LoopObject *loop);
 
 /* Before a sleep: claim the slot again where it was given up since (asyncio leaves it empty). One
    that is somebody else's stays theirs: who takes it waits on their own descriptor in this very

@@ -1,7 +1,7 @@
 /* timer watchers, on the loop's own timers. */
 #include <math.h>
 
-#include "hub/watcher.h"
+#include "loop/watcher.h"
 
 typedef struct {
     WatcherObject base;

@@ -1,8 +1,8 @@
-#include "hub/watcher.h"
+#include "loop/watcher.h"
 
 #include "greenlet/error.h"
-#include "hub/errors.h"
-#include "hub/poll.h"
+#include "loop/errors.h"
+#include "loop/poll.h"
 
 PyTypeObject *Watcher_Type;
 

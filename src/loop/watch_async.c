@@ -1,6 +1,6 @@
 /* async watchers: fired by send() from any thread. The queue is guarded by the interpreter lock,
    and a push ends the loop's sleep; no handle is needed. */
-#include "hub/watcher.h"
+#include "loop/watcher.h"
 
 static int
 asyncwatcher_start(WatcherObject *Py_UNUSED(self))

@@ -3,12 +3,12 @@
 #include <structmember.h>
 
 #include "greenlet/error.h"
-#include "hub/callback.h"
-#include "hub/errors.h"
-#include "hub/interrupt.h"
-#include "hub/loop.h"
-#include "hub/poll.h"
-#include "hub/watcher.h"
+#include "loop/callback.h"
+#include "loop/errors.h"
+#include "loop/interrupt.h"
+#include "loop/loop.h"
+#include "loop/poll.h"
+#include "loop/watcher.h"
 
 static int
 loop_usable(LoopObject *self)

@@ -1,13 +1,13 @@
-/* libuv's side of a loop. Only files in hub/ include this, and with it uv.h. Rules for each handle:
-   stop before close; closed handles are freed in their close callback; libuv is called only by the
-   loop's own thread, but for uv_async_send; after a fork uv_loop_fork comes first; each is unref'd
-   at once, for LoopObject.refs says what keeps the loop running. */
-#ifndef GREEN_HUB_POLL_H
-#define GREEN_HUB_POLL_H
+/* libuv's side of a loop. Only files in loop/ include this, and with it uv.h. Rules for each
+   handle: stop before close; closed handles are freed in their close callback; libuv is called only
+   by the loop's own thread, but for uv_async_send; after a fork uv_loop_fork comes first; each is
+   unref'd at once, for LoopObject.refs says what keeps the loop running. */
+#ifndef GREEN_LOOP_POLL_H
+#define GREEN_LOOP_POLL_H
 
 #include <uv.h>
-#include "hub/fd.h"
-#include "hub/loop.h"
+#include "loop/fd.h"
+#include "loop/loop.h"
 
 typedef struct green_poll {
     uv_loop_t uv;          /* uv.data is the LoopObject, borrowed */
@@ -20,9 +20,9 @@ typedef struct green_poll {
     uv_poll_t alarm;       /* unref'd; of alarm_fd: a deadline of the loop's own timers */
     int alarm_fd;          /* a timerfd: libuv's own timers know milliseconds only */
     uint64_t alarm_at;     /* what it is set to, ns; UINT64_MAX: not set */
-    struct green_fds *fds; /* hub/fd.c; NULL until first used */
+    struct green_fds *fds; /* loop/fd.c; NULL until first used */
     struct green_interrupt *interrupt; /* the main thread's; NULL elsewhere */
-    struct green_listener *listener;   /* hub/signals.c; NULL until first used */
+    struct green_listener *listener;   /* loop/signals.c; NULL until first used */
 } green_poll;
 
 /* -1 with an exception. */
@@ -55,7 +55,7 @@ void green_poll_wake(green_poll *poll);
 /* In a forked child, before anything else. 0 or -1 with an exception. */
 int green_poll_forked(LoopObject *loop);
 
-/* hub/fd.c's part of free and of fork: close every handle, its memory goes with the closing;
+/* loop/fd.c's part of free and of fork: close every handle, its memory goes with the closing;
    register again what is waited for, after uv_loop_fork. */
 void green_fds_close(green_poll *poll);
 void green_fds_forked(green_poll *poll);

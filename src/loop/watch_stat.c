@@ -2,7 +2,7 @@
    that libuv would start for it. */
 #include <math.h>
 
-#include "hub/watcher.h"
+#include "loop/watcher.h"
 
 #define STAT_INTERVAL 5.0 /* seconds, where none is given */
 #define STAT_LEAST 0.1

@@ -1,6 +1,6 @@
 /* The exceptions of greencore.exceptions. */
-#ifndef GREEN_HUB_ERRORS_H
-#define GREEN_HUB_ERRORS_H
+#ifndef GREEN_LOOP_ERRORS_H
+#define GREEN_LOOP_ERRORS_H
 
 #include <Python.h>
 

@@ -1,4 +1,4 @@
-#include "hub/signals.h"
+#include "loop/signals.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "hub/poll.h"
+#include "loop/poll.h"
 
 typedef struct green_listener green_listener;
 

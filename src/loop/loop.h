@@ -1,13 +1,13 @@
 /* The loop: a ready queue, timers, and libuv behind them. No uv.h here: what sync/, task/ and net/
    need is this much. */
-#ifndef GREEN_HUB_LOOP_H
-#define GREEN_HUB_LOOP_H
+#ifndef GREEN_LOOP_LOOP_H
+#define GREEN_LOOP_LOOP_H
 
 #include <Python.h>
 #include <stdatomic.h>
 #include "greenlet/greenlet.h"
 #include "greenlet/ready.h"
-#include "hub/timer.h"
+#include "loop/timer.h"
 
 typedef struct LoopObject {
     PyObject_HEAD PyObject *dict;
@@ -31,6 +31,7 @@ typedef struct LoopObject {
     bool stopping; /* break_() was called */
     bool calling;  /* inside an on_hub turn: who blocks in it returns to it first */
     bool is_default;
+    bool held; /* a hub has it: `thread` is the hub's, whether it runs or not */
     bool destroyed;
     bool reinited;               /* since the last fork, by its hook */
     PyObject *failure;           /* owned; what the handler raised: the run ends with it */
@@ -38,7 +39,7 @@ typedef struct LoopObject {
     void (*deferred)(void *arg); /* of green_loop_defer; NULL: none */
     void *deferred_arg;
     atomic_int wakers;       /* between green_loop_wake_begin and _end */
-    struct green_poll *poll; /* libuv's side: hub/poll.h */
+    struct green_poll *poll; /* libuv's side: loop/poll.h */
     green_link link;         /* among all loops not destroyed */
 } LoopObject;
 
@@ -66,6 +67,10 @@ green_loop_polled_elsewhere(const LoopObject *loop)
 {
     return loop->polling && loop->thread != green_thread_self;
 }
+
+/* A hub of this thread (borrowed) takes it; lets it go. */
+void green_loop_hold(LoopObject *loop, green_thread *thread);
+void green_loop_release(LoopObject *loop);
 
 /* Queue a node that is not queued. From another thread it also wakes the loop. */
 void green_ready_push(LoopObject *loop, green_ready *ready);
@@ -135,6 +140,10 @@ void green_loop_drop_ready(LoopObject *loop);
 
 /* In a forked child: a poller of its own, fork watchers queued. 0, or -1 with an exception. */
 int green_loop_forked(LoopObject *loop);
+
+/* In a forked child, before any other code: the same for all that are this thread's. Those of other
+   threads are given up. 0, or -1 with an exception. */
+int green_loops_forked(void);
 
 int green_loop_exec(PyObject *module);
 int green_loop_type_exec(PyObject *module);

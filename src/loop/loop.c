@@ -1,14 +1,14 @@
-#include "hub/loop.h"
+#include "loop/loop.h"
 
 #include "greenlet/error.h"
 #include "greenlet/tidy.h"
 #include <sched.h>
 
-#include "hub/hub.h"
-#include "hub/interrupt.h"
-#include "hub/poll.h"
-#include "hub/signals.h"
-#include "hub/watcher.h"
+#include "loop/errors.h"
+#include "loop/interrupt.h"
+#include "loop/poll.h"
+#include "loop/signals.h"
+#include "loop/watcher.h"
 
 /* Turns between looks at the clock, and ns between polls, while greenlets are ready all the time:
    I/O and timers get their chance without a system call on each switch. */
@@ -219,6 +219,22 @@ loop_poll(LoopObject *loop, bool nowait)
     }
 }
 
+void
+green_loop_hold(LoopObject *loop, green_thread *thread)
+{
+    loop->held = true;
+    loop->thread = thread;
+}
+
+void
+green_loop_release(LoopObject *loop)
+{
+    loop->held = false;
+    if (loop->runner == NULL) {
+        loop->thread = NULL;
+    }
+}
+
 static bool
 loop_alive(LoopObject *loop)
 {
@@ -281,8 +297,8 @@ green_loop_run(LoopObject *loop, bool nowait, bool once)
     }
     loop->stopping = false;
     loop->runner = outer;
-    if (outer == NULL && (thread->hub == NULL || ((HubObject *)thread->hub)->loop != loop)) {
-        loop->thread = NULL; /* no hub's: the next to run it may be anybody */
+    if (outer == NULL && !loop->held) {
+        loop->thread = NULL; /* the next to run it may be anybody */
     }
     if (loop->failure != NULL) {
         PyObject *failure = loop->failure;
@@ -335,13 +351,12 @@ green_loop_forked(LoopObject *loop)
     return 0;
 }
 
-/* After a fork, in the child, before any other code. Loops of other threads are left alone: they
-   may be in any state, and closing them would take descriptors out of the parent's pollers. */
-static PyObject *
-loop_module_after_fork(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
+/* Loops of other threads are left alone: they may be in any state, and closing them would take
+   descriptors out of the parent's pollers. */
+int
+green_loops_forked(void)
 {
     int failed = 0;
-    green_threads_idle = 0;
     for (green_link *link = loops.next, *next; link != &loops; link = next) {
         LoopObject *loop = GREEN_CONTAINER(link, LoopObject, link);
         next = link->next;
@@ -355,41 +370,13 @@ loop_module_after_fork(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored)
             green_list_remove(link);
         }
     }
-    HubObject *hub = green_hub_peek(); /* it may not have been the main thread's, as it is now */
-    if (hub != NULL && hub->loop != NULL && hub->loop->poll->interrupt == NULL) {
-        failed |= green_interrupt_install(hub->loop);
-    }
-    if (failed) {
-        return NULL;
-    }
-    Py_RETURN_NONE;
+    return failed;
 }
-
-static PyMethodDef loop_functions[] = {
-    {"_after_fork", loop_module_after_fork, METH_NOARGS,
-     "_after_fork()\n--\n\nMake this thread's loops work in a forked child."},
-    {NULL, NULL, 0, NULL},
-};
 
 int
 green_loop_exec(PyObject *module)
 {
-    if (green_loop_type_exec(module) < 0 || PyModule_AddFunctions(module, loop_functions) < 0) {
-        return -1;
-    }
-    PyObject *posix = PyImport_ImportModule("posix");
-    PyObject *hook = PyObject_GetAttrString(module, "_after_fork");
-    PyObject *hooks = hook ? Py_BuildValue("{sO}", "after_in_child", hook) : NULL;
-    PyObject *add = posix ? PyObject_GetAttrString(posix, "register_at_fork") : NULL;
-    PyObject *none = PyTuple_New(0);
-    PyObject *done = add && hooks && none ? PyObject_Call(add, none, hooks) : NULL;
-    Py_XDECREF(none);
-    Py_XDECREF(add);
-    Py_XDECREF(hooks);
-    Py_XDECREF(hook);
-    Py_XDECREF(posix);
-    Py_XDECREF(done);
-    return done == NULL ? -1 : 0;
+    return green_loop_type_exec(module);
 }
 
 void
