@@ -2,4 +2,4 @@
 
 from greencore.socket import *
 from greencore.socket import SocketIO, __all__, __dns__, __extensions__, __implements__, __imports__, __socket__
-from greencore.socket import _closedsocket, cancel_wait_ex, socket, socketpair
+from greencore.socket import _closedsocket, _wrefsocket, cancel_wait_ex, socket, socketpair

@@ -43,6 +43,7 @@ _GLOBAL_DEFAULT_TIMEOUT = __socket__._GLOBAL_DEFAULT_TIMEOUT
 _GiveupOnSendfile = __socket__._GiveupOnSendfile
 SocketIO = __socket__.SocketIO
 SocketMixin = _core.Socket
+_wrefsocket = _core.RawSocket
 _SENDFILE_MOST = 2**30  # bytes a system call is asked for
 
 
@@ -151,9 +152,8 @@ class socket(_core.Socket):
 
     @property
     def _sock(self):
-        if self.fileno() >= 0:
-            return self
-        return _closedsocket(self.family, self.type, self.proto, None, "closed")
+        """The interpreter's own socket on the same descriptor, which never waits; false once closed."""
+        return self._raw() or _closedsocket(self.family, self.type, self.proto, None, "closed")
 
     @property
     def _read_event(self):

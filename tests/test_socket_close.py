@@ -1,9 +1,12 @@
 """Sockets: what closing, a peer's reset and the like mean to those who wait; and what is left behind."""
 
+import _socket
 import errno
+import gc
 import os
 import resource
 import struct
+import weakref
 
 import pytest
 
@@ -244,9 +247,102 @@ def fails(call, error):
         lambda a, b: fails(lambda: socket.socket(fileno=-1), ValueError),
         lambda a, b: [left.close() or right.close() for left, right in [socket.socketpair()]],
         lambda a, b: gevent.spawn(a.recv, 1).kill(),
+        lambda a, b: a._sock.getsockname(),
+        lambda a, b: [left._sock.close() or right._sock.close() for left, right in [socket.socketpair()]],
+        lambda a, b: fails(lambda: _core.RawSocket(fileno="x"), TypeError),
         lambda a, b: fails(lambda: _core.wait_any([(1,)], 0), TypeError),
         lambda a, b: _core.wait_any([(b.fileno(), 2), (a.fileno(), 2)], None),
     ],
 )
 def test_no_memory_is_leaked(pair, work):
     assert_no_leak(lambda: work(*pair))
+
+
+# What `_sock` is: the interpreter's own socket on the same descriptor.
+
+
+def test_raw_socket_never_waits(pair):
+    a, b = pair
+    raw = a._sock
+    assert isinstance(raw, _socket.socket) and not isinstance(raw, socket.socket)
+    assert a._sock is raw and raw.fileno() == a.fileno() and raw.gettimeout() == 0
+    assert (raw.family, raw.type, raw.proto) == (a.family, a.type, a.proto)
+    for call in (lambda: raw.recv(1), raw._accept, lambda: raw.recvmsg(1)):
+        with pytest.raises(OSError) as raised:
+            call()
+        assert raised.value.errno in (errno.EAGAIN, errno.EINVAL)
+    raw.send(b"xy")
+    assert b.recv(1) == b"x"
+    b.send(b"z")
+    assert raw.recv(1) == b"z"
+
+
+def test_closing_the_raw_socket_closes_the_descriptor(pair):
+    a, b = pair
+    raw, file, reader = a._sock, a.makefile("rb"), gevent.spawn(a.recv, 1)
+    gevent.sleep(0)
+    number = a.fileno()
+    raw.close()
+    raw.close()
+    with pytest.raises(OSError):
+        os.fstat(number)
+    assert a.fileno() == raw.fileno() == -1
+    assert not a._sock and raw
+    with pytest.raises(socket.cancel_wait_ex):
+        reader.get(timeout=5)
+    assert b.recv(1) == b""
+    with pytest.raises(OSError):
+        file.read()
+
+
+@pytest.mark.parametrize("how", ["close", "detach"])
+def test_raw_socket_of_a_closed_one(pair, how):
+    a, _ = pair
+    raw, number = a._sock, a.fileno()
+    left = getattr(a, how)()
+    assert raw.fileno() == -1 and raw.detach() == -1
+    with pytest.raises(OSError):
+        raw.recv(1)
+    if how == "detach":
+        assert left == number
+        os.close(number)
+
+
+def test_detaching_the_raw_socket(pair):
+    a, _ = pair
+    number = a.fileno()
+    assert a._sock.detach() == number
+    assert a.fileno() == -1 and not a._sock
+    os.close(number)
+
+
+def test_raw_socket_outlives_the_green_one():
+    a, b = socket.socketpair()
+    raw, number = a._sock, a.fileno()
+    del a
+    gc.collect()
+    raw.send(b"x")
+    assert (b.recv(1), raw.fileno()) == (b"x", number)
+    raw.close()
+    assert b.recv(1) == b""
+    b.close()
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+def test_raw_socket_ends_with_the_green_one():
+    a, b = socket.socketpair()
+    dead = weakref.ref(a._sock)
+    assert dead() is a._sock
+    del a
+    gc.collect()
+    assert dead() is None and b.recv(1) == b""
+    b.close()
+
+
+def test_a_raw_socket_of_its_own():
+    from gevent._socket3 import _wrefsocket
+
+    raw = _wrefsocket(socket.AF_INET, socket.SOCK_DGRAM)
+    assert raw.gettimeout() is None and weakref.ref(raw)() is raw
+    raw.close()
+    assert raw.fileno() == -1

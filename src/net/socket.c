@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 #include "hub/hub.h"
+#include "net/rawsocket.h"
 
 PyTypeObject *Socket_Type;
 Py_ssize_t green_socket_offset;
@@ -74,8 +75,8 @@ green_socket_again(green_socket_call *call, int events, int flags)
 
 /* ---- opening ---- */
 
-static PyObject *
-base_call(green_socket_base method, PyObject *self)
+PyObject *
+green_socket_call_simple(green_socket_base method, PyObject *self)
 {
     return PyObject_CallOneArg(green_socket_base_method[method], self);
 }
@@ -118,12 +119,22 @@ socket_option(int fd, int option, int known)
     return known;
 }
 
+/* Before the descriptor is given up: greenlets that wait for it are woken. -1 with an exception. */
+static int
+socket_leave(PyObject *self)
+{
+    green_file_closing(&green_socket_of(self)->file);
+    return green_rawsocket_forget(self);
+}
+
 int
 green_socket_init(PyObject *self, int family, int type, int proto, PyObject *fileno,
                   bool is_nonblocking)
 {
     green_socket *s = green_socket_of(self);
-    green_file_closing(&green_socket_of(self)->file);
+    if (socket_leave(self) < 0) {
+        return -1;
+    }
     if (is_nonblocking) {
         type |= SOCK_NONBLOCK; /* the base's own time-out is 0 with it */
     }
@@ -151,7 +162,7 @@ green_socket_init(PyObject *self, int family, int type, int proto, PyObject *fil
         return -1;
     }
     Py_DECREF(done);
-    done = base_call(BASE_FILENO, self);
+    done = green_socket_call_simple(BASE_FILENO, self);
     if (done == NULL) {
         return -1;
     }
@@ -205,6 +216,16 @@ static void
 socket_finalize(PyObject *self)
 {
     green_file_closing(&green_socket_of(self)->file);
+    if (green_rawsocket_inherit(self)) {
+        PyObject *type, *value, *traceback;
+        PyErr_Fetch(&type, &value, &traceback);
+        PyObject *number = green_socket_call_simple(BASE_DETACH, self);
+        if (number == NULL) {
+            PyErr_WriteUnraisable(self);
+        }
+        Py_XDECREF(number);
+        PyErr_Restore(type, value, traceback);
+    }
     base_type->tp_finalize(self);
 }
 
@@ -214,11 +235,10 @@ PyDoc_STRVAR(real_close_doc, "_real_close($self, /)\n--\n\n"
                              "Close the descriptor, whatever still refers to the socket.\n\n"
                              "Greenlets that wait for it get cancel_wait_ex (OSError, EBADF).");
 
-static PyObject *
-socket_real_close(PyObject *self, PyObject *Py_UNUSED(unused))
+PyObject *
+green_socket_real_close(PyObject *self, PyObject *Py_UNUSED(unused))
 {
-    green_file_closing(&green_socket_of(self)->file);
-    return base_call(BASE_CLOSE, self);
+    return socket_leave(self) < 0 ? NULL : green_socket_call_simple(BASE_CLOSE, self);
 }
 
 PyDoc_STRVAR(close_doc, "close($self, /)\n--\n\n"
@@ -269,12 +289,11 @@ PyDoc_STRVAR(detach_doc, "detach($self, /)\n--\n\n"
                          "Give the descriptor up without closing it, and return its number.\n\n"
                          "Greenlets that wait for it get cancel_wait_ex (OSError, EBADF).");
 
-static PyObject *
-socket_detach(PyObject *self, PyObject *Py_UNUSED(unused))
+PyObject *
+green_socket_detach(PyObject *self, PyObject *Py_UNUSED(unused))
 {
     green_socket_of(self)->closed = true;
-    green_file_closing(&green_socket_of(self)->file);
-    return base_call(BASE_DETACH, self);
+    return socket_leave(self) < 0 ? NULL : green_socket_call_simple(BASE_DETACH, self);
 }
 
 PyDoc_STRVAR(shutdown_doc, "shutdown($self, how, /)\n--\n\n"
@@ -519,11 +538,15 @@ static PyGetSetDef socket_getset[] = {
 
 /* ---- the type ---- */
 
+PyDoc_STRVAR(raw_doc,
+             "_raw($self, /)\n--\n\n"
+             "Return the interpreter's own socket on the same descriptor; None once closed.");
+
 static PyMethodDef socket_methods[] = {
     {"close", socket_close, METH_NOARGS, close_doc},
-    {"_real_close", socket_real_close, METH_NOARGS, real_close_doc},
+    {"_real_close", green_socket_real_close, METH_NOARGS, real_close_doc},
     {"_decref_socketios", socket_decref_socketios, METH_NOARGS, decref_doc},
-    {"detach", socket_detach, METH_NOARGS, detach_doc},
+    {"detach", green_socket_detach, METH_NOARGS, detach_doc},
     {"shutdown", socket_shutdown, METH_O, shutdown_doc},
     {"settimeout", socket_settimeout, METH_O, settimeout_doc},
     {"gettimeout", socket_gettimeout, METH_NOARGS, gettimeout_doc},
@@ -532,6 +555,7 @@ static PyMethodDef socket_methods[] = {
     {"_wait_read", (PyCFunction)(void (*)(void))socket_wait_read, METH_FASTCALL, wait_read_doc},
     {"_wait_write", (PyCFunction)(void (*)(void))socket_wait_write, METH_FASTCALL, wait_write_doc},
     {"_cancel_wait", socket_cancel_wait, METH_VARARGS, cancel_wait_doc},
+    {"_raw", green_rawsocket_get, METH_NOARGS, raw_doc},
     {NULL, NULL, 0, NULL},
 };
 

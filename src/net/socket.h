@@ -12,6 +12,7 @@
 typedef struct green_socket {
     green_file file;    /* file.fd is -1 once closed or detached */
     double timeout;     /* s; negative: none; 0: non-blocking */
+    PyObject *raw;      /* net/rawsocket.h; NULL until asked for */
     Py_ssize_t io_refs; /* of makefile(): the last one closes a closed socket's descriptor */
     int family;
     int type;
@@ -72,6 +73,13 @@ typedef enum {
     BASE_METHODS,
 } green_socket_base;
 extern PyObject *green_socket_base_method[BASE_METHODS];
+
+/* Call one of them with no arguments. New reference; NULL with an exception. */
+PyObject *green_socket_call_simple(green_socket_base method, PyObject *self);
+
+/* Methods of green sockets: close the descriptor, or give it up. */
+PyObject *green_socket_real_close(PyObject *self, PyObject *unused);
+PyObject *green_socket_detach(PyObject *self, PyObject *unused);
 
 /* Call one of them, again after each wait for `events` as long as it would block. `flags_index`:
    which argument is the flags, for MSG_DONTWAIT. New reference, NULL with an exception. */
