@@ -452,6 +452,34 @@ def test_a_hundred_at_once(server):
     resolver.close()
 
 
+def test_time_outs_while_others_are_always_ready(server):
+    """The time-out of a question comes again before the turn of the last one: nobody may get lost."""
+    resolver = make_resolver(server, timeout=0.01, tries=1)
+    looked = []
+
+    def look():
+        with pytest.raises(socket.gaierror):
+            resolver.gethostbyname("silent.test")
+        looked.append(None)
+
+    def work():
+        while len(looked) < len(looking):
+            sum(range(500))
+            gevent.sleep(0)
+
+    def ask():
+        while len(looking) < 40:
+            looking.append(gevent.spawn(look))
+            gevent.sleep(0)
+
+    looking = [gevent.spawn(look)]
+    working = [gevent.spawn(work) for _ in range(400)]
+    asking = gevent.spawn(ask)
+    gevent.joinall([asking, *working], timeout=20)
+    assert [g for g in [asking, *looking, *working] if not g.ready()] == []
+    resolver.close()
+
+
 @pytest.mark.parametrize("end", ["kill", "timeout"])
 def test_who_leaves_is_not_missed(server, end):
     asked = threading.Event()

@@ -198,6 +198,7 @@ static const green_ready_kind start_kind = {
 inline void
 green_hub_start(HubObject *hub, GreenletObject *g)
 {
+    assert(!green_ready_queued(&g->ready));
     Py_INCREF(g);
     green_ready_init(&g->ready, &start_kind);
     green_ready_push(hub->loop, &g->ready);

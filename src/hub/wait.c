@@ -85,9 +85,7 @@ green_wake(green_waiter *w)
     green_list_remove(&w->link);
     if (w->status == GREEN_PARKED) {
         w->status = GREEN_WOKEN;
-        if (!green_ready_queued(&w->ready)) {
-            green_ready_push(w->loop, &w->ready);
-        }
+        green_ready_push(w->loop, &w->ready);
     }
 }
 
@@ -96,9 +94,7 @@ green_waiter_fire(green_waiter *waiter)
 {
     if (waiter->status == GREEN_PARKED) {
         waiter->status = GREEN_WOKEN;
-        if (!green_ready_queued(&waiter->ready)) {
-            green_ready_fire(waiter->loop, &waiter->ready);
-        }
+        green_ready_fire(waiter->loop, &waiter->ready);
     }
 }
 

@@ -28,6 +28,9 @@ static green_link loops = {&loops, &loops}; /* all not destroyed */
 void
 green_ready_push(LoopObject *loop, green_ready *ready)
 {
+    if (__builtin_expect(green_ready_queued(ready), 0)) {
+        return;
+    }
     green_list_append(&loop->ready, &ready->link);
     if (__builtin_expect(loop->polling, 0)) {
         green_poll_wake(loop->poll);
@@ -50,6 +53,7 @@ green_loop_wake_end(LoopObject *loop)
 void
 green_ready_push_front(LoopObject *loop, green_ready *ready)
 {
+    green_ready_cancel(ready);
     green_list_prepend(&loop->ready, &ready->link);
     if (__builtin_expect(loop->polling, 0)) {
         green_poll_wake(loop->poll);
@@ -59,7 +63,9 @@ green_ready_push_front(LoopObject *loop, green_ready *ready)
 void
 green_ready_fire(LoopObject *loop, green_ready *ready)
 {
-    green_list_append(&loop->fired, &ready->link);
+    if (!green_ready_queued(ready)) {
+        green_list_append(&loop->fired, &ready->link);
+    }
 }
 
 void

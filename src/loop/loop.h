@@ -72,7 +72,8 @@ green_loop_polled_elsewhere(const LoopObject *loop)
 void green_loop_hold(LoopObject *loop, green_thread *thread);
 void green_loop_release(LoopObject *loop);
 
-/* Queue a node that is not queued. From another thread it also wakes the loop. */
+/* Queue a node; one that is queued keeps its place. From another thread it also wakes the loop. A
+   node whose place owns something must not be queued: its callers assert it. */
 void green_ready_push(LoopObject *loop, green_ready *ready);
 
 /* End its sleep from another thread, in two steps: the first with the interpreter lock, the second
@@ -92,11 +93,11 @@ green_loop_defer(LoopObject *loop, void (*function)(void *), void *arg)
     loop->deferred_arg = arg;
 }
 
-/* Queue it as the next one. */
+/* Queue it as the next one, wherever it was queued. */
 void green_ready_push_front(LoopObject *loop, green_ready *ready);
 
-/* From a uv callback: without the interpreter lock. Runs behind what is ready, in the order fired.
- */
+/* From a uv callback: without the interpreter lock. Runs behind what is ready, in the order fired;
+   one that is queued keeps its place. */
 void green_ready_fire(LoopObject *loop, green_ready *ready);
 
 /* Turns may run no Python code, so what one gave up is kept until somebody has arrived: that one

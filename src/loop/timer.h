@@ -3,6 +3,7 @@
 #ifndef GREEN_LOOP_TIMER_H
 #define GREEN_LOOP_TIMER_H
 
+#include <assert.h>
 #include <stdint.h>
 #include <stddef.h>
 #include <stdbool.h>
@@ -64,6 +65,7 @@ void green_timers_free(green_timers *timers);
 static inline void
 green_timer_start(green_timers *timers, green_timer *timer, uint64_t deadline)
 {
+    assert(!green_timer_active(timer));
     timer->deadline = deadline;
     timer->sequence = timers->sequence++;
     timers->refs += timer->ref;

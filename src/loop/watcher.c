@@ -80,17 +80,13 @@ static const green_ready_kind watcher_ready_kind = {
 void
 green_watcher_fire(WatcherObject *self)
 {
-    if (!green_ready_queued(&self->ready)) {
-        green_ready_fire(self->loop, &self->ready);
-    }
+    green_ready_fire(self->loop, &self->ready);
 }
 
 void
 green_watcher_push(WatcherObject *self)
 {
-    if (!green_ready_queued(&self->ready)) {
-        green_ready_push(self->loop, &self->ready);
-    }
+    green_ready_push(self->loop, &self->ready);
 }
 
 void

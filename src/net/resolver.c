@@ -78,9 +78,6 @@ static void
 socket_fire(green_fd_interest *interest, int revents)
 {
     channel_socket *s = GREEN_CONTAINER(interest, channel_socket, interest);
-    if (green_ready_queued(&s->ready)) {
-        return;
-    }
     if (revents & GREEN_FD_CLOSED) {
         green_ready_push(s->channel->loop, &s->ready);
     } else {

@@ -106,6 +106,7 @@ task_answer(TaskObject *self)
     if (self->waiter != NULL) {
         green_wake(self->waiter);
     } else if (!self->loop->destroyed) {
+        assert(!green_ready_queued(&self->ready));
         Py_INCREF(self);
         green_ready_push(self->loop, &self->ready);
     }

@@ -41,6 +41,7 @@ channel_first(green_link *list, const LoopObject *here)
 static inline void
 channel_queue(ChannelObject *self, LoopObject *loop, const green_ready_kind *kind, bool first)
 {
+    assert(!green_ready_queued(&self->notifier));
     self->notifier.kind = kind;
     if (first) {
         green_ready_push_front(loop, &self->notifier);

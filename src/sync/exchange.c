@@ -162,6 +162,7 @@ exchange_step(QueueObject *self, const LoopObject *here, queue_client **served)
 static inline void
 exchange_queue(QueueObject *self, LoopObject *loop, bool on_hub, bool first)
 {
+    assert(!green_ready_queued(&self->notifier));
     self->notifier.kind = on_hub ? &exchange_on_hub : &exchange_kind;
     if (first) {
         green_ready_push_front(loop, &self->notifier);

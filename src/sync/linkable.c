@@ -243,6 +243,7 @@ linkable_queue(green_linkable *linkable, LoopObject *loop)
     if (!linkable->kind->python) {
         linkable->notifier.kind = &notifier_kind;
     }
+    assert(!green_ready_queued(&linkable->notifier));
     linkable->phase = QUEUED;
     green_ready_push(loop, &linkable->notifier);
 }

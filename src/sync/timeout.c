@@ -85,6 +85,7 @@ static void
 timeout_expired(green_timer *timer)
 {
     TimeoutObject *self = GREEN_CONTAINER(timer, TimeoutObject, timer);
+    assert(!green_ready_queued(&self->ready));
     green_ready_push(self->loop, &self->ready);
 }
 

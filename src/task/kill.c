@@ -101,7 +101,6 @@ throw_wake_killer(queued_throw *self)
 {
     if (self->killer != NULL && self->killer->status == GREEN_PARKED) {
         green_wake(self->killer);
-        green_ready_cancel(&self->killer->ready);
         green_ready_push_front(self->loop, &self->killer->ready);
     }
 }
