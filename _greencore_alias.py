@@ -9,10 +9,34 @@ import sys
 
 ModuleSpec = type(__spec__)  # importlib.machinery's, without importing that
 NAMES = {"gevent": "greencore", "greenlet": "greencore._greenlet_module"}
+# Private modules of gevent's that programs import from, where ours is not at the same place: its place, or None for compat.
+PRIVATE = {
+    "_abstract_linkable": None,
+    "_compat": None,
+    "_config": "_base.config",
+    "_greenlet_primitives": None,
+    "_hub_local": None,
+    "_hub_primitives": None,
+    "_ident": "_base.ident",
+    "_imap": None,
+    "_interfaces": None,
+    "_semaphore": None,
+    "_socket3": None,
+    "_socketcommon": None,
+    "_tblib": "_base.tracebacks",
+    "_threading": "_base.native",
+    "_util": "_base.tools",
+    "_waiter": None,
+    "monkey._state": "_base.originals",
+}
+MOVED = {f"gevent.{name}": f"greencore.{place or 'compat.' + name}" for name, place in PRIVATE.items()}
+GEVENTS_NAMES = {ours: name for name, ours in MOVED.items()}
 
 
 def real_name(name):
     """Return greencore's name of the module, or None for a name that is not ours."""
+    if name in MOVED:
+        return MOVED[name]
     top, dot, rest = name.partition(".")
     base = NAMES.get(top)
     return base and base + dot + rest
@@ -38,7 +62,7 @@ def give_names():
     """Enter every greencore module under gevent's name too: programs look for "gevent.monkey" in sys.modules."""
     for name, module in list(sys.modules.items()):
         if name.startswith("greencore.") and not getattr(module.__spec__, "_initializing", False):
-            sys.modules.setdefault("gevent" + name[len("greencore") :], module)
+            sys.modules.setdefault(GEVENTS_NAMES.get(name) or "gevent" + name[len("greencore") :], module)
 
 
 class AliasLoader:

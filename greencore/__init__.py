@@ -34,7 +34,7 @@ __all__ = [
 getswitchinterval = sys.getswitchinterval
 setswitchinterval = sys.setswitchinterval
 
-from greencore._config import config
+from greencore._base.config import config
 from greencore._shutdown import shutdown
 from greencore.greenlet import Greenlet, joinall, killall
 from greencore.hub import GreenletExit, get_hub, getcurrent, idle, iwait, kill, reinit, sleep, spawn_raw, wait

@@ -4,7 +4,8 @@ import concurrent.futures
 import sys
 from concurrent.futures import _base as _futures
 
-from greencore._util import Lazy
+from greencore._base.originals import is_module_patched
+from greencore._base.tools import Lazy
 from greencore.hub import get_hub
 from greencore.threadpool import ThreadPool
 from greencore.timeout import Timeout
@@ -19,8 +20,6 @@ class _FutureProxy:
     @Lazy
     def _condition(self):
         # concurrent.futures.wait and as_completed take it; it is of use only between greenlets, or once there is nothing to wait for.
-        from greencore.monkey import is_module_patched
-
         if not (is_module_patched("threading") or self.done()):
             raise AttributeError("_condition")
         import threading

@@ -3,10 +3,11 @@
 import os
 import sys
 import warnings
+from time import perf_counter
 from weakref import ref
 
-from greencore._compat import get_this_psutil_process, perf_counter, thread_mod_name
-from greencore._config import config
+from greencore._base.config import config
+from greencore._base.originals import get_original
 from greencore._core import getcurrent
 from greencore._tracer import GreenletTracer
 from greencore.events import (
@@ -17,13 +18,26 @@ from greencore.events import (
     implementer,
     notify,
 )
-from greencore.monkey import get_original
 
 __all__ = ["PeriodicMonitoringThread"]
 
-get_thread_ident = get_original(thread_mod_name, "get_ident")
-start_new_thread = get_original(thread_mod_name, "start_new_thread")
+get_thread_ident = get_original("_thread", "get_ident")
+start_new_thread = get_original("_thread", "start_new_thread")
 thread_sleep = get_original("time", "sleep")
+
+
+def get_this_psutil_process():
+    """Return a new `psutil.Process` for this process, None where psutil is missing or is denied access."""
+    try:
+        from psutil import AccessDenied, Process
+    except ImportError:
+        return None
+    process = Process()
+    try:
+        process.memory_full_info()
+    except AccessDenied:
+        return None
+    return process
 
 
 class MonitorWarning(RuntimeWarning):

@@ -4,10 +4,8 @@ import gc
 import os
 import sys
 
-from greencore._core import left_behind
-from greencore.exceptions import GreenletExit, LoopExit
+from greencore._core import GreenletExit, LoopExit, get_hub, getcurrent, left_behind
 from greencore.greenlet import Greenlet, killall
-from greencore.hub import get_hub, getcurrent
 
 __all__ = ["shutdown"]
 

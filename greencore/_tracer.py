@@ -2,10 +2,11 @@
 
 import sys
 import traceback
+from time import perf_counter
 
 from greencore._core import getcurrent, settrace
-from greencore._compat import perf_counter
-from greencore._util import gmctime
+from greencore._run_info import format_run_info
+from greencore._base.tools import gmctime
 
 __all__ = ["GreenletTracer", "HubSwitchTracer", "MaxSwitchTracer"]
 
@@ -58,8 +59,6 @@ class GreenletTracer:
     def did_block_hub_report(self, hub, active_greenlet, format_kwargs):
         """Return lines about `active_greenlet`, which blocks `hub`. `format_kwargs` goes to
         `greencore.util.format_run_info`."""
-        from greencore.util import format_run_info
-
         frame = sys._current_frames().get(hub.thread_ident)
         if frame is None:
             stack = ["Unknown: No thread found for hub %r\n" % (hub,)]

@@ -2,7 +2,7 @@
 
 import builtins as _builtins
 
-from greencore._util import copy_globals
+from greencore._base.tools import copy_globals
 
 __target__ = "builtins"
 __implements__ = []

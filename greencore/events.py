@@ -4,8 +4,7 @@ A subscriber is a function of one argument in the list `subscribers`. With zope.
 `notify` are zope.event's. The interfaces are zope.interface's, and plain classes without it.
 """
 
-from greencore.monkey._errors import DoNotPatch
-from greencore.monkey._plugins import have_plugins, plugins
+from greencore._base.plugins import DoNotPatch, have_plugins, plugins
 
 try:
     from zope.event import notify, subscribers

@@ -10,7 +10,7 @@ first imported:
 - `FileObjectBlock` blocks.
 """
 
-from greencore._config import config
+from greencore._base.config import config
 from greencore._fileobjectcommon import FileObjectBlock, FileObjectThread
 from greencore._fileobjectposix import FileObjectPosix
 

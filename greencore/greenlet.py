@@ -1,11 +1,12 @@
 """Greenlets of the hub: functions that run concurrently, each with its result."""
 
-from greencore._compat import reraise
-from greencore._config import config
+from greencore._base.config import config
 from greencore._core import (
     Greenlet,
     GreenletExit,
     InvalidSwitchError,
+    Waiter,
+    get_hub,
     getcurrent,
     greenlet,
     iwait,
@@ -14,10 +15,8 @@ from greencore._core import (
     set_track_greenlet_tree,
     wait,
 )
-from greencore._hub_local import get_hub
-from greencore._tblib import dump_traceback, load_traceback
-from greencore._util import CallbackLink, readproperty
-from greencore._waiter import Waiter
+from greencore._base.tracebacks import dump_traceback, load_traceback
+from greencore._base.tools import CallbackLink, readproperty, reraise
 from greencore.timeout import Timeout
 
 __all__ = ["Greenlet", "joinall", "killall"]

@@ -1,16 +1,16 @@
 """The hub: one greenlet in each thread that runs the event loop while all others wait."""
 
 import sys
-from _thread import get_ident
+from _thread import _local, get_ident
 
 from greencore import _core
-from greencore._core import GreenletExit, Waiter, getcurrent, kill, sleep, spawn_raw
+from greencore._core import GreenletExit, Waiter, get_hub, get_hub_if_exists, getcurrent, kill
+from greencore._core import set_default_hub_class, set_hub, sleep, spawn_raw
 from greencore._core import greenlet as RawGreenlet
 from greencore._core import iwait, wait
-from greencore._config import config as GEVENT_CONFIG
-from greencore._ident import IdentRegistry
-from greencore._hub_local import get_hub, get_hub_if_exists, get_loop, set_default_hub_class, set_hub, set_loop
-from greencore._util import Lazy, readproperty
+from greencore._base.config import config as GEVENT_CONFIG
+from greencore._base.ident import IdentRegistry
+from greencore._base.tools import Lazy, readproperty
 from greencore.exceptions import HubDestroyed, InvalidSwitchError, LoopExit
 
 __all__ = [
@@ -39,6 +39,23 @@ else:
     del _threading
 thread_mod_name = "_thread"
 MOST_DESCRIBED = 100  # greenlets that LoopExit lists
+
+
+class _Loops(_local):
+    loop = None
+
+
+_loops = _Loops()
+
+
+def get_loop():
+    """Return the loop that the thread's next hub will run, or None: the hub makes one."""
+    return _loops.loop
+
+
+def set_loop(loop):
+    """Make the thread's next hub run `loop`."""
+    _loops.loop = loop
 
 
 def idle(priority=0):
@@ -246,7 +263,7 @@ class Hub(_core.Hub):
             return
         import traceback  # here, since it takes longer to import than all of this package
 
-        from greencore._util import gmctime
+        from greencore._base.tools import gmctime
 
         t, v, tb = self._normalize_exception(t, v, tb)
         if v is None:

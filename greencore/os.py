@@ -14,10 +14,9 @@ import sys
 import time as _time
 from _signal import SIGCHLD
 
-from greencore._config import config
-from greencore._core import forbid_switch, leave_behind, os_close, os_closing
-from greencore._hub_local import get_hub_if_exists
-from greencore._util import copy_globals
+from greencore._base.config import config
+from greencore._core import forbid_switch, get_hub_if_exists, leave_behind, os_close, os_closing
+from greencore._base.tools import copy_globals
 from greencore.hub import get_hub, reinit
 
 __implements__ = ["close", "closerange", "fork", "forkpty", "posix_spawn", "posix_spawnp"]

@@ -3,8 +3,8 @@
 from queue import Full as QueueFull
 
 from greencore._core import GroupBase, spawn_map
-from greencore._imap import IMap, IMapUnordered
-from greencore._util import CallbackLink
+from greencore._core import IMap, IMapUnordered
+from greencore._base.tools import CallbackLink
 from greencore.event import Event
 from greencore.greenlet import Greenlet, GreenletExit, joinall
 from greencore.hub import getcurrent

@@ -8,7 +8,7 @@ import select as __select__
 from time import monotonic
 
 from greencore._core import get_hub, sleep, wait_any
-from greencore._util import _NONE, copy_globals
+from greencore._base.tools import _NONE, copy_globals
 
 __implements__ = ["select", "poll"]
 __extra__ = ["epoll"]

@@ -4,7 +4,7 @@ import selectors as __selectors__
 from errno import EBADF, EINVAL
 
 from greencore._core import get_hub
-from greencore._util import copy_globals
+from greencore._base.tools import copy_globals
 
 __implements__ = ["DefaultSelector"]
 __extra__ = ["GeventSelector"]

@@ -8,7 +8,7 @@ import signal as _standard
 import sys
 import types
 
-from greencore._util import copy_globals
+from greencore._base.tools import copy_globals
 
 __implements__ = ["getsignal", "pthread_kill", "set_wakeup_fd", "signal"]
 __extensions__ = []

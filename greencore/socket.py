@@ -14,10 +14,11 @@ from errno import EISCONN, EWOULDBLOCK
 
 import _socket
 from greencore import _core
-from greencore._core import cancel_wait_ex, get_hub, wait_read, wait_readwrite, wait_write
-from greencore._util import _NONE
-from greencore._util import rebind as _rebind
-from greencore.monkey._state import is_object_patched
+from greencore._core import ConcurrentObjectUseError, Timeout, cancel_wait_ex, get_hub
+from greencore._core import wait_read, wait_readwrite, wait_write
+from greencore._base.tools import _NONE
+from greencore._base.tools import rebind as _rebind
+from greencore._base.originals import is_object_patched
 
 _implements = ["create_connection", "socket", "SocketType", "fromfd", "socketpair"]
 
@@ -250,14 +251,21 @@ def cancel_wait(watcher, error=cancel_wait_ex):
     get_hub().cancel_wait(watcher, error)
 
 
-def wait(watcher, timeout=None, timeout_exc=_NONE):
-    """Wait for an io watcher, or a socket's `_read_event` or `_write_event`, for `timeout` seconds at most (None: for
-    ever); then raise timeout_exc, TimeoutError unless given."""
+def wait(watcher, timeout=None, timeout_exc=_NONE, hub=None):
+    """Wait for a watcher, or a socket's `_read_event` or `_write_event`, for `timeout` seconds at most (None: for
+    ever); then raise `timeout_exc`, TimeoutError unless given.
+
+    hub: the hub to wait in, by default this thread's. Raises ConcurrentObjectUseError if somebody waits for it already.
+    """
     if isinstance(watcher, SocketEvent):
         return watcher.wait(timeout, timeout_exc)
-    from greencore._hub_primitives import wait_on_watcher
-
-    return wait_on_watcher(watcher, timeout, *(() if timeout_exc is _NONE else (timeout_exc,)))
+    if watcher.callback is not None:
+        raise ConcurrentObjectUseError(f"This socket is already used by another greenlet: {watcher.callback!r}")
+    hub = get_hub() if hub is None else hub
+    if timeout is None:
+        return hub.wait(watcher)
+    with Timeout._start_new_or_dummy(timeout, TimeoutError("timed out") if timeout_exc is _NONE else timeout_exc):
+        return hub.wait(watcher)
 
 
 def wait_on_socket(sock, watcher, timeout_exc=None):

@@ -10,7 +10,7 @@ from errno import EINVAL, ENOTCONN
 from time import monotonic
 
 from greencore._core import shed_stack
-from greencore._util import rebind as _rebind
+from greencore._base.tools import rebind as _rebind
 from greencore.socket import SO_TYPE, SOCK_STREAM, SOL_SOCKET, _GiveupOnSendfile, create_connection, socket
 
 _ssl = __ssl__._ssl

@@ -7,8 +7,8 @@ import types as _types
 from subprocess import TimeoutExpired
 from weakref import ref as _ref
 
-from greencore._util import copy_globals
-from greencore._util import rebind as _rebind
+from greencore._base.tools import copy_globals
+from greencore._base.tools import rebind as _rebind
 from greencore.event import AsyncResult
 from greencore._fileobjectposix import GreenOpenDescriptor
 from greencore.fileobject import FileObject

@@ -11,9 +11,8 @@ from _signal import SIGINT, getsignal
 from weakref import WeakSet
 
 from greencore._core import Lock as LockType
-from greencore._core import greenlet, same_thread, write_unraisable
-from greencore._util import copy_globals
-from greencore._hub_local import get_hub_if_exists
+from greencore._core import get_hub_if_exists, greenlet, same_thread, write_unraisable
+from greencore._base.tools import copy_globals
 from greencore.event import Event
 from greencore.exceptions import LoopExit
 from greencore.greenlet import Greenlet

@@ -7,7 +7,7 @@ import threading as _threading
 from weakref import ref as _ref
 
 from greencore import thread as _green
-from greencore._threading import get_thread_ident
+from greencore._base.native import get_thread_ident
 from greencore.hub import getcurrent
 from greencore.local import local
 from greencore.thread import LockType, RLock, get_ident
@@ -55,10 +55,29 @@ def _native_thread():
         return None
     thread = _threading._active.get(get_thread_ident())
     if thread is not None and thread is _threading.main_thread():  # another one has patched
-        from greencore.monkey._patch_thread import move_main_thread
-
-        move_main_thread(_threading, thread)
+        move_main_thread(thread)
     return thread
+
+
+def move_main_thread(main_thread):
+    """The main thread becomes the main greenlet: its identifier, and what others wait for when they join it."""
+    greenlet = getcurrent()
+    while greenlet.parent is not None:
+        greenlet = greenlet.parent
+    ident = get_ident(greenlet)
+    _threading._active.pop(main_thread.ident, None)
+    _threading._active[ident] = main_thread
+    main_thread._ident = ident
+    if HANDLE is not None:
+        setattr(main_thread, HANDLE, _make_thread_handle(ident))
+    else:
+        native = main_thread._tstate_lock
+        lock = Lock()
+        lock.acquire()
+        main_thread._tstate_lock = lock
+        if native in _threading._shutdown_locks:
+            _threading._shutdown_locks.discard(native)
+            _threading._shutdown_locks.add(lock)
 
 
 def _template():

@@ -7,15 +7,13 @@ import os
 import sys
 import weakref
 
-from greenlet import greenlet as RawGreenlet
-
-from greencore._core import Task, TaskQueue
-from greencore._threading import get_thread_ident, start_new_thread
+from greencore._core import Task, TaskQueue, get_hub_if_exists
+from greencore._core import greenlet as RawGreenlet
+from greencore._base.native import get_thread_ident, start_new_thread
 from greencore.event import AsyncResult
 from greencore.exceptions import InvalidThreadUseError
 from greencore.greenlet import Greenlet
 from greencore.hub import get_hub, getcurrent, sleep
-from greencore._hub_local import get_hub_if_exists
 from greencore.lock import Semaphore
 from greencore.pool import GroupMappingMixin
 

@@ -85,10 +85,33 @@ def test_sys_modules_has_both_names():
         from gevent import monkey
         import gevent.lock
         names = [name for name in sys.modules if name.startswith("greencore.")]
-        missing = [name for name in names if sys.modules.get("gevent" + name[9:]) is not sys.modules[name]]
+        from _greencore_alias import GEVENTS_NAMES
+        missing = [name for name in names
+                   if sys.modules.get(GEVENTS_NAMES.get(name) or "gevent" + name[9:]) is not sys.modules[name]]
         print(json.dumps(["gevent.monkey" in sys.modules, missing]))
         """
     ) == [True, []]
+
+
+@pytest.mark.parametrize("name", sorted(_greencore_alias.MOVED))
+def test_private_module_by_gevents_name(name):
+    """It is imported, and an attribute of its package, as in gevent, wherever greencore keeps it."""
+    package, _, last = name.rpartition(".")
+    ours = importlib.import_module(_greencore_alias.MOVED[name])
+    assert importlib.import_module(name) is ours
+    assert getattr(importlib.import_module(package), last) is ours
+    assert ours.__spec__.name == ours.__name__ == _greencore_alias.MOVED[name]
+
+
+def test_private_module_is_an_attribute_before_it_is_imported():
+    assert run(
+        """
+        import gevent, json, sys
+        before = "greencore.compat._semaphore" in sys.modules
+        print(json.dumps([before, gevent._semaphore.Semaphore.__name__, gevent._config.config is gevent.config,
+                          "gevent._semaphore" in sys.modules, "gevent.compat._semaphore" in sys.modules]))
+        """
+    ) == [False, "Semaphore", True, True, False]
 
 
 def test_attribute_imports_the_submodule():

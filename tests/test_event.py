@@ -9,7 +9,7 @@ import weakref
 
 import greencore
 import pytest
-from greencore._abstract_linkable import AbstractLinkable
+from greencore._core import AbstractLinkable
 from greencore.event import AsyncResult, Event
 from greencore.exceptions import BlockingSwitchOutError, LoopExit
 from leaks import assert_no_leak
@@ -269,7 +269,7 @@ class TestEvent:
         def run():
             event.rawlink(log.append)
             event.set()
-            log.append(greencore._hub_local.get_hub_if_exists())
+            log.append(greencore._core.get_hub_if_exists())
 
         thread = threading.Thread(target=run)
         thread.start()
@@ -719,7 +719,7 @@ def test_main_thread_wakes_although_its_loop_does_not_run():
         def run():
             started.set()
             sem.acquire()
-            print("acquired", greencore._hub_local.get_hub_if_exists())
+            print("acquired", greencore._core.get_hub_if_exists())
         sem.acquire(blocking=False)
         sem.counter = 1
         sem.acquire()

@@ -200,7 +200,7 @@ class TestSemaphore:
 
     def test_no_hub_is_made_without_need(self):
         script = """
-            from greencore._hub_local import get_hub_if_exists
+            from greencore._core import get_hub_if_exists
             from greencore.event import AsyncResult, Event
             from greencore.lock import BoundedSemaphore, RLock, Semaphore
             for lock in Semaphore(), BoundedSemaphore(), RLock():

@@ -440,7 +440,7 @@ class TestWaiting:
         def run():
             q = Queue()
             q.put(1)
-            results.append((q.get(), greencore._hub_local.get_hub_if_exists()))
+            results.append((q.get(), greencore._core.get_hub_if_exists()))
 
         thread = threading.Thread(target=run)
         thread.start()

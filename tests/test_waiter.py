@@ -2,7 +2,7 @@
 
 import greencore
 import pytest
-from greencore._waiter import MultipleWaiter, Waiter
+from greencore._core import MultipleWaiter, Waiter
 from greencore.exceptions import BlockingSwitchOutError, ConcurrentObjectUseError
 from leaks import assert_no_leak
 

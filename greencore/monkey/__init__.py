@@ -17,15 +17,15 @@ GeventWillPatchModuleEvent and GeventDidPatchModuleEvent; GeventDidPatchBuiltinM
 import sys
 
 from greencore.monkey._errors import DoNotPatch, MonkeyPatchWarning, _BadImplements
-from greencore.monkey._state import is_anything_patched, is_module_patched, is_object_patched, saved
+from greencore._base import originals as _state  # as gevent's module of that name
+from greencore._base.originals import is_anything_patched, is_module_patched, is_object_patched, saved
 from greencore.monkey._util import (
     _ignores_DoNotPatch,
     _notify_patch,
-    _patch_module,
     _process_warnings,
     _queue_warning,
 )
-from greencore.monkey.api import get_original, patch_item, patch_module, remove_item
+from greencore.monkey.api import _patch_module, get_original, patch_item, patch_module, remove_item
 
 __all__ = [
     "MonkeyPatchWarning",
@@ -74,7 +74,7 @@ def patch_queue():
     """
     import os
 
-    from greencore._config import validate_bool
+    from greencore._base.config import validate_bool
 
     items = ["SimpleQueue", "PriorityQueue", "LifoQueue"]
     if not validate_bool(os.environ.get("GEVENT_MONKEY_DISABLE_QUEUE_QUEUE", "false")):

@@ -1,12 +1,10 @@
 """What patching raises and warns with."""
 
+from greencore._base.plugins import DoNotPatch
+
 
 class MonkeyPatchWarning(RuntimeWarning):
     """Something was patched too late, or in a combination that does not work."""
-
-
-class DoNotPatch(BaseException):
-    """Raised by a subscriber to a "will patch" event: leave it as it is."""
 
 
 class _BadImplements(AttributeError):

@@ -3,7 +3,7 @@
 import sys
 from importlib.util import find_spec
 
-from greencore.monkey import _state
+from greencore._base import originals
 
 
 class _Loader:
@@ -18,7 +18,7 @@ class _Loader:
     def exec_module(self, module):
         module.__spec__.loader = module.__loader__ = self._real
         self._real.exec_module(module)
-        patch = _state.pending.pop(module.__name__, None)
+        patch = originals.pending.pop(module.__name__, None)
         if patch is not None:
             patch(module)
 
@@ -33,7 +33,7 @@ class _Finder:
 
     @classmethod
     def find_spec(cls, name, path=None, target=None):
-        if name not in _state.pending or name in cls._asking:
+        if name not in originals.pending or name in cls._asking:
             return None
         cls._asking.add(name)
         try:
@@ -51,6 +51,6 @@ def when_imported(name, patch):
     if module is not None:
         patch(module)
         return
-    _state.pending[name] = patch
+    originals.pending[name] = patch
     if _Finder not in sys.meta_path:
         sys.meta_path.insert(0, _Finder)

@@ -25,8 +25,7 @@ def patch_when_imported():
 
 def _hub():
     """Return the hub if others may have to run while this greenlet waits, else None: then it may as well block."""
-    from greencore._hub_local import get_hub_if_exists
-    from greencore.hub import getcurrent
+    from greencore._core import get_hub_if_exists, getcurrent
 
     hub = get_hub_if_exists()
     return None if hub is None or hub.loop is None or getcurrent() is hub else hub

@@ -4,9 +4,9 @@ import _thread
 import os
 import sys
 
-from greencore._config import config
-from greencore.monkey._util import _notify_patch, _patch_module, _queue_warning
-from greencore.monkey.api import patch_item
+from greencore._base.config import config
+from greencore.monkey._util import _notify_patch, _queue_warning
+from greencore.monkey.api import _patch_module, patch_item
 
 _hooked_fork = False
 
@@ -33,7 +33,7 @@ def patch(threading, threading_local, event, logging, existing_locks, warnings):
                 replace_existing_locks(threading_module)
             make_joinable(threading_module, main_thread)
             if on_main_thread:
-                move_main_thread(threading_module, main_thread)
+                green_threading.move_main_thread(main_thread)
             else:
                 _queue_warning(
                     "Monkey-patching not on the main thread; threading.main_thread().join() will hang from a greenlet",
@@ -149,31 +149,6 @@ def _polling_join(thread, threading):
             thread._delete()  # CPython 3.10 does not
 
     return join
-
-
-def move_main_thread(threading, main_thread):
-    """The main thread becomes the main greenlet: its identifier, and what others wait for when they join it."""
-    from greencore.hub import getcurrent
-    from greencore.thread import HAS_HANDLES, _make_thread_handle, get_ident
-    from greencore.threading import HANDLE
-
-    greenlet = getcurrent()
-    while greenlet.parent is not None:
-        greenlet = greenlet.parent
-    ident = get_ident(greenlet)
-    threading._active.pop(main_thread.ident, None)
-    threading._active[ident] = main_thread
-    main_thread._ident = ident
-    if HAS_HANDLES:
-        setattr(main_thread, HANDLE, _make_thread_handle(ident))
-    else:
-        native = main_thread._tstate_lock
-        lock = threading._allocate_lock()
-        lock.acquire()
-        main_thread._tstate_lock = lock
-        if native in threading._shutdown_locks:
-            threading._shutdown_locks.discard(native)
-            threading._shutdown_locks.add(lock)
 
 
 def _wrap_shutdown(threading):

@@ -1,12 +1,9 @@
 """Steps that every patch function shares."""
 
 import functools
-import importlib
 
-from greencore.monkey import _state
 from greencore.monkey._errors import DoNotPatch, MonkeyPatchWarning
-from greencore.monkey._plugins import anybody_listens
-from greencore.monkey.api import patch_module
+from greencore._base.plugins import anybody_listens
 
 
 def _notify_patch(name, *args, warnings=None):
@@ -31,15 +28,6 @@ def _ignores_DoNotPatch(function):
             return False
 
     return wrapper
-
-
-def _patch_module(name, items=None, **options):
-    """Patch the standard module that greencore.<name> replaces. Return (our module, the standard one)."""
-    source = importlib.import_module(f"greencore.{name}")
-    target = importlib.import_module(getattr(source, "__target__", name))
-    _state.pending.pop(target.__name__, None)
-    patch_module(target, source, items=items, **options)
-    return source, target
 
 
 def _queue_warning(message, warnings):

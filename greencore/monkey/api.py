@@ -1,39 +1,12 @@
 """Patching modules, ours and others': what plug-ins build on."""
 
-from greencore.monkey import _state
+import importlib
+
+from greencore._base.originals import get_original, pending, save
+from greencore.monkey._errors import DoNotPatch, _BadImplements
+from greencore.monkey._util import _notify_patch, _queue_warning
 
 _MISSING = object()
-
-
-def get_original(mod_name, item_name):
-    """Return what an attribute of a standard module was before patching, patched or not.
-
-    `mod_name` is a module's name, or a sequence of names of which the first that can be imported counts. `item_name` is an
-    attribute's name, or a sequence of them, for which a list is returned. Raises ImportError and AttributeError.
-    """
-    names = [mod_name] if isinstance(mod_name, str) else list(mod_name)
-    for name in names[:-1]:
-        try:
-            __import__(name)
-        except ImportError:
-            continue
-        break
-    else:
-        name = names[-1]
-    if isinstance(item_name, str):
-        return _original(name, item_name)
-    return [_original(name, item) for item in item_name]
-
-
-def _original(mod_name, item_name):
-    if mod_name in _state.pending:
-        __import__(mod_name)
-    originals = _state.saved.get(mod_name, {})
-    if item_name in originals:
-        return originals[item_name]
-    import importlib
-
-    return getattr(importlib.import_module(mod_name), item_name)
 
 
 def patch_item(module, attr, newitem):
@@ -43,7 +16,7 @@ def patch_item(module, attr, newitem):
     """
     original = getattr(module, attr, _MISSING)
     if original is not _MISSING:
-        _state.save(module, attr, original)
+        save(module, attr, original)
     setattr(module, attr, newitem)
 
 
@@ -51,7 +24,7 @@ def remove_item(module, attr):
     """Delete `module.attr`, and save what it was for `get_original`. Nothing happens if it does not exist."""
     original = getattr(module, attr, _MISSING)
     if original is not _MISSING:
-        _state.save(module, attr, original)
+        save(module, attr, original)
         delattr(module, attr)
 
 
@@ -105,9 +78,6 @@ def patch_module(
 
     Returns whether it was patched. Raises AttributeError where there are no items.
     """
-    from greencore.monkey._errors import DoNotPatch, _BadImplements
-    from greencore.monkey._util import _notify_patch, _queue_warning
-
     if items is None:
         items = getattr(source_module, "__implements__", None)
         if items is None:
@@ -133,3 +103,12 @@ def patch_module(
     if _notify_did_subscribers:
         _notify_patch("GeventDidPatchModuleEvent", name, source_module, target_module, warnings=_warnings)
     return True
+
+
+def _patch_module(name, items=None, **options):
+    """Patch the standard module that greencore.<name> replaces. Return (our module, the standard one)."""
+    source = importlib.import_module(f"greencore.{name}")
+    target = importlib.import_module(getattr(source, "__target__", name))
+    pending.pop(target.__name__, None)
+    patch_module(target, source, items=items, **options)
+    return source, target

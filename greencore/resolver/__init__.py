@@ -41,13 +41,16 @@ from _socket import getnameinfo as native_getnameinfo
 import functools
 from os import fsdecode
 
-from greencore._compat import hostname_types, integer_types, string_types
 from greencore.resolver._addresses import is_ipv6_addr
 from greencore.resolver._files import sources
 from greencore.resolver._hostsfile import HostsFile
 from greencore.resolver._order import in_order
 
 __all__ = []
+
+hostname_types = (str, bytes, bytearray)
+integer_types = (int,)
+string_types = (str,)
 
 "".encode("idna")  # imports the codec now, rather than in the middle of a look-up
 

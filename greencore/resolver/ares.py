@@ -2,7 +2,7 @@
 
 import os
 
-from greencore._config import AresSettingMixin, config
+from greencore._base.config import AresSettingMixin, config
 from greencore._core import channel, get_hub
 from greencore.resolver import AbstractResolver
 from greencore.resolver._files import resolv_options

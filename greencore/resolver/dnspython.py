@@ -3,7 +3,7 @@
 from _socket import AF_INET, AF_INET6, AF_UNSPEC, EAI_AGAIN, EAI_FAMILY, EAI_NODATA, EAI_NONAME, gaierror, herror
 from os import fsdecode
 
-from greencore._config import config
+from greencore._base.config import config
 from greencore._patcher import import_patched
 from greencore.resolver import AbstractResolver
 

@@ -195,7 +195,7 @@ static PyType_Slot cancel_wait_slots[] = {
 };
 
 static PyType_Spec cancel_wait_spec = {
-    .name = "greencore._socketcommon.cancel_wait_ex",
+    .name = "greencore.socket.cancel_wait_ex",
     .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
     .slots = cancel_wait_slots,
 };

@@ -138,7 +138,7 @@ static PyType_Slot raw_slots[] = {
 };
 
 static PyType_Spec raw_spec = {
-    .name = "greencore._socket3._wrefsocket",
+    .name = "greencore.socket._wrefsocket",
     .flags = Py_TPFLAGS_DEFAULT,
     .slots = raw_slots,
 };

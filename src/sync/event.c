@@ -289,7 +289,7 @@ static PyType_Slot linkable_object_slots[] = {
 };
 
 static PyType_Spec linkable_object_spec = {
-    .name = "greencore._abstract_linkable.AbstractLinkable",
+    .name = "greencore._core.AbstractLinkable",
     .basicsize = sizeof(LinkableObject),
     .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
     .slots = linkable_object_slots,

@@ -327,7 +327,7 @@ static PyType_Slot waiter_slots[] = {
 };
 
 static PyType_Spec waiter_spec = {
-    .name = "greencore._waiter.Waiter",
+    .name = "greencore.hub.Waiter",
     .basicsize = sizeof(WaiterObject),
     .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
     .slots = waiter_slots,
@@ -416,7 +416,7 @@ static PyType_Slot multiple_slots[] = {
 };
 
 static PyType_Spec multiple_spec = {
-    .name = "greencore._waiter.MultipleWaiter",
+    .name = "greencore._core.MultipleWaiter",
     .basicsize = sizeof(MultipleWaiterObject),
     .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
     .slots = multiple_slots,

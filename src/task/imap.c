@@ -546,7 +546,7 @@ static PyType_Slot unordered_slots[] = {
 };
 
 static PyType_Spec unordered_spec = {
-    .name = "greencore._imap.IMapUnordered",
+    .name = "greencore.pool.IMapUnordered",
     .basicsize = sizeof(ImapObject),
     .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
     .slots = unordered_slots,
@@ -559,7 +559,7 @@ static PyType_Slot ordered_slots[] = {
 };
 
 static PyType_Spec ordered_spec = {
-    .name = "greencore._imap.IMap",
+    .name = "greencore.pool.IMap",
     .basicsize = sizeof(ImapObject),
     .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
     .slots = ordered_slots,

@@ -72,6 +72,11 @@ def rebind(function, globs):
     return copy
 
 
+def reraise(kind, value, tb=None):
+    """Raise the exception `value` with the traceback `tb`. `kind` is not needed."""
+    raise value.with_traceback(tb)
+
+
 def import_c_accel(globs, cname):
     """Do nothing: here no module has a second implementation."""
 

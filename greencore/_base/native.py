@@ -2,7 +2,7 @@
 
 from collections import deque
 
-from greencore.monkey import get_original
+from greencore._base.originals import get_original
 
 __all__ = ["EmptyTimeout", "Lock", "Queue", "get_thread_ident", "start_new_thread"]
 

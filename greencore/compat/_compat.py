@@ -7,6 +7,9 @@ from io import StringIO as NativeStrIO
 from os import PathLike, fsdecode, fsencode, fspath
 from time import get_clock_info, monotonic, perf_counter
 
+from greencore._base.tools import reraise
+from greencore._monitor import get_this_psutil_process
+
 PY311 = sys.version_info >= (3, 11)
 PY312 = sys.version_info >= (3, 12)
 PY313 = sys.version_info >= (3, 13)
@@ -37,24 +40,5 @@ def pure_python_module(name):
     return False
 
 
-def reraise(kind, value, tb=None):
-    """Raise the exception `value` with the traceback `tb`. `kind` is not needed."""
-    raise value.with_traceback(tb)
-
-
 def exc_clear():
     """Do nothing: an exception that was handled is forgotten anyhow."""
-
-
-def get_this_psutil_process():
-    """Return a new `psutil.Process` for this process, None where psutil is missing or is denied access."""
-    try:
-        from psutil import AccessDenied, Process
-    except ImportError:
-        return None
-    process = Process()
-    try:
-        process.memory_full_info()
-    except AccessDenied:
-        return None
-    return process

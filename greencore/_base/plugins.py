@@ -12,6 +12,10 @@ _REAL = "gevent"  # the distribution that may be installed beside greencore
 _seen = None, False  # sys.path when it was looked through, and the answer
 
 
+class DoNotPatch(BaseException):
+    """Raised by a subscriber to a "will patch" event: leave it as it is."""
+
+
 def plugins(group):
     """Return the entry points of the group, in the order of `sys.path`."""
     from importlib import metadata
