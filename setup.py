@@ -17,8 +17,10 @@ import os
 import platform
 import re
 import shlex
+import shutil
 import subprocess
 import sys
+import sysconfig
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -30,7 +32,9 @@ ROOT = Path(__file__).resolve().parent
 ALIAS_PTH = "greencore-alias.pth"
 # GCC zeroes structs with `rep stos` on x86: for our sizes plain stores take 20 ns less a spawn.
 TUNING = ["-mmemset-strategy=unrolled_loop:256:noalign,libcall:-1:noalign"]
-PACKAGES = {"libuv": ("libuv1-dev", "1.44"), "libcares": ("libc-ares-dev", "1.18")}
+# The C libraries by pkg-config's names: their own, the least version, Debian's package.
+LIBRARIES = {"libuv": ("libuv", "1.44", "libuv1-dev"), "libcares": ("c-ares", "1.18", "libc-ares-dev")}
+COMPILING = {"build", "build_ext", "bdist_wheel", "install", "develop", "editable_wheel"}
 
 
 def version():
@@ -46,21 +50,57 @@ def pkg_config(*args):
     return subprocess.run(["pkg-config", *args], capture_output=True, text=True)
 
 
-def library_flags():
-    """Return (compile flags, link flags) of the C libraries, or stop with what to install."""
+def machine():
+    """Return the name of the processor to build for."""
+    name = os.environ.get("GREENCORE_ARCH") or platform.machine()
+    return {"AMD64": "x86_64", "arm64": "aarch64"}.get(name, name)
+
+
+def missing():
+    """Yield (what the machine lacks for a build, Debian's packages that bring it)."""
+    compiler = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc")
     try:
-        for name, (package, version) in PACKAGES.items():
-            if pkg_config(f"--atleast-version={version}", name).returncode:
-                found = pkg_config("--modversion", name).stdout.strip() or "none"
-                sys.exit(
-                    f"greencore needs {name} {version} or newer, and pkg-config finds {found}.\n"
-                    f"On Debian or Ubuntu: apt-get install {package}"
-                )
+        line = [*compiler, "-E", "-x", "c", "-"]
+        works = subprocess.run(line, input=b"#include <stdio.h>", capture_output=True).returncode == 0
     except FileNotFoundError:
-        sys.exit("greencore's build needs pkg-config.\nOn Debian or Ubuntu: apt-get install pkg-config")
+        works = False
+    if not works:
+        yield f"a C compiler with libc's headers ({compiler[0]})", ["gcc", "libc6-dev"]
+    headers = sysconfig.get_path("include")
+    if not os.path.exists(os.path.join(headers, "Python.h")):
+        version = "%d.%d" % sys.version_info[:2]
+        yield f"Python.h, the headers of CPython {version}, in {headers}", [f"python{version}-dev"]
+    have_pkg_config = shutil.which("pkg-config") is not None
+    if not have_pkg_config:
+        yield "pkg-config, which finds C libraries", ["pkg-config"]
+    for name, (known_as, version, package) in LIBRARIES.items():
+        if not have_pkg_config:
+            yield f"{known_as} {version} or newer, as far as one can see without pkg-config", [package]
+        elif pkg_config(f"--atleast-version={version}", name).returncode:
+            found = pkg_config("--modversion", name).stdout.strip()
+            yield f"{known_as} {version} or newer" + (f" (here is {found})" if found else ""), [package]
+
+
+def look_at_machine():
+    """Stop where greencore cannot be built, and say all that is missing and the one command that installs it."""
+    built_for = sorted(path.stem.removeprefix("swap_") for path in (ROOT / "src" / "switch").glob("swap_*.S"))
+    if sys.platform != "linux" or machine() not in built_for:
+        sys.exit(f"greencore runs on Linux on {' and '.join(built_for)}, not on {sys.platform} on {machine()}.")
+    found = list(missing())
+    if found:
+        what = "".join(f"  - {thing}\n" for thing, _ in found)
+        packages = " ".join(package for _, names in found for package in names)
+        sys.exit(
+            f"greencore cannot be built on this machine yet. It lacks:\n{what}"
+            f"On Debian or Ubuntu, one command installs it all (as root):\n  apt-get install {packages}"
+        )
+
+
+def library_flags():
+    """Return (compile flags, link flags) of the C libraries."""
     return (
-        shlex.split(pkg_config("--cflags", *PACKAGES).stdout),
-        shlex.split(pkg_config("--libs", *PACKAGES).stdout),
+        shlex.split(pkg_config("--cflags", *LIBRARIES).stdout),
+        shlex.split(pkg_config("--libs", *LIBRARIES).stdout),
     )
 
 
@@ -95,11 +135,8 @@ def accepts(compiler, flag):
 
 
 def sources():
-    machine = os.environ.get("GREENCORE_ARCH") or platform.machine()
-    arch = {"AMD64": "x86_64", "arm64": "aarch64"}.get(machine, machine)
-    swap = Path("src", "switch", f"swap_{arch}.S")
     found = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "src").rglob("*.c"))
-    return [*found, str(swap)] if (ROOT / swap).exists() else found
+    return [*found, str(Path("src", "switch", f"swap_{machine()}.S"))]
 
 
 def is_current(target, depfile, command):
@@ -160,17 +197,26 @@ class BuildPy(build_py):
 
     def run(self):
         super().run()
-        if not getattr(self, "editable_mode", False):
-            self.copy_file(ALIAS_PTH, os.path.join(self.build_lib, ALIAS_PTH))
+        self.copy_file(ALIAS_PTH, self.alias_path())
+
+    def alias_path(self):
+        # An editable install takes nothing from build_lib, and all that lies in install_lib.
+        folder = self.get_finalized_command("install").install_lib if self.editable_mode else self.build_lib
+        return os.path.join(folder, ALIAS_PTH)
 
     def get_outputs(self, include_bytecode=1):
-        return [*super().get_outputs(include_bytecode), os.path.join(self.build_lib, ALIAS_PTH)]
+        outputs = super().get_outputs(include_bytecode)
+        return outputs if self.editable_mode else [*outputs, self.alias_path()]
 
+
+if COMPILING & set(sys.argv):
+    look_at_machine()  # before setuptools says anything
 
 setup(
     version=version(),
     license="MIT",
     packages=find_packages(include=["greencore", "greencore.*"]),
+    include_package_data=False,
     package_data={"greencore": ["*.pyi", "include/greenlet/*.h"]},
     py_modules=["_greencore_alias"],
     ext_modules=[Extension("greencore._core", sources(), include_dirs=["src"])],

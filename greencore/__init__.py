@@ -31,6 +31,19 @@ __all__ = [
     "with_timeout",
 ]
 
+try:
+    import greencore._core as _core
+except ModuleNotFoundError as error:
+    if error.name != "greencore._core":
+        raise
+    raise ImportError(
+        f"{__path__[0]} has no compiled part for this Python ({sys.implementation.cache_tag}): it is a source folder that "
+        "was not built, and Python takes it, not an installed greencore. Build it, by `pip install -e .` or `make build`, or "
+        "start Python in another folder.",
+        name=error.name,
+        path=__path__[0],
+    ) from None
+
 getswitchinterval = sys.getswitchinterval
 setswitchinterval = sys.setswitchinterval
 

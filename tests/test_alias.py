@@ -1,16 +1,13 @@
 """The names gevent and greenlet: greencore's own modules under both names."""
 
 import importlib
-import importlib.metadata
 import importlib.util
 import json
 import os
 import pickle
 import subprocess
 import sys
-import sysconfig
 import textwrap
-import venv
 from pathlib import Path
 
 import pytest
@@ -223,52 +220,3 @@ def test_start_imports_nothing_but_the_finder():
         """.format(str(ROOT / "greencore-alias.pth")),
         PYTHONPATH=str(ROOT),
     ) == ["_greencore_alias"]
-
-
-@pytest.fixture(scope="session")
-def peer_venv(tmp_path_factory):
-    """An environment with the real gevent and greenlet; greencore's wheel beside it, not installed."""
-    folder = tmp_path_factory.mktemp("peer")
-    venv.create(folder / "venv", with_pip=True)
-    python = folder / "venv" / "bin" / "python"
-    clean = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
-
-    def pip(*args):
-        return subprocess.run(
-            [python, "-m", "pip", "-q", "--disable-pip-version-check", *args],
-            env=clean, cwd=folder, capture_output=True, text=True, timeout=500,
-        )
-
-    installed = pip("install", "--only-binary=:all:", "gevent", "greenlet", "setuptools", "wheel")
-    if installed.returncode:
-        pytest.skip(f"no real gevent for this interpreter: {installed.stderr[-200:]}")
-    made = pip("wheel", "--no-build-isolation", "--no-deps", "-w", "wheels", str(ROOT))
-    assert made.returncode == 0, made.stderr
-    return python, pip, next((folder / "wheels").glob("*.whl")), clean
-
-
-@pytest.mark.slow
-@pytest.mark.service("package registry")
-def test_beside_the_real_ones(peer_venv):
-    python, pip, wheel, env = peer_venv
-    code = """
-        import gevent.hub, greenlet, importlib.metadata, json
-        print(json.dumps([gevent.hub.__name__, greenlet.greenlet.__module__ + "." + greenlet.__name__,
-                          importlib.metadata.version("gevent"), importlib.metadata.version("greenlet")]))
-    """
-
-    def ask(**extra):
-        done = subprocess.run([python, "-c", textwrap.dedent(code)], env={**env, **extra},
-                              capture_output=True, text=True, timeout=60)
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
-
-    real = ask()
-    assert real[0] == "gevent.hub"
-    assert pip("install", "--no-deps", str(wheel)).returncode == 0
-    ours = ask()
-    assert ours[0] == "greencore.hub"
-    assert ours[2:] == real[2:]
-    assert ask(GREENCORE_ALIAS="0") == real
-    assert pip("uninstall", "-y", "greencore").returncode == 0
-    assert ask() == real

@@ -1,0 +1,158 @@
+"""Installing and uninstalling, beside the real gevent and greenlet; what a build says that cannot be; a folder that was not built."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import textwrap
+import venv
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+BARE = {"PATH": os.environ["PATH"]}  # nothing that points to this work tree
+NAMES = """
+    import gevent.hub, greenlet, importlib.metadata, json
+    print(json.dumps([gevent.hub.__file__, greenlet.__file__, importlib.metadata.version("gevent"),
+                      importlib.metadata.version("greenlet")]))
+"""
+PATCH = """
+    from gevent import monkey
+    monkey.patch_all()
+    import gevent, greenlet, socket
+    print(gevent.__name__, greenlet.__name__, socket.socket is gevent.socket.socket)
+"""
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory):
+    """A copy of the work tree where nothing is built."""
+    folder = tmp_path_factory.mktemp("clone") / "greencore"
+    leave_out = shutil.ignore_patterns(
+        ".git", ".venv*", ".cache", "build", "dist", "*.egg-info", "*.so", "__pycache__", ".hypothesis", ".pytest_cache"
+    )
+    shutil.copytree(ROOT, folder, ignore=leave_out)
+    return folder
+
+
+class Environment:
+    """A virtual environment with the real gevent and greenlet, outside of the work tree."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        venv.create(folder / "venv", with_pip=True)
+        self.python = folder / "venv" / "bin" / "python"
+
+    def pip(self, *args):
+        """Run pip with the network as it is set up here; return the finished process."""
+        keep = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
+        return subprocess.run(
+            [self.python, "-m", "pip", "-q", "--disable-pip-version-check", *args],
+            env={**BARE, **keep, "HOME": os.environ.get("HOME", "/"), "GREENCORE_DEBUG": "1"},
+            cwd=self.folder, capture_output=True, text=True, timeout=500,
+        )
+
+    def install(self, *args):
+        done = self.pip("install", *args)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def ask(self, code, **env):
+        """Return what `code` prints in a new interpreter, which has no word to say on stderr."""
+        done = subprocess.run(
+            [self.python, "-c", textwrap.dedent(code)],
+            env={**BARE, **env}, cwd=self.folder, capture_output=True, text=True, timeout=60,
+        )
+        assert (done.returncode, done.stderr) == (0, ""), done.stderr
+        return done.stdout
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory):
+    made = Environment(tmp_path_factory.mktemp("peer"))
+    got = made.pip("install", "--only-binary=:all:", "gevent", "greenlet", "setuptools>=77", "wheel")
+    if got.returncode:
+        pytest.skip(f"no real gevent for this interpreter: {got.stderr[-200:]}")
+    return made
+
+
+# What pip is told for each way to install.
+WAYS = {
+    "a wheel": [],
+    "editable, lenient": ["--config-settings=editable_mode=lenient", "-e"],
+    "editable, strict": ["--config-settings=editable_mode=strict", "-e"],
+}
+
+
+@pytest.mark.slow
+@pytest.mark.service("package registry")
+@pytest.mark.parametrize("way", WAYS)
+def test_beside_the_real_ones(environment, copy, way):
+    real = environment.ask(NAMES)
+    assert "/greencore/" not in real
+    environment.install("--no-build-isolation", "--no-deps", *WAYS[way], str(copy))
+    ours = json.loads(environment.ask(NAMES))
+    assert "/greencore/hub.py" in ours[0] and "/greencore/" in ours[1]
+    assert ours[2:] == json.loads(real)[2:]
+    assert environment.ask(PATCH) == "greencore greencore._greenlet_module True\n"
+    assert environment.ask(NAMES, GREENCORE_ALIAS="0") == real
+    assert environment.pip("uninstall", "-y", "greencore").returncode == 0
+    assert environment.ask(NAMES) == real
+    for built in copy.glob("greencore/*.so"):
+        built.unlink()
+
+
+@pytest.mark.parametrize("name", ["greencore", "gevent", "greenlet", "gevent.hub"])
+def test_a_folder_that_was_not_built_says_so(copy, name):
+    code = f"import _greencore_alias; _greencore_alias.install(); import {name}"
+    done = subprocess.run([sys.executable, "-c", code], env=BARE, cwd=copy, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("ImportError: ") and f"{copy}/greencore has no compiled part" in last and "make build" in last
+
+
+def build(copy, code="", **env):
+    """Start a build in `copy`, after `code`; return the finished process."""
+    code = f"{code}\nimport runpy, sys\nsys.argv = ['setup.py', 'bdist_wheel']\nrunpy.run_path('setup.py', run_name='__main__')"
+    return subprocess.run(
+        [sys.executable, "-c", code], env={**BARE, **env}, cwd=copy, capture_output=True, text=True, timeout=60
+    )
+
+
+def test_all_that_a_build_lacks_is_said_at_once(copy, tmp_path):
+    no_headers = "import sysconfig; sysconfig.get_path = lambda name: '/nowhere'"
+    done = build(copy, no_headers, PATH=str(tmp_path))
+    assert (done.returncode, done.stdout) == (1, "")
+    *_, last = lines = done.stderr.splitlines()
+    assert len(lines) == 8 and all("warning" not in line.lower() for line in lines)
+    version = "%d.%d" % sys.version_info[:2]
+    assert last == f"  apt-get install gcc libc6-dev python{version}-dev pkg-config libuv1-dev libc-ares-dev"
+    assert "Python.h" in done.stderr and "/nowhere" in done.stderr and "libuv 1.44 or newer" in done.stderr
+
+
+def test_an_old_library_is_named_with_its_version(copy, tmp_path):
+    fake = tmp_path / "pkg-config"
+    fake.write_text('#!/bin/sh\ncase "$*" in *libuv*) [ "$1" = --modversion ] && echo 1.40.0 || exit 1;; esac\n')
+    fake.chmod(0o755)
+    done = build(copy, PATH=f"{tmp_path}{os.pathsep}{BARE['PATH']}")
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[1:2] + done.stderr.splitlines()[-1:] == [
+        "  - libuv 1.44 or newer (here is 1.40.0)", "  apt-get install libuv1-dev"
+    ]
+
+
+def test_a_processor_without_a_switch_is_refused(copy):
+    done = build(copy, GREENCORE_ARCH="riscv64")
+    assert (done.returncode, done.stderr) == (
+        1, "greencore runs on Linux on aarch64 and x86_64, not on linux on riscv64.\n"
+    )
+
+
+def test_what_needs_no_compiler_is_not_refused(copy, tmp_path):
+    """`pip` reads a source folder's metadata, and makes an sdist, before anything is compiled."""
+    done = subprocess.run(
+        [sys.executable, "setup.py", "-q", "--version"], env={"PATH": str(tmp_path)}, cwd=copy,
+        capture_output=True, text=True, timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
