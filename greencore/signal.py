@@ -14,7 +14,7 @@ __implements__ = ["getsignal", "pthread_kill", "set_wakeup_fd", "signal"]
 __extensions__ = []
 __all__ = __implements__ + __extensions__
 
-set_wakeup_fd = _standard.set_wakeup_fd
+_set_wakeup_fd = _standard.set_wakeup_fd
 _set = _standard.signal
 _get = _standard.getsignal
 _pthread_kill = _standard.pthread_kill
@@ -53,6 +53,18 @@ def signal(signalnum, handler):
     if signalnum == _standard.SIGCHLD and callable(handler) and not isinstance(handler, _standard.Handlers):
         handler = _ChildHandler(handler)
     return _seen(_set(signalnum, handler))
+
+
+def set_wakeup_fd(fd, /, *, warn_on_full_buffer=True):
+    """Have the number of each signal written to a descriptor, as `signal.set_wakeup_fd` does, and return the one before.
+
+    The hub writes it there itself if the signal comes while it sleeps, without a warning if the buffer is full.
+    """
+    from greencore.hub import get_hub_if_exists
+
+    before = _set_wakeup_fd(fd, warn_on_full_buffer=warn_on_full_buffer)
+    hub = get_hub_if_exists()
+    return before if hub is None or hub.loop is None else hub.loop._wakeup_fd_set(before)
 
 
 def pthread_kill(thread_id, signalnum, /):

@@ -14,12 +14,19 @@ int green_interrupt_install(LoopObject *loop);
 /* Whether it was. */
 bool green_interrupt_installed(const LoopObject *loop);
 
-/* Before a sleep: claim the slot again where it was given up since (asyncio leaves it empty). One
-   that is somebody else's stays theirs: who takes it waits on their own descriptor in this very
-   loop. */
-void green_interrupt_claim(LoopObject *loop, uint64_t now);
+/* Before a poll, now and then: claim the slot again where the program has set it since. Its
+   descriptor gets each byte all the same. Handlers of what came before may run. */
+void green_interrupt_claim(LoopObject *loop);
 
-/* Give it back, if it is still ours. */
+/* A sleep must end then, for the next claim, ns: a program may have set the slot since the last
+   one. UINT64_MAX: none has. */
+uint64_t green_interrupt_deadline(const LoopObject *loop);
+
+/* The program has set the slot and found `before` in it: the next poll claims it. Returns what the
+   program had set before. */
+int green_interrupt_slot_set(LoopObject *loop, int before);
+
+/* Give it back to whom it was taken from, if it is still ours. */
 void green_interrupt_uninstall(LoopObject *loop);
 
 /* In a forked child, for a loop that is not to be touched: give up the slot, close the pipe. */

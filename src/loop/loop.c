@@ -183,7 +183,9 @@ loop_deadline(const LoopObject *loop)
 {
     uint64_t timers = green_timers_deadline(&loop->timers);
     uint64_t tidy = loop->untidy > 0 ? loop->tidied + LOOP_TIDY_INTERVAL : UINT64_MAX;
-    return timers < tidy ? timers : tidy;
+    uint64_t claim = green_interrupt_deadline(loop);
+    uint64_t own = tidy < claim ? tidy : claim;
+    return timers < own ? timers : own;
 }
 
 static void
@@ -191,11 +193,14 @@ loop_poll(LoopObject *loop, bool nowait)
 {
     loop->iteration++;
     loop->budget = LOOP_BUDGET;
+    green_interrupt_claim(loop);
+    if (loop->destroyed || loop->stopping) { /* by a signal's handler */
+        return;
+    }
     if (green_timers_settle(&loop->timers) < 0) {
         PyErr_NoMemory();
         green_loop_handle_error(loop, NULL);
     }
-    green_interrupt_claim(loop, loop->polled);
     if (loop->untidy > 0 && loop->polled - loop->tidied >= LOOP_TIDY_INTERVAL) {
         loop->tidied = loop->polled;
         loop->untidy -= !green_tidy();

@@ -189,6 +189,16 @@ loop_install_interrupt(LoopObject *self, PyObject *Py_UNUSED(ignored))
     Py_RETURN_NONE;
 }
 
+static PyObject *
+loop_wakeup_fd_set(LoopObject *self, PyObject *before)
+{
+    int fd = PyLong_AsLong(before);
+    if ((fd == -1 && PyErr_Occurred()) || loop_usable(self) < 0) {
+        return NULL;
+    }
+    return PyLong_FromLong(green_interrupt_slot_set(self, fd));
+}
+
 /* ---- time, references ---- */
 
 static PyObject *
@@ -399,6 +409,10 @@ static PyMethodDef loop_methods[] = {
      "fork does "
      "so by itself: "
      "the first\ncall after one has nothing to do."},
+    {"_wakeup_fd_set", (PyCFunction)loop_wakeup_fd_set, METH_O,
+     "_wakeup_fd_set($self, before, /)\n--\n\n"
+     "Note that the program has set signal.set_wakeup_fd(), and found `before` there. Returns what "
+     "it had set before."},
     {"_install_interrupt", (PyCFunction)loop_install_interrupt, METH_NOARGS,
      "_install_interrupt($self, /)\n--\n\nLet signals end its sleep (the main thread's loop)."},
     {"now", (PyCFunction)loop_now, METH_NOARGS,

@@ -192,14 +192,79 @@ print(seen)
 """) == "3\n['handler']\n"
 
 
-def test_somebody_else_s_wakeup_descriptor_stays():
+@pytest.mark.parametrize("patched", [False, True])
+def test_a_programs_own_wakeup_descriptor(patched):
+    """A handler runs at once though the hub sleeps, and the byte arrives, too."""
+    process = Process(f"""
+if {patched}:
+    from gevent import monkey
+    monkey.patch_all()
+got = Event()
+signal.signal(signal.SIGTERM, lambda *args: got.set())
+gevent.sleep(0)
+r, w = os.pipe()
+os.set_blocking(w, False)
+signal.set_wakeup_fd(w)
+get_hub().loop.run_callback(lambda: print("ready", flush=True))
+gevent.spawn(gevent.sleep, 60)
+got.wait()
+print(os.read(r, 10) == bytes([signal.SIGTERM]))
+os._exit(0)
+""")
+    process.wait_for()
+    process.signal(signal.SIGTERM)
+    assert process.end()[:2] == (0, "ready\nTrue\n")
+
+
+def test_the_wakeup_descriptor_reads_as_the_program_set_it():
+    assert run("""
+from gevent import monkey
+monkey.patch_all()
+gevent.sleep(0.001)
+fds = [os.pipe()[1] for _ in range(2)]
+seen = []
+for fd in [fds[0], fds[1], -1, fds[1], fds[1]]:
+    os.set_blocking(fd, False) if fd >= 0 else None
+    seen.append(signal.set_wakeup_fd(fd))
+    gevent.sleep(0.03)
+    gevent.sleep(0.03)
+print(seen == [-1, fds[0], fds[1], -1, fds[1]])
+try:
+    signal.set_wakeup_fd(1000)
+except OSError:
+    print(signal.set_wakeup_fd(-1) == fds[1])
+""") == "True\nTrue\n"
+
+
+def test_a_wakeup_descriptor_that_was_closed_meanwhile():
+    """Whatever has its number then is not written to."""
+    assert run("""
+signal.signal(signal.SIGUSR1, lambda *args: None)
+r, w = os.pipe()
+os.set_blocking(w, False)
+signal.set_wakeup_fd(w)
+gevent.sleep(0.03)
+gevent.sleep(0.03)
+r2, w2 = os.pipe()
+os.set_blocking(r2, False)
+os.dup2(w2, w)
+os.kill(os.getpid(), signal.SIGUSR1)
+gevent.sleep(0.03)
+try:
+    os.read(r2, 1)
+except BlockingIOError:
+    print("nothing")
+""") == "nothing\n"
+
+
+def test_the_wakeup_descriptor_is_given_back():
     assert run("""
 r, w = os.pipe()
 os.set_blocking(w, False)
 signal.set_wakeup_fd(w)
-gevent.sleep(0.05)
-gevent.sleep(0.05)
-print(signal.set_wakeup_fd(w) == w)
+gevent.sleep(0.03)
+get_hub().destroy(destroy_loop=True)
+print(signal.set_wakeup_fd(-1) == w)
 """) == "True\n"
 
 
