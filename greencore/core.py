@@ -56,7 +56,7 @@ class loop(_core.loop):
     """An event loop.
 
     flags is accepted, and ignored: it chose among another loop's back ends. default: whether to be a default loop (it
-    is unless it says no), which outlives its hub and watches children.
+    is unless it says no), which outlives its hub.
     """
 
     MINPRI = -2

@@ -30,10 +30,11 @@ GreenletError = _core.error
 _get_hub = get_hub_if_exists
 get_hub_noargs = get_hub
 
+_IMPORTING_THREAD_IDENT = get_ident()
 try:
     import threading as _threading
 except ImportError:  # pragma: no cover - an interpreter without threads
-    MAIN_THREAD_IDENT = get_ident()
+    MAIN_THREAD_IDENT = _IMPORTING_THREAD_IDENT
 else:
     MAIN_THREAD_IDENT = _threading.main_thread().ident
     del _threading
@@ -141,7 +142,8 @@ _hub_idents = IdentRegistry()
 class Hub(_core.Hub):
     """The greenlet that runs the loop, and the parent of all others.
 
-    loop: a loop to run; by default one is made. default: whether that is to be the default loop.
+    loop: a loop to run; by default one is made. default: whether that is to be a default loop, which it is by default
+    in the main thread and in the one that first imported this module.
     """
 
     SYSTEM_ERROR = (KeyboardInterrupt, SystemExit, SystemError)
@@ -169,7 +171,7 @@ class Hub(_core.Hub):
         elif get_loop() is not None:
             self.loop = get_loop()
         else:
-            if default is None and self.thread_ident != MAIN_THREAD_IDENT:
+            if default is None and self.thread_ident not in (MAIN_THREAD_IDENT, _IMPORTING_THREAD_IDENT):
                 default = False
             self.loop = self.loop_class(flags=loop, default=default)
         self._waited = {}  # watchers that greenlets are in wait() for

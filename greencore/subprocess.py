@@ -35,8 +35,8 @@ class Popen(_subprocess.Popen):
     """A child process: `subprocess.Popen` with the same arguments.
 
     `returncode` is set as soon as the child has ended and the hub has run; any number of greenlets may wait. `result` is an
-    AsyncResult of it, and an instance can itself be linked to and waited for. Only for the thread of the default loop
-    (TypeError elsewhere).
+    AsyncResult of it, and an instance can itself be linked to and waited for. Only for threads with a default loop:
+    the main one, and the one that first imported greencore (TypeError elsewhere, as in gevent).
     """
 
     _watcher = None

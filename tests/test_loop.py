@@ -377,8 +377,7 @@ CHILD = """
 import os, sys
 from greencore import core
 from greencore.exceptions import HubDestroyed
-loop = core.loop()
-assert loop.default
+loop = core.loop(default=DEFAULT)
 seen = []
 def spawn(code):
     pid = os.fork()
@@ -408,14 +407,11 @@ except ChildProcessError:
 """
 
 
-def test_children():
-    done = subprocess.run([sys.executable, "-c", CHILD], capture_output=True, text=True, timeout=60)
+@pytest.mark.parametrize("default", [True, False])
+def test_children(default):
+    script = CHILD.replace("DEFAULT", str(default))
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
     assert done.stdout == "no zombie left\n", done.stderr
-
-
-def test_only_the_default_loop_watches_children(loop):
-    with pytest.raises(TypeError):
-        loop.child(1)
 
 
 def test_stat(loop, tmp_path):

@@ -5,7 +5,7 @@ import sys
 import time
 
 import pytest
-from isolated.run import check_code
+from isolated.run import LIMIT, check_code
 
 import gevent
 from gevent import subprocess
@@ -151,3 +151,37 @@ def test_only_on_the_main_loop():
     with pytest.raises(TypeError, match="child watchers are only available on the default loop"):
         pool.apply(Popen, (["true"],))
     pool.kill()
+
+
+IMPORTED_IN_A_THREAD = """
+import threading, warnings
+
+def work():
+    import greencore.alias
+    greencore.alias.install()
+    from gevent import monkey
+    warnings.simplefilter("ignore")
+    monkey.patch_all()
+    import gevent, os, subprocess
+
+    print(gevent.get_hub().loop.default)
+    print(subprocess.check_output(["echo", "one"]))
+    child = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    print(child.communicate(b"two"), child.wait())
+    print(os.system("exit 3") >> 8, flush=True)
+    if not (pid := os.fork()):
+        os._exit(4)
+    print(os.waitpid(pid, 0)[1] >> 8)
+
+thread = threading.Thread(target=work)
+thread.start()
+thread.join()
+import subprocess
+
+print(subprocess.check_output(["echo", "three"]))
+"""
+
+
+def test_in_the_thread_that_imported_gevent():
+    done = subprocess.run([sys.executable, "-c", IMPORTED_IN_A_THREAD], capture_output=True, text=True, timeout=LIMIT)
+    assert done.stdout.splitlines() == ["True", "b'one\\n'", "(b'two', None) 0", "3", "4", "b'three\\n'"], done.stderr

@@ -14,7 +14,7 @@ class ILoop(Interface):
     and has no effect.
     """
 
-    default = Attribute("Whether it is the default loop, the only one that watches children.")
+    default = Attribute("Whether it is a default loop.")
     approx_timer_resolution = Attribute("The shortest sleep that makes sense, in seconds.")
 
     def run(nowait=False, once=False):

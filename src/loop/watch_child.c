@@ -120,10 +120,6 @@ childwatcher_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "Oi|pp", keywords, &loop, &pid, &trace, &ref)) {
         return NULL;
     }
-    if (PyObject_TypeCheck(loop, Loop_Type) && !((LoopObject *)loop)->is_default) {
-        PyErr_SetString(PyExc_TypeError, "child watchers are only available on the default loop");
-        return NULL;
-    }
     ChildWatcherObject *self =
         (ChildWatcherObject *)green_watcher_new(type, &childwatcher_kind, loop, ref, NULL);
     if (self != NULL) {
