@@ -113,12 +113,8 @@ class OpenDescriptor:
         self.can_write = not self.reading or self.updating
         self.universal = "U" in letters
         self.native = not (self.text or self.binary or encoding or errors)
-        self.buffering = buffering
-        self.encoding = encoding
-        self.errors = errors
-        self.newline = newline
-        self.closefd = closefd
-        self.atomic_write = atomic_write
+        self.encoding, self.errors, self.newline = encoding, errors, newline
+        self.buffering, self.closefd, self.atomic_write = buffering, closefd, atomic_write
         self._fobj = fobj
         self._raw = self._opened = None
 
@@ -287,20 +283,18 @@ class FileObjectBase:
     def _extra_repr(self):
         return ""
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *args):
-        self.close()
-
     def __iter__(self):
         return self
 
+    __enter__ = __iter__
+
+    def __exit__(self, *error):
+        self.close()
+
     def __next__(self):
-        line = self.readline()
-        if not line:
-            raise StopIteration
-        return line
+        if line := self.readline():
+            return line
+        raise StopIteration
 
     def next(self):
         """Return the next line, as next(file) does. Raises StopIteration at the end."""

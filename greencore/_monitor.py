@@ -44,22 +44,22 @@ class MonitorWarning(RuntimeWarning):
     """What cannot be monitored."""
 
 
-class _MonitorEntry:
+class _Duty:
+    """A function that the monitor calls about every `period` seconds."""
+
     __slots__ = ("function", "period", "last_run_time")
 
     def __init__(self, function, period):
-        self.function = function
-        self.period = period
+        self.function, self.period = function, period
         self.last_run_time = 0
 
-    def __eq__(self, other):
-        return self.function == other.function and self.period == other.period
-
-    def __hash__(self):
-        return hash((self.function, self.period))
-
     def __repr__(self):
-        return repr((self.function, self.period, self.last_run_time))
+        return f"<{self.function!r} every {self.period} s>"
+
+    def run_if_due(self, hub, now):
+        if self.period and self.last_run_time + self.period <= now:
+            self.last_run_time = now
+            self.function(hub)
 
 
 @implementer(IPeriodicMonitorThread)
@@ -86,17 +86,21 @@ class PeriodicMonitoringThread:
             raise RuntimeError("a hub's monitor is made in the hub's own thread")
         self._greenlet_tracer = GreenletTracer()
         period = config.max_blocking_time
-        self._monitoring_functions = [_MonitorEntry(self.monitor_blocking, period)]
+        self._monitoring_functions = [_Duty(self.monitor_blocking, period)]
         self._calculated_sleep_time = period
+        self._start()
+
+    def _start(self):
         self.pid = os.getpid()
         self.monitor_thread_ident = start_new_thread(self, ())
 
     def _on_fork(self):
         """Start the thread again in a child process: called by the hub's reinit."""
-        pid = os.getpid()
-        if pid != self.pid:
-            self.pid = pid
-            self.monitor_thread_ident = start_new_thread(self, ())
+        if self.pid != os.getpid():
+            self._start()
+
+    def _on_hub_gc(self, _):
+        self.kill()
 
     @property
     def hub(self):
@@ -104,10 +108,10 @@ class PeriodicMonitoringThread:
         return self._hub_wref()
 
     def _update_sleep_time(self):
-        self._calculated_sleep_time = min(entry.period for entry in self._monitoring_functions)
+        self._calculated_sleep_time = min(duty.period for duty in self._monitoring_functions)
 
     def monitoring_functions(self):
-        """Return the list of entries; the first one's period follows `config.max_blocking_time`."""
+        """Return the list of what it calls; the first one's period follows `config.max_blocking_time`."""
         blocking = self._monitoring_functions[0]
         if blocking.period != config.max_blocking_time:
             blocking.period = config.max_blocking_time
@@ -124,11 +128,11 @@ class PeriodicMonitoringThread:
             raise ValueError("function must be callable")
         if period is not None and period <= 0:
             raise ValueError("Period must be positive.")
-        kept = [entry for entry in self._monitoring_functions if entry.function != function]
+        kept = [duty for duty in self._monitoring_functions if duty.function != function]
         if period is not None:
-            entries = [entry.function for entry in self._monitoring_functions]
-            place = entries.index(function) if function in entries else len(kept)
-            kept.insert(place, _MonitorEntry(function, period))
+            known = [duty.function for duty in self._monitoring_functions]
+            place = known.index(function) if function in known else len(kept)
+            kept.insert(place, _Duty(function, period))
         # A new list: the thread may be walking the old one.
         self._monitoring_functions = kept
         self._update_sleep_time()
@@ -144,9 +148,6 @@ class PeriodicMonitoringThread:
         if self.should_run:
             self.should_run = False
             self._greenlet_tracer.kill()
-
-    def _on_hub_gc(self, _):
-        self.kill()
 
     def __call__(self):
         """The thread's body."""
@@ -170,10 +171,8 @@ class PeriodicMonitoringThread:
             self.kill()
             return
         now = perf_counter()
-        for entry in functions:
-            if entry.period and entry.last_run_time + entry.period <= now:
-                entry.last_run_time = now
-                entry.function(hub)
+        for duty in functions:
+            duty.run_if_due(hub, now)
 
     def monitor_blocking(self, hub):
         """Report a greenlet that has not switched since the last look, and publish `EventLoopBlocked`.

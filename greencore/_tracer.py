@@ -76,6 +76,8 @@ class GreenletTracer:
 
 
 class _TimedTracer(GreenletTracer):
+    """Counts seconds, not switches: blocked is who has run for more than `max_blocking_time` of them."""
+
     def __init__(self, hub, max_blocking_time):
         self.hub = hub
         self.max_blocking_time = max_blocking_time
@@ -85,31 +87,34 @@ class _TimedTracer(GreenletTracer):
         self.hub = None
         super().kill()
 
+    def _seconds(self):
+        raise NotImplementedError
+
+    def did_block_hub(self, hub):
+        return (True, self.active_greenlet) if self._seconds() > self.max_blocking_time else False
+
 
 class HubSwitchTracer(_TimedTracer):
     """The hub counts as blocked when `max_blocking_time` seconds have passed since it last ran."""
 
-    def __init__(self, hub, max_blocking_time):
-        self.last_entered_hub = 0
-        super().__init__(hub, max_blocking_time)
+    last_entered_hub = 0
 
     def _trace(self, event, args):
         super()._trace(event, args)
-        if self.active_greenlet is self.hub:
+        if self.hub is self.active_greenlet:
             self.last_entered_hub = perf_counter()
 
-    def did_block_hub(self, hub):
-        if perf_counter() - self.last_entered_hub > self.max_blocking_time:
-            return True, self.active_greenlet
-        return False
+    def _seconds(self):
+        return perf_counter() - self.last_entered_hub
 
 
 class MaxSwitchTracer(_TimedTracer):
     """The hub counts as blocked when some greenlet ran for `max_blocking_time` seconds at a stretch."""
 
+    max_blocking = 0
+
     def __init__(self, hub, max_blocking_time):
         self.last_switch = perf_counter()
-        self.max_blocking = 0
         super().__init__(hub, max_blocking_time)
 
     def _trace(self, event, args):
@@ -120,8 +125,5 @@ class MaxSwitchTracer(_TimedTracer):
             self.max_blocking = max(self.max_blocking, now - self.last_switch)
         self.last_switch = now
 
-    def did_block_hub(self, hub):
-        longest = max(self.max_blocking, perf_counter() - self.last_switch)
-        if longest > self.max_blocking_time:
-            return True, self.active_greenlet
-        return False
+    def _seconds(self):
+        return max(self.max_blocking, perf_counter() - self.last_switch)

@@ -18,6 +18,10 @@ def _handle_and_close_when_done(handle, close, args):
         close(*args)
 
 
+def _call(function, *args):
+    function(*args)
+
+
 class BaseServer:
     """A server: accepts, and has each request handled by `handle`.
 
@@ -49,31 +53,25 @@ class BaseServer:
     fatal_errors = (errno.EBADF, errno.EINVAL, errno.ENOTSOCK)
 
     _spawn = Greenlet.spawn
+    _handle = None
+    _watcher = None
+    _timer = None
+    pool = None
 
     def __init__(self, listener, handle=None, spawn="default"):
+        self.loop = get_hub().loop
+        self.delay = self.min_delay
         self._stop_event = Event()
         self._stop_event.set()
-        self._watcher = None
-        self._timer = None
-        self._handle = None
-        self.pool = None
         try:
             self.set_listener(listener)
             self.set_spawn(spawn)
             self.set_handle(handle)
-            self.delay = self.min_delay
-            self.loop = get_hub().loop
             if self.max_accept < 1:
                 raise ValueError(f"max_accept must be positive int: {self.max_accept!r}")
         except BaseException:
             self.close()
             raise
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *args):
-        self.stop()
 
     # ---- what is set before start() ----
 
@@ -104,8 +102,7 @@ class BaseServer:
             self._spawn = spawn
         if hasattr(self.pool, "full"):
             self.full = self.pool.full
-        if self.pool is not None:
-            self.pool._semaphore.rawlink(self._start_accepting_if_started)
+        self._watch_places()
 
     def set_handle(self, handle):
         """Set the handler, a callable. Raises TypeError when there is none, here or as a method."""
@@ -116,6 +113,11 @@ class BaseServer:
         self._handle = self.handle
 
     # ---- accepting ----
+
+    def _watch_places(self):
+        """Accept again, if there is a pool, when it has a place."""
+        if self.pool is not None:
+            self.pool._semaphore.rawlink(self._start_accepting_if_started)
 
     def _start_accepting_if_started(self, _event=None):
         if self.started:
@@ -149,8 +151,7 @@ class BaseServer:
         for _ in range(self.max_accept):
             if self.full():
                 self.stop_accepting()
-                if self.pool is not None:
-                    self.pool._semaphore.rawlink(self._start_accepting_if_started)
+                self._watch_places()
                 return
             try:
                 args = self.do_read()
@@ -178,14 +179,10 @@ class BaseServer:
 
     def do_handle(self, *args):
         """Have a request handled by whoever `spawn` says, and closed after that. args: what do_read() returned."""
-        spawn = self._spawn
-        handle = self._handle
         close = self.do_close
+        run = _call if self._spawn is None else self._spawn
         try:
-            if spawn is None:
-                _handle_and_close_when_done(handle, close, args)
-            else:
-                spawn(_handle_and_close_when_done, handle, close, args)
+            run(_handle_and_close_when_done, self._handle, close, args)
         except BaseException:
             close(*args)
             raise
@@ -251,14 +248,22 @@ class BaseServer:
             self.pool.join(timeout=self.stop_timeout if timeout is None else timeout)
             self.pool.kill(block=True, timeout=1)
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.stop()
+
     def serve_forever(self, stop_timeout=None):
         """start(), unless it runs already, and wait until somebody stops or closes it; then stop(stop_timeout)."""
-        if not self.started:
+        stopped = self._stop_event
+        if stopped.is_set():
             self.start()
         try:
-            self._stop_event.wait()
-        finally:
-            Greenlet.spawn(self.stop, timeout=stop_timeout).join()
+            stopped.wait()
+        finally:  # in a greenlet of its own: what ended the wait may be thrown in again
+            stopping = Greenlet.spawn(self.stop, stop_timeout)
+            stopping.join()
 
     # ---- what it says of itself ----
 

@@ -111,10 +111,7 @@ class EventLoopBlocked:
     """A greenlet has kept a hub from running for too long."""
 
     def __init__(self, greenlet, blocking_time, info, *, hub=None):
-        self.greenlet = greenlet
-        self.blocking_time = blocking_time
-        self.info = info
-        self.hub = hub
+        vars(self).update(greenlet=greenlet, blocking_time=blocking_time, info=info, hub=hub)
 
 
 class IMemoryUsageThresholdExceeded(Interface):
@@ -128,17 +125,11 @@ class IMemoryUsageThresholdExceeded(Interface):
 
 class _MemoryEvent:
     def __init__(self, mem_usage, max_allowed, memory_info):
-        self.mem_usage = mem_usage
-        self.max_allowed = max_allowed
-        self.memory_info = memory_info
+        vars(self).update(mem_usage=mem_usage, max_allowed=max_allowed, memory_info=memory_info)
 
     def __repr__(self):
-        return "<%s used=%d max=%d details=%r>" % (
-            type(self).__name__,
-            self.mem_usage,
-            self.max_allowed,
-            self.memory_info,
-        )
+        kind = type(self).__name__
+        return f"<{kind} used={self.mem_usage:d} max={self.max_allowed:d} details={self.memory_info!r}>"
 
 
 @implementer(IMemoryUsageThresholdExceeded)

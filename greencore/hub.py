@@ -78,7 +78,7 @@ class signal:
     called, ValueError for a number that is no signal.
     """
 
-    greenlet_class = None
+    greenlet_class: type | None = None
 
     def __init__(self, signalnum, handler, *args, **kwargs):
         if not callable(handler):
@@ -136,6 +136,33 @@ def reinit(hub=None):
             on_fork()
 
 
+class _Lent:
+    """An attribute of hubs that is made on first use, by make(hub), and again after it was deleted.
+
+    The value is in another one, whose name begins with an underscore, where None means that it was not made yet.
+    """
+
+    def __init__(self, make, doc):
+        self.make = make
+        self.__doc__ = doc
+
+    def __set_name__(self, owner, name):
+        self.place = "_" + name
+
+    def __get__(self, hub, owner):
+        if hub is None:
+            return self
+        if getattr(hub, self.place) is None:
+            setattr(hub, self.place, self.make(hub))
+        return getattr(hub, self.place)
+
+    def __set__(self, hub, value):
+        setattr(hub, self.place, value)
+
+    def __delete__(self, hub):
+        setattr(hub, self.place, None)
+
+
 _hub_idents = IdentRegistry()
 
 
@@ -146,13 +173,9 @@ class Hub(_core.Hub):
     in the main thread and in the one that first imported this module.
     """
 
-    SYSTEM_ERROR = (KeyboardInterrupt, SystemExit, SystemError)
-    NOT_ERROR = (GreenletExit, SystemExit)
+    name = ""
     threadpool_size = 10
     periodic_monitoring_thread = None
-    name = ""
-    _resolver = None
-    _threadpool = None
 
     loop_class = property(lambda self: GEVENT_CONFIG.loop, doc="What makes `loop`: `config.loop`.")
     backend = property(lambda self: GEVENT_CONFIG.libev_backend, doc="`config.libev_backend`, of no effect.")
@@ -164,19 +187,22 @@ class Hub(_core.Hub):
     def __init__(self, loop=None, default=None):
         _core.Hub.__init__(self, None, None)
         self.thread_ident = get_ident()
-        if hasattr(loop, "run"):
-            if default is not None:
-                raise TypeError("Unexpected argument: default")
-            self.loop = loop
-        elif get_loop() is not None:
-            self.loop = get_loop()
-        else:
-            if default is None and self.thread_ident not in (MAIN_THREAD_IDENT, _IMPORTING_THREAD_IDENT):
-                default = False
-            self.loop = self.loop_class(flags=loop, default=default)
+        self.loop = self._choose_loop(loop, default)
         self._waited = {}  # watchers that greenlets are in wait() for
         self.loop._install_interrupt()
         self.minimal_ident = _hub_idents.get_ident(self)
+
+    def _choose_loop(self, loop, default):
+        """Return the loop that was given, the one that this thread's last hub left behind, or a new one."""
+        if hasattr(loop, "run"):
+            if default is not None:
+                raise TypeError("a loop was given, so `default` cannot be")
+            return loop
+        if get_loop() is not None:
+            return get_loop()
+        if default is None and self.thread_ident not in (MAIN_THREAD_IDENT, _IMPORTING_THREAD_IDENT):
+            default = False
+        return self.loop_class(flags=loop, default=default)
 
     @Lazy
     def format_context(self):
@@ -209,6 +235,9 @@ class Hub(_core.Hub):
 
     # Errors
 
+    NOT_ERROR = (GreenletExit, SystemExit)
+    SYSTEM_ERROR = (KeyboardInterrupt, SystemExit, SystemError)
+
     def _normalize_exception(self, t, v, tb):
         """What callbacks report, as an exception object with its traceback."""
         if isinstance(v, str):
@@ -226,9 +255,10 @@ class Hub(_core.Hub):
         type, value, tb = self._normalize_exception(type, value, tb)
         if type is HubDestroyed:
             raise value.with_traceback(tb)
+        system_error = context is None or issubclass(type, self.SYSTEM_ERROR)
         if not issubclass(type, self.NOT_ERROR):
             self.print_exception(context, type, value, tb)
-        if context is None or issubclass(type, self.SYSTEM_ERROR):
+        if system_error:
             self.handle_system_error(type, value, tb)
 
     def handle_system_error(self, type, value, tb=None):
@@ -363,10 +393,10 @@ class Hub(_core.Hub):
     def cancel_waits_close_and_then(self, watchers, exc_kind, then, *then_args):
         """Raise exc_kind in all who wait for the watchers, close those, then call then(*then_args)."""
         watchers = [watcher for watcher in watchers if watcher is not None]
-        if watchers:
-            self.loop.run_callback(self._cancel_waits_then, watchers, exc_kind, then, then_args)
-        else:
+        if not watchers:
             then(*then_args)
+            return
+        self.loop.run_callback(self._cancel_waits_then, watchers, exc_kind, then, then_args)
 
     def _cancel_waits_then(self, watchers, exc_kind, then, then_args):
         for watcher in watchers:
@@ -381,19 +411,18 @@ class Hub(_core.Hub):
         assert getcurrent() is self.parent, "only possible from the MAIN greenlet"
         if self.dead:
             return True
-        waiter = Waiter(self)
-        timer = None
+        waiter, timer = Waiter(self), None
         if timeout is not None:
             timer = self.loop.timer(timeout, ref=False)
             timer.start(waiter.switch, None)
         try:
             waiter.get()
+            return False
         except LoopExit:
             return True
         finally:
             if timer is not None:
                 timer.close()
-        return False
 
     def destroy(self, destroy_loop=None):
         """End the hub and free what it holds. destroy_loop: its loop too; by default if it isn't the default one.
@@ -415,12 +444,12 @@ class Hub(_core.Hub):
 
     def _end(self, destroy_loop):
         loop = self.loop
-        if self.periodic_monitoring_thread is not None:
-            self.periodic_monitoring_thread.kill()
-            self.periodic_monitoring_thread = None
-        if self._resolver is not None:
-            self._resolver.close()
-        self._resolver = self._threadpool = self.loop = None
+        monitor, resolver = self.periodic_monitoring_thread, self._resolver
+        if monitor is not None:
+            monitor.kill()
+        if resolver is not None:
+            resolver.close()
+        self.periodic_monitoring_thread = self._resolver = self._threadpool = self.loop = None
         try:
             self.throw(HubDestroyed(destroy_loop))
         except (LoopExit, GreenletError):
@@ -442,35 +471,14 @@ class Hub(_core.Hub):
 
     # What it lends
 
-    def _get_resolver(self):
-        if self._resolver is None:
-            self._resolver = self.resolver_class(hub=self)
-        return self._resolver
-
-    def _set_resolver(self, value):
-        self._resolver = value
-
-    def _del_resolver(self):
-        self._resolver = None
-
-    resolver = property(_get_resolver, _set_resolver, _del_resolver, "What looks names up; made on first use.")
-
-    def _get_threadpool(self):
-        if self._threadpool is None:
-            self._threadpool = self.threadpool_class(
-                self.threadpool_size, hub=self, idle_task_timeout=GEVENT_CONFIG.threadpool_idle_task_timeout
-            )
-        return self._threadpool
-
-    def _set_threadpool(self, value):
-        self._threadpool = value
-
-    def _del_threadpool(self):
-        self._threadpool = None
-
-    threadpool = property(
-        _get_threadpool, _set_threadpool, _del_threadpool, "Native threads for what can't wait; made on first use."
+    resolver = _Lent(lambda self: self.resolver_class(hub=self), "What looks names up; made on first use.")
+    threadpool = _Lent(
+        lambda self: self.threadpool_class(
+            self.threadpool_size, hub=self, idle_task_timeout=GEVENT_CONFIG.threadpool_idle_task_timeout
+        ),
+        "Native threads for what can't wait; made on first use.",
     )
+    _resolver = _threadpool = None
 
 
 set_default_hub_class(Hub)

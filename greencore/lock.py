@@ -44,7 +44,7 @@ class DummySemaphore:
         return True
 
     def __enter__(self):
-        pass
+        """Do nothing, as acquire()."""
 
-    def __exit__(self, typ, val, tb):
-        pass
+    def __exit__(self, *error):
+        """Do nothing, as release()."""

@@ -44,23 +44,22 @@ class GroupMappingMixin:
 
     def apply_cb(self, func, args=None, kwds=None, callback=None):
         """As apply(); callback(result) is called then, too."""
-        result = self.apply(func, args, kwds)
+        value = self.apply(func, args, kwds)
         if callback is not None:
-            self._apply_async_cb_spawn(callback, result)
-        return result
+            self._apply_async_cb_spawn(callback, value)
+        return value
 
     def apply_async(self, func, args=None, kwds=None, callback=None):
         """Return what has get() for the result of func(*args, **kwds); never block, even when full.
 
         callback: called with the result, unless there was an error.
         """
-        args, kwds = args or (), kwds or {}
         if self._apply_async_use_greenlet():
             return Greenlet.spawn(self.apply_cb, func, args, kwds, callback)
-        greenlet = self.spawn(func, *args, **kwds)
+        task = self.spawn(func, *(args or ()), **(kwds or {}))
         if callback is not None:
-            greenlet.link(pass_value(callback))
-        return greenlet
+            task.link(pass_value(callback))
+        return task
 
     def map(self, func, iterable):
         """Return the list of func(item) for the items, each run by spawn(), or raise the first error."""
@@ -112,14 +111,22 @@ class Group(GroupBase, GroupMappingMixin):
 
         raise_error: raise the error of one of the members of now, if one of them ends with one.
         """
-        greenlets = list(self.greenlets) if raise_error else ()
-        result = self._empty_event.wait(timeout=timeout)
-        for greenlet in greenlets:
-            if greenlet.exception is not None:
-                if hasattr(greenlet, "_raise_exception"):
-                    greenlet._raise_exception()
-                raise greenlet.exception
-        return result
+        members = list(self.greenlets) if raise_error else []
+        emptied = self._empty_event.wait(timeout)
+        for member in members:
+            if member.exception is not None:
+                if hasattr(member, "_raise_exception"):
+                    member._raise_exception()
+                raise member.exception
+        return emptied
+
+    def _condemn(self, greenlet, exception):
+        """Raise `exception` in a member, soon, and do so once."""
+        if hasattr(greenlet, "kill"):
+            greenlet.kill(exception, block=False)
+        else:
+            _kill(greenlet, exception)
+        self.dying.add(greenlet)
 
     def kill(self, exception=GreenletExit, block=True, timeout=None):
         """Raise `exception` in all members, and wait until they have ended, `timeout` seconds at most."""
@@ -127,11 +134,7 @@ class Group(GroupBase, GroupMappingMixin):
         try:
             while self.greenlets:
                 for greenlet in self.greenlets - self.dying:
-                    if hasattr(greenlet, "kill"):
-                        greenlet.kill(exception, block=False)
-                    else:
-                        _kill(greenlet, exception)
-                    self.dying.add(greenlet)
+                    self._condemn(greenlet, exception)
                 if not block:
                     break
                 joinall(self.greenlets)
@@ -144,8 +147,7 @@ class Group(GroupBase, GroupMappingMixin):
     def killone(self, greenlet, exception=GreenletExit, block=True, timeout=None):
         """Kill the greenlet if it is a member and was not killed before."""
         if greenlet in self.greenlets and greenlet not in self.dying:
-            greenlet.kill(exception, block=False)
-            self.dying.add(greenlet)
+            self._condemn(greenlet, exception)
             if block:
                 greenlet.join(timeout)
 
@@ -156,14 +158,14 @@ class Group(GroupBase, GroupMappingMixin):
     def wait_available(self, timeout=None):
         """Wait until there is a place: there always is."""
 
+    def _apply_async_use_greenlet(self):
+        return self.full()
+
     def _apply_immediately(self):
         return getcurrent() in self
 
     def _apply_async_cb_spawn(self, callback, result):
         Greenlet.spawn(callback, result)
-
-    def _apply_async_use_greenlet(self):
-        return self.full()
 
 
 class PoolFull(QueueFull):

@@ -86,33 +86,30 @@ class SocketEvent:
 
 
 class _closedsocket:
-    """What `socket._sock` is after close() and detach(): false, and every use raises EBADF."""
+    """What `_sock` of a closed socket is: it is false, knows what kind of socket that was, and every use raises EBADF."""
 
-    __slots__ = ("family", "type", "proto", "orig_fileno", "description")
+    __slots__ = ("family", "type", "proto")
 
-    def __init__(self, family, type, proto, orig_fileno, description):
-        self.family = family
-        self.type = type
-        self.proto = proto
-        self.orig_fileno = orig_fileno
-        self.description = description
-
-    def fileno(self):
-        return -1
-
-    detach = fileno
-
-    def close(self):
-        pass
+    def __init__(self, sock):
+        self.family, self.type, self.proto = sock.family, sock.type, sock.proto
 
     def __bool__(self):
         return False
 
+    def __repr__(self):
+        return f"<socket object [closed proxy at {id(self):#x}]>"
+
     def __getattr__(self, name):
         raise OSError(EBADF, os.strerror(EBADF))
 
-    def __repr__(self):
-        return f"<socket object [closed proxy at {id(self):#x} fd={self.orig_fileno} {self.description}]>"
+    def close(self):
+        """Do nothing: it is closed."""
+
+    def fileno(self):
+        """Return -1: it has no descriptor."""
+        return -1
+
+    detach = fileno
 
 
 class socket(_core.Socket):
@@ -154,7 +151,7 @@ class socket(_core.Socket):
     @property
     def _sock(self):
         """The interpreter's own socket on the same descriptor, which never waits; false once closed."""
-        return self._raw() or _closedsocket(self.family, self.type, self.proto, None, "closed")
+        return self._raw() or _closedsocket(self)
 
     @property
     def _read_event(self):

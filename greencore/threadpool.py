@@ -98,12 +98,10 @@ class _WorkerGreenlet(RawGreenlet):
         _get_thread_trace=_get_thread_trace,
     ):
         """Install what `threading.setprofile` and `settrace` were given; subclasses may do more."""
-        profile = _get_thread_profile()
-        if profile is not None:
-            _sys.setprofile(profile)
-        trace = _get_thread_trace()
-        if trace is not None:
-            _sys.settrace(trace)
+        for get, install in ((_get_thread_profile, _sys.setprofile), (_get_thread_trace, _sys.settrace)):
+            hook = get()
+            if hook is not None:
+                install(hook)
 
     def _after_run_task(self, func, args, kwargs, thread_result, _sys=sys):
         """Remove the hooks, also those that the task has set."""
@@ -183,6 +181,13 @@ class _WorkerGreenlet(RawGreenlet):
         )
 
 
+def _sleep_until(done, delay=0.0005):
+    """Sleep until done() is true, asked after `delay` seconds, and each time after twice as many, up to 50 ms."""
+    while not done():
+        sleep(delay)
+        delay = min(2 * delay, 0.05)
+
+
 class ThreadPool(GroupMappingMixin):
     """Up to `maxsize` native threads that run functions for the greenlets of one hub.
 
@@ -255,14 +260,12 @@ class ThreadPool(GroupMappingMixin):
             self.manager.kill()
         while len(self._worker_greenlets) < size:
             self._add_thread()
-        delay = 0.0005
-        while len(self._worker_greenlets) > size:
-            while len(self._worker_greenlets) - size > self.task_queue.unfinished_tasks:
-                self.task_queue.put(None)
-            if getcurrent() is self.hub:
-                break
-            sleep(delay)
-            delay = min(delay * 2, 0.05)
+
+        def small_enough():
+            self._end_surplus(size)
+            return len(self._worker_greenlets) <= size or getcurrent() is self.hub
+
+        _sleep_until(small_enough)
 
     def __len__(self):
         return self.task_queue.unfinished_tasks
@@ -282,10 +285,7 @@ class ThreadPool(GroupMappingMixin):
 
     def join(self):
         """Wait until all tasks are finished, by looking again at most 50 ms apart."""
-        delay = 0.0005
-        while self.task_queue.unfinished_tasks > 0:
-            sleep(delay)
-            delay = min(delay * 2, 0.05)
+        _sleep_until(lambda: self.task_queue.unfinished_tasks <= 0)
 
     def kill(self):
         """End all threads, each after the task that it runs, and wait for that."""
@@ -303,20 +303,20 @@ class ThreadPool(GroupMappingMixin):
             self.manager = Greenlet.spawn(self._adjust_wait)
 
     def _adjust_step(self):
+        """Start and end threads as far as that can be now. Return whether there are not too many."""
         workers, queue = self._worker_greenlets, self.task_queue
         while len(workers) < self._maxsize and queue.unfinished_tasks > len(workers):
             self._add_thread()
-        while len(workers) - self._maxsize > queue.unfinished_tasks:
-            queue.put(None)
+        self._end_surplus(self._maxsize)
+        return len(workers) <= self._maxsize
+
+    def _end_surplus(self, size):
+        """Tell as many threads to end as there are above `size`, besides those that have something to do."""
+        while len(self._worker_greenlets) - size > self.task_queue.unfinished_tasks:
+            self.task_queue.put(None)
 
     def _adjust_wait(self):
-        delay = 0.0001
-        while True:
-            self._adjust_step()
-            if len(self._worker_greenlets) <= self._maxsize:
-                return
-            sleep(delay)
-            delay = min(delay * 2, 0.05)
+        _sleep_until(self._adjust_step, 0.0001)
 
     def _add_thread(self):
         self._WorkerGreenlet(self)

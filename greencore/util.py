@@ -19,24 +19,25 @@ class wrap_errors:
     """
 
     def __init__(self, errors, func):
-        self.__errors = errors
-        self.__func = func
         functools.update_wrapper(self, func)
+        self.__errors = errors
 
     def __call__(self, *args, **kwargs):
         try:
-            return self.__func(*args, **kwargs)
+            return self.__wrapped__(*args, **kwargs)
         except self.__errors as error:
             return error
 
+    def __getattr__(self, name):
+        if name == "__wrapped__":  # while unpickling or copying
+            raise AttributeError(name)
+        return getattr(self.__wrapped__, name)
+
     def __str__(self):
-        return str(self.__func)
+        return str(self.__wrapped__)
 
     def __repr__(self):
-        return repr(self.__func)
-
-    def __getattr__(self, name):
-        return getattr(self.__func, name)
+        return repr(self.__wrapped__)
 
 
 class _FailedToSwitch(AssertionError):

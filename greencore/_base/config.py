@@ -488,3 +488,9 @@ config = Config()
 
 if __name__ == "__main__":
     config.print_help()
+
+
+def ares_options():
+    """Return what the settings for c-ares's channel say, those that say something, by the channel's arguments."""
+    kinds = [setting for setting in config.settings.values() if isinstance(setting, AresSettingMixin)]
+    return {setting.kwarg_name: setting.get() for setting in kinds if setting.get() is not None}

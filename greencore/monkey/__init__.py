@@ -52,6 +52,9 @@ __all__ = [
 # Where patch_all notes what it was asked for; in `saved`, so that clearing that forgets it too.
 _SETTINGS = "_gevent_saved_patch_all_module_settings"
 
+# The order in which patch_all patches: time after thread, which needs the real one; selectors tries out what select has.
+_ORDER = "os thread time sys socket selectors select ssl subprocess builtins signal queue contextvars".split()
+
 
 def patch_sys(stdin=True, stdout=True, stderr=True):
     """Does nothing: the interpreter flushes its standard streams at a time when nothing can wait any more."""
@@ -255,31 +258,17 @@ def patch_all(
             "os.waitpid may not function correctly if gevent.subprocess is used.",
             warnings,
         )
-    if os:
-        patch_os()
-    if thread:
-        patch_thread(Event=Event, _warnings=warnings)
-    if time:  # after thread, which needs the real one
-        patch_time()
-    if sys:
-        patch_sys()
-    if socket:
-        patch_socket(dns=dns, aggressive=aggressive)
-    if select:  # selectors first: it tries out what select has
-        patch_selectors(aggressive=aggressive)
-        patch_select(aggressive=aggressive)
-    if ssl:
-        patch_ssl(_warnings=warnings, _first_time=first)
-    if subprocess:
-        patch_subprocess()
-    if builtins:
-        patch_builtins()
-    if signal:
-        patch_signal()
-    if queue:
-        patch_queue()
-    if contextvars:
-        patch_contextvars()
+    options = {
+        "thread": {"Event": Event, "_warnings": warnings},
+        "socket": {"dns": dns, "aggressive": aggressive},
+        "selectors": {"aggressive": aggressive},
+        "select": {"aggressive": aggressive},
+        "ssl": {"_warnings": warnings, "_first_time": first},
+    }
+    asked = {**settings, "selectors": select}
+    for name in _ORDER:
+        if asked[name]:
+            globals()[f"patch_{name}"](**options.get(name, {}))
     if thread:
         from greencore.monkey import _patch_asyncio, _patch_multiprocessing
 

@@ -34,10 +34,8 @@ class PatchRequest:
     get_original = staticmethod(get_original)
 
     def __init__(self, target_module, source_module, items, patch_kwargs):
-        self.target_module = target_module
-        self.source_module = source_module
-        self.items = items
-        self.patch_kwargs = patch_kwargs or {}
+        self.target_module, self.source_module = target_module, source_module
+        self.items, self.patch_kwargs = items, patch_kwargs or {}
 
     def __repr__(self):
         return (
@@ -63,11 +61,12 @@ def patch_module(
     target_module,
     source_module,
     items=None,
-    _warnings=None,
-    _patch_kwargs=None,
+    *,
+    _call_hooks=True,
     _notify_will_subscribers=True,
     _notify_did_subscribers=True,
-    _call_hooks=True,
+    _patch_kwargs=None,
+    _warnings=None,
 ):
     """Replace attributes of `target_module` by those of the same name of `source_module`.
 

@@ -93,10 +93,10 @@ class AbstractResolver:
         def resolve(self, *args, **kwargs):
             try:
                 return func(self, *args, **kwargs)
-            except gaierror as ex:
-                if ex.args == (EAI_NONAME,):
-                    ex.args = (EAI_NONAME, self.EAI_NONAME_MSG)
-                    ex.errno = EAI_NONAME
+            except gaierror as error:
+                if error.args == (EAI_NONAME,):
+                    error.args = (EAI_NONAME, self.EAI_NONAME_MSG)
+                    error.errno = EAI_NONAME
                 raise
 
         return resolve

@@ -2,7 +2,7 @@
 
 import os
 
-from greencore._base.config import AresSettingMixin, config
+from greencore._base.config import ares_options
 from greencore._core import channel, get_hub
 from greencore.resolver import AbstractResolver
 from greencore.resolver._files import resolv_options
@@ -26,11 +26,7 @@ class Resolver(AbstractResolver):
     def __init__(self, hub=None, use_environ=True, **kwargs):
         self.hub = get_hub() if hub is None else hub
         if use_environ:
-            for setting in config.settings.values():
-                if isinstance(setting, AresSettingMixin):
-                    value = setting.get()
-                    if value is not None:
-                        kwargs.setdefault(setting.kwarg_name, value)
+            kwargs = {**ares_options(), **kwargs}
         self.params = kwargs
         self.pid = os.getpid()
         self._configured = resolv_options.stamp()
