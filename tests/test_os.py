@@ -330,6 +330,31 @@ os._exit(0)
     assert (status, output) == (0, TOLD)
 
 
+@pytest.mark.parametrize("wait", ["pair[0].recv(1)", "select.select([pair[0]], [], [])", "gevent.get_hub().wait(io)"])
+def test_a_wait_outlives_a_loop_whose_descriptors_were_closed(wait):
+    status, output = run_code(
+        f"""
+import gevent, os
+from gevent import select, socket
+gevent.get_hub().exception_stream = None
+pair = socket.socketpair()
+io = gevent.get_hub().loop.io(pair[1].fileno(), 1)
+waits = gevent.spawn(lambda: {wait})
+gevent.sleep(0.001)
+os.closerange(3, 100)
+try: gevent.sleep(0.001)
+except RuntimeError: pass
+gevent.get_hub().destroy(destroy_loop=True)
+try: waits.throw()
+except gevent.exceptions.LoopExit: pass  # nobody switches back
+print(repr(waits.value), flush=True)
+os._exit(0)
+""",
+        patched=False,
+    )
+    assert (status, output) == (0, "GreenletExit()\n")
+
+
 def test_sockets_that_native_threads_close_at_any_time():
     check_code(
         """

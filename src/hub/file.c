@@ -125,7 +125,7 @@ static bool
 file_closing_here(int number)
 {
     const HubObject *hub = green_hub_peek();
-    return hub == NULL || hub->loop == NULL || hub->loop->destroyed ||
+    return hub == NULL || hub->loop == NULL || green_loop_destroyed(hub->loop) ||
            green_fd_closing(hub->loop, number);
 }
 

@@ -68,6 +68,5 @@ PyObject *green_hub_run(HubObject *self, PyObject *ignored);
 
 int green_hub_exec(PyObject *module);
 int green_hub_thread_exec(PyObject *module);
-int green_hub_fork_exec(PyObject *module);
 
 #endif

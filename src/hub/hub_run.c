@@ -73,12 +73,12 @@ green_hub_run(HubObject *self, PyObject *Py_UNUSED(ignored))
         Py_XSETREF(loop->error_handler, Py_NewRef((PyObject *)self));
         green_timer patience;
         green_patience_init(&patience);
-        if (patient && !loop->destroyed) {
+        if (patient && !green_loop_destroyed(loop)) {
             green_patience_start(&patience, loop);
         }
         int more = green_loop_run(loop, false, false);
         Py_CLEAR(loop->error_handler);
-        bool destroyed = loop->destroyed;
+        bool destroyed = green_loop_destroyed(loop);
         if (!destroyed) {
             green_timer_stop(&loop->timers, &patience);
         }

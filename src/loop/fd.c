@@ -4,12 +4,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include "loop/interrupt.h"
+#include "loop/fork.h"
 #include "loop/poll.h"
 
 struct green_fd {
@@ -24,6 +23,8 @@ struct green_fd {
 };
 
 typedef struct green_fds {
+    green_part part;
+    LoopObject *loop; /* borrowed; it lives longer */
     green_fd **table; /* by descriptor number */
     size_t size;
     green_link fresh;      /* started since the last poll */
@@ -36,24 +37,28 @@ typedef struct green_fds {
 
 enum { EVERY_EVENT = GREEN_READ | GREEN_WRITE | GREEN_PRIORITY };
 
-static unsigned forks; /* between the process that loaded this and the running one */
-
-static void
-forked_cb(void)
-{
-    forks++;
-}
-
 /* ---- the table ---- */
 
 static void checker_cb(uv_prepare_t *handle);
 static void spinner_cb(uv_idle_t *handle);
+static int fds_forked(green_part *part);
+
+static const green_part_kind fds_kind;
+
+/* NULL: none in this loop yet. */
+static inline green_fds *
+fds_peek(const green_poll *poll)
+{
+    green_part *part = poll->parts[GREEN_FDS];
+    return part == NULL ? NULL : GREEN_CONTAINER(part, green_fds, part);
+}
 
 static green_fds *
-fds_get(green_poll *poll)
+fds_get(LoopObject *loop)
 {
-    if (poll->fds != NULL) {
-        return poll->fds;
+    green_poll *poll = loop->poll;
+    if (fds_peek(poll) != NULL) {
+        return fds_peek(poll);
     }
     green_fds *fds = PyMem_RawCalloc(1, sizeof(*fds));
     if (fds == NULL) {
@@ -68,26 +73,27 @@ fds_get(green_poll *poll)
     uv_unref((uv_handle_t *)&fds->spinner);
     fds->checker.data = fds->spinner.data = fds;
     fds->unclosed = 2;
-    fds->forks = forks;
-    poll->fds = fds;
+    fds->forks = green_forks;
+    fds->loop = loop;
+    fds->part.kind = &fds_kind;
+    poll->parts[GREEN_FDS] = &fds->part;
     return fds;
 }
 
 /* A forked child shares its parent's epoll instance until uv_loop_fork: what it stops or closes
    before, the parent would lose. Whoever forked may not have said so. */
 static void
-fds_own(green_poll *poll)
+fds_own(green_fds *fds)
 {
-    if (__builtin_expect(poll->fds != NULL && poll->fds->forks != forks, 0)) {
-        uv_loop_fork(&poll->uv);
-        green_fds_forked(poll);
+    if (__builtin_expect(fds->forks != green_forks, 0)) {
+        uv_loop_fork(&fds->loop->poll->uv);
+        fds_forked(&fds->part);
     }
 }
 
 static green_fd *
-fds_find(const green_poll *poll, int number)
+fds_find(const green_fds *fds, int number)
 {
-    const green_fds *fds = poll->fds;
     return fds != NULL && (size_t)number < fds->size ? fds->table[number] : NULL;
 }
 
@@ -186,7 +192,7 @@ static void
 fd_ready_cb(uv_poll_t *handle, int status, int events)
 {
     green_fd *fd = handle->data;
-    green_fds *fds = GREEN_CONTAINER(handle->loop, green_poll, uv)->fds;
+    green_fds *fds = fds_peek(GREEN_CONTAINER(handle->loop, green_poll, uv));
     if (status < 0) {
         /* The file has an error to tell, by the next system call; libuv has stopped the handle. */
         fd->armed = 0;
@@ -294,16 +300,17 @@ fd_bind(green_poll *poll, green_fd *fd)
 
 /* Make the handle fit for what has the number now, as far as `owner` lets us know. */
 static int
-fd_renew(green_poll *poll, green_fd *fd, green_fd_owner owner)
+fd_renew(green_fds *fds, green_fd *fd, green_fd_owner owner)
 {
     if (owner != 0 && fd->armed && fd->owner == owner) {
         return 0;
     }
+    green_poll *poll = fds->loop->poll;
     int code = !fd->bound ? fd_bind(poll, fd) : owner == 0 ? fd_pollable(poll, fd->number) : 0;
     if (code && code != UV_EPERM) {
         return code;
     }
-    fd_rest(poll->fds, fd);
+    fd_rest(fds, fd);
     fd->unpollable = code == UV_EPERM;
     /* Shared between owners, it can only be trusted while somebody waits. */
     fd->owner = green_list_empty(&fd->interests) || fd->owner == owner ? owner : 0;
@@ -322,17 +329,20 @@ green_fd_owner_new(void)
 int
 green_fd_start(LoopObject *loop, green_fd_interest *interest, int number, green_fd_owner owner)
 {
-    green_poll *poll = loop->poll;
-    green_fds *fds = fds_get(poll);
+    if (green_loop_destroyed(loop)) {
+        PyErr_SetString(PyExc_ValueError, "operation on destroyed loop");
+        return -1;
+    }
+    green_fds *fds = fds_get(loop);
     if (fds == NULL) {
         return -1;
     }
-    fds_own(poll);
-    green_fd *fd = fds_find(poll, number);
+    fds_own(fds);
+    green_fd *fd = fds_find(fds, number);
     if (fd == NULL && (fd = fds_add(fds, number)) == NULL) {
         return -1;
     }
-    int code = fd_renew(poll, fd, owner);
+    int code = fd_renew(fds, fd, owner);
     if (code == 0 && !fd->unpollable) {
         /* What is armed for reading stays so; writing only while it is wanted. */
         int events = interest->events | fd_wanted(fd);
@@ -356,11 +366,11 @@ green_fd_start(LoopObject *loop, green_fd_interest *interest, int number, green_
 }
 
 static void
-interest_detach(LoopObject *loop, green_fd_interest *interest)
+interest_detach(green_fds *fds, green_fd_interest *interest)
 {
     green_list_remove(&interest->link);
     interest->fd = NULL;
-    loop->refs -= interest->ref;
+    fds->loop->refs -= interest->ref;
 }
 
 void
@@ -370,33 +380,46 @@ green_fd_stop(LoopObject *loop, green_fd_interest *interest)
     if (fd == NULL) {
         return;
     }
-    fds_own(loop->poll);
-    interest_detach(loop, interest);
+    green_fds *fds = fds_peek(loop->poll);
+    fds_own(fds);
+    interest_detach(fds, interest);
     if (green_list_empty(&fd->interests) && (fd->owner == 0 || fd->unpollable)) {
-        fd_rest(loop->poll->fds, fd);
+        fd_rest(fds, fd);
     }
 }
 
 void
 green_fd_closed(LoopObject *loop, int number)
 {
-    green_poll *poll = loop->poll;
-    green_fd *fd = poll == NULL || number < 0 ? NULL : fds_find(poll, number);
+    green_fds *fds = green_loop_destroyed(loop) ? NULL : fds_peek(loop->poll);
+    green_fd *fd = number < 0 ? NULL : fds_find(fds, number);
     if (fd == NULL) {
         return;
     }
-    fds_own(poll);
+    fds_own(fds);
     while (!green_list_empty(&fd->interests)) {
         green_fd_interest *interest = GREEN_CONTAINER(fd->interests.next, green_fd_interest, link);
-        interest_detach(loop, interest);
+        interest_detach(fds, interest);
         interest->revents |= GREEN_FD_CLOSED;
         interest->fire(interest, GREEN_FD_CLOSED);
     }
     fd->owner = 0;
-    fd_rest(poll->fds, fd);
+    fd_rest(fds, fd);
 }
 
-/* ---- the loop's end, and fork ---- */
+bool
+green_fd_closing(LoopObject *loop, int number)
+{
+    if (number >= 0 && !green_loop_destroyed(loop)) {
+        if (green_poll_owns_fd(loop->poll, number)) {
+            return false;
+        }
+        green_fd_closed(loop, number);
+    }
+    return true;
+}
+
+/* ---- what befalls the poll ---- */
 
 static void
 fd_closed_cb(uv_handle_t *handle)
@@ -413,25 +436,30 @@ fds_closed_cb(uv_handle_t *handle)
     }
 }
 
-void
-green_fds_close(green_poll *poll)
+static void
+fds_detach_all(green_fds *fds)
 {
-    green_fds *fds = poll->fds;
-    if (fds == NULL) {
-        return;
-    }
-    fds_own(poll);
     for (size_t number = 0; number < fds->size; number++) {
         green_fd *fd = fds->table[number];
-        if (fd == NULL) {
-            continue;
+        while (fd != NULL && !green_list_empty(&fd->interests)) {
+            interest_detach(fds, GREEN_CONTAINER(fd->interests.next, green_fd_interest, link));
         }
-        while (!green_list_empty(&fd->interests)) {
-            interest_detach(poll->uv.data,
-                            GREEN_CONTAINER(fd->interests.next, green_fd_interest, link));
-        }
-        fd_disarm(fd);
-        if (fd->bound) {
+    }
+}
+
+static void
+fds_closed(green_part *part, bool lost)
+{
+    green_fds *fds = GREEN_CONTAINER(part, green_fds, part);
+    fds_detach_all(fds);
+    if (lost) {
+        return;
+    }
+    fds_own(fds);
+    for (size_t number = 0; number < fds->size; number++) {
+        green_fd *fd = fds->table[number];
+        if (fd != NULL && fd->bound) {
+            fd_disarm(fd);
             uv_close((uv_handle_t *)&fd->handle, fd_closed_cb);
         } else {
             PyMem_RawFree(fd);
@@ -440,17 +468,13 @@ green_fds_close(green_poll *poll)
     PyMem_RawFree(fds->table);
     uv_close((uv_handle_t *)&fds->checker, fds_closed_cb);
     uv_close((uv_handle_t *)&fds->spinner, fds_closed_cb);
-    poll->fds = NULL;
 }
 
-void
-green_fds_forked(green_poll *poll)
+static int
+fds_forked(green_part *part)
 {
-    green_fds *fds = poll->fds;
-    if (fds == NULL) {
-        return;
-    }
-    fds->forks = forks;
+    green_fds *fds = GREEN_CONTAINER(part, green_fds, part);
+    fds->forks = green_forks;
     for (size_t number = 0; number < fds->size; number++) {
         green_fd *fd = fds->table[number];
         if (fd == NULL || !fd->armed) {
@@ -464,13 +488,14 @@ green_fds_forked(green_poll *poll)
             uv_prepare_start(&fds->checker, checker_cb);
         }
     }
+    return 0;
 }
 
-void
-green_fds_forget(LoopObject *loop)
+static void
+fds_leave(green_part *part, bool (*left)(const GreenletObject *))
 {
-    green_fds *fds = loop->poll->fds;
-    for (size_t number = 0; fds != NULL && number < fds->size; number++) {
+    green_fds *fds = GREEN_CONTAINER(part, green_fds, part);
+    for (size_t number = 0; number < fds->size; number++) {
         green_fd *fd = fds->table[number];
         if (fd == NULL) {
             continue;
@@ -478,33 +503,12 @@ green_fds_forget(LoopObject *loop)
         for (green_link *link = fd->interests.next, *next; link != &fd->interests; link = next) {
             next = link->next;
             green_fd_interest *interest = GREEN_CONTAINER(link, green_fd_interest, link);
-            if (interest->whose != NULL && green_greenlet_left(interest->whose)) {
-                green_fd_stop(loop, interest);
+            if (interest->whose != NULL && left(interest->whose)) {
+                green_fd_stop(fds->loop, interest);
             }
         }
     }
 }
 
-/* ---- a descriptor is closed by anybody ---- */
-
-bool
-green_fd_closing(LoopObject *loop, int number)
-{
-    if (number >= 0 && loop->poll != NULL) {
-        if (green_poll_owns_fd(loop->poll, number) || green_interrupt_owns_fd(loop, number)) {
-            return false;
-        }
-        green_fd_closed(loop, number);
-    }
-    return true;
-}
-
-int
-green_fd_exec(PyObject *Py_UNUSED(module))
-{
-    if (pthread_atfork(NULL, NULL, forked_cb) != 0) {
-        PyErr_NoMemory();
-        return -1;
-    }
-    return 0;
-}
+static const green_part_kind fds_kind = {
+    .forked = fds_forked, .leave = fds_leave, .closed = fds_closed};

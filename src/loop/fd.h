@@ -36,10 +36,7 @@ green_fd_owner green_fd_owner_new(void);
    is always ready. */
 int green_fd_start(LoopObject *loop, green_fd_interest *interest, int fd, green_fd_owner owner);
 
-/* Stop the interests of greenlets that a fork has left behind. */
-void green_fds_forget(LoopObject *loop);
-
-/* Harmless on a stopped one. */
+/* Harmless on a stopped one, as all are once the loop is destroyed. */
 void green_fd_stop(LoopObject *loop, green_fd_interest *interest);
 
 /* The descriptor is about to be closed (or handed to somebody else): stop polling it, wake all who
@@ -49,7 +46,5 @@ void green_fd_closed(LoopObject *loop, int fd);
 /* The same for one that anybody has opened, and true. False for those that the loop has opened for
    itself: they are to stay open, since a program that becomes a daemon closes all that it finds. */
 bool green_fd_closing(LoopObject *loop, int fd);
-
-int green_fd_exec(PyObject *module);
 
 #endif

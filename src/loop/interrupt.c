@@ -7,12 +7,13 @@
 #include <unistd.h>
 
 #include "greenlet/error.h"
-#include "loop/poll.h"
+#include "switch/list.h"
 
 /* ns between looks at the slot */
 #define CLAIM_INTERVAL 20000000
 
-struct green_interrupt {
+typedef struct green_interrupt {
+    green_part part;
     int read_fd;
     int write_fd;
     uint64_t claimed; /* when the slot was looked at last, ns */
@@ -20,7 +21,17 @@ struct green_interrupt {
     dev_t device;     /* what that is, for its number may become another file's */
     ino_t inode;
     uv_poll_t handle;
-};
+} green_interrupt;
+
+static const green_part_kind interrupt_kind;
+
+/* The poll's, or NULL. */
+static green_interrupt *
+interrupt_peek(const green_poll *poll)
+{
+    green_part *part = poll->parts[GREEN_INTERRUPT];
+    return part == NULL ? NULL : GREEN_CONTAINER(part, green_interrupt, part);
+}
 
 static void
 interrupt_closed_cb(uv_handle_t *handle)
@@ -133,16 +144,18 @@ interrupt_release(green_interrupt *interrupt)
 }
 
 int
-green_interrupt_install(LoopObject *loop)
+green_interrupt_install(green_poll *poll)
 {
     int fds[2];
+    if (interrupt_peek(poll) != NULL) {
+        return 0;
+    }
     if (pipe2(fds, O_NONBLOCK | O_CLOEXEC) < 0) {
         PyErr_SetFromErrno(PyExc_OSError);
         return -1;
     }
     green_interrupt *interrupt = calloc(1, sizeof(*interrupt));
-    int code =
-        interrupt == NULL ? UV_ENOMEM : uv_poll_init(&loop->poll->uv, &interrupt->handle, fds[0]);
+    int code = interrupt == NULL ? UV_ENOMEM : uv_poll_init(&poll->uv, &interrupt->handle, fds[0]);
     if (code < 0) {
         free(interrupt);
         close(fds[0]);
@@ -150,6 +163,7 @@ green_interrupt_install(LoopObject *loop)
         green_poll_error(code);
         return -1;
     }
+    interrupt->part.kind = &interrupt_kind;
     interrupt->read_fd = fds[0];
     interrupt->write_fd = fds[1];
     interrupt->forward = -1;
@@ -164,44 +178,33 @@ green_interrupt_install(LoopObject *loop)
     }
     uv_poll_start(&interrupt->handle, UV_READABLE, interrupt_cb);
     uv_unref((uv_handle_t *)&interrupt->handle);
-    loop->poll->interrupt = interrupt;
+    poll->parts[GREEN_INTERRUPT] = &interrupt->part;
     return 0;
 }
 
-bool
-green_interrupt_installed(const LoopObject *loop)
+int
+green_interrupt_claim(green_poll *poll, uint64_t now)
 {
-    return loop->poll->interrupt != NULL;
-}
-
-void
-green_interrupt_claim(LoopObject *loop)
-{
-    green_interrupt *interrupt = loop->poll->interrupt;
-    if (interrupt == NULL || loop->polled - interrupt->claimed < CLAIM_INTERVAL) {
-        return;
+    green_interrupt *interrupt = interrupt_peek(poll);
+    if (interrupt == NULL || now - interrupt->claimed < CLAIM_INTERVAL) {
+        return 0;
     }
-    interrupt->claimed = loop->polled;
+    interrupt->claimed = now;
     int claimed = interrupt_claim(interrupt);
-    if (claimed > 0) {
-        claimed = green_interrupt_check(loop); /* of what came before */
-        if (claimed < 0) {
-            green_loop_handle_error(loop, NULL);
-        }
-    } else if (claimed < 0) {
-        if (PyErr_ExceptionMatches(PyExc_OSError) || PyErr_ExceptionMatches(PyExc_ValueError)) {
-            PyErr_Clear(); /* the pipe is closed, or its number another's: the poll tells */
-            loop->poll->suspect = loop->poll->lost = true;
-        } else {
-            green_loop_handle_error(loop, NULL);
-        }
+    if (claimed >= 0) {
+        return claimed > 0 ? PyErr_CheckSignals() : 0; /* of what came before */
     }
+    if (PyErr_ExceptionMatches(PyExc_OSError) || PyErr_ExceptionMatches(PyExc_ValueError)) {
+        PyErr_Clear(); /* or its number is another's */
+        return 1;
+    }
+    return -1;
 }
 
 int
-green_interrupt_slot_set(LoopObject *loop, int before)
+green_interrupt_slot_set(green_poll *poll, int before)
 {
-    green_interrupt *interrupt = loop->poll->interrupt;
+    green_interrupt *interrupt = interrupt_peek(poll);
     if (interrupt == NULL) {
         return before;
     }
@@ -210,57 +213,47 @@ green_interrupt_slot_set(LoopObject *loop, int before)
 }
 
 uint64_t
-green_interrupt_deadline(const LoopObject *loop)
+green_interrupt_deadline(const green_poll *poll, uint64_t now)
 {
-    const green_interrupt *interrupt = loop->poll->interrupt;
-    return interrupt == NULL || interrupt->claimed == loop->polled
-               ? UINT64_MAX
-               : interrupt->claimed + CLAIM_INTERVAL;
+    const green_interrupt *interrupt = interrupt_peek(poll);
+    return interrupt == NULL || interrupt->claimed == now ? UINT64_MAX
+                                                          : interrupt->claimed + CLAIM_INTERVAL;
 }
 
-void
-green_interrupt_uninstall(LoopObject *loop)
+int
+green_interrupt_check(const green_poll *poll)
 {
-    green_interrupt *interrupt = loop->poll->interrupt;
-    if (interrupt == NULL) {
-        return;
-    }
-    loop->poll->interrupt = NULL;
+    return interrupt_peek(poll) == NULL ? 0 : PyErr_CheckSignals();
+}
+
+/* ---- what befalls the poll ---- */
+
+static int
+interrupt_forked(green_part *part)
+{
+    green_interrupt *interrupt = GREEN_CONTAINER(part, green_interrupt, part);
+    green_poll *poll = GREEN_CONTAINER(interrupt->handle.loop, green_poll, uv);
+    poll->parts[GREEN_INTERRUPT] = NULL;
+    interrupt_close(interrupt, interrupt_release(interrupt));
+    return green_interrupt_install(poll);
+}
+
+static void
+interrupt_closed(green_part *part, bool lost)
+{
+    green_interrupt *interrupt = GREEN_CONTAINER(part, green_interrupt, part);
     bool released = interrupt_release(interrupt);
-    if (!loop->poll->lost) { /* else its numbers may be somebody else's by now */
+    if (!lost) {
         interrupt_close(interrupt, released);
     }
 }
 
-void
-green_interrupt_abandon(LoopObject *loop)
+static bool
+interrupt_owns(const green_part *part, int fd)
 {
-    green_interrupt *interrupt = loop->poll->interrupt;
-    if (interrupt != NULL && interrupt_release(interrupt)) {
-        close(interrupt->read_fd);
-        close(interrupt->write_fd);
-    }
+    const green_interrupt *interrupt = GREEN_CONTAINER(part, green_interrupt, part);
+    return fd == interrupt->read_fd || fd == interrupt->write_fd;
 }
 
-int
-green_interrupt_forked(LoopObject *loop)
-{
-    if (loop->poll->interrupt == NULL) {
-        return 0;
-    }
-    green_interrupt_uninstall(loop);
-    return green_interrupt_install(loop);
-}
-
-bool
-green_interrupt_owns_fd(LoopObject *loop, int fd)
-{
-    const green_interrupt *interrupt = loop->poll->interrupt;
-    return interrupt != NULL && (fd == interrupt->read_fd || fd == interrupt->write_fd);
-}
-
-int
-green_interrupt_check(LoopObject *loop)
-{
-    return loop->poll->interrupt == NULL ? 0 : PyErr_CheckSignals();
-}
+static const green_part_kind interrupt_kind = {
+    .forked = interrupt_forked, .closed = interrupt_closed, .owns = interrupt_owns};

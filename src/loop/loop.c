@@ -7,7 +7,6 @@
 #include "loop/errors.h"
 #include "loop/interrupt.h"
 #include "loop/poll.h"
-#include "loop/signals.h"
 #include "loop/watcher.h"
 
 /* Turns between looks at the clock, and ns between polls, while greenlets are ready all the time:
@@ -23,7 +22,7 @@
 PyTypeObject *Loop_Type;
 uint64_t green_turns = 1;
 
-static green_link loops = {&loops, &loops}; /* all not destroyed */
+green_link green_loops = {&green_loops, &green_loops};
 
 void
 green_ready_push(LoopObject *loop, green_ready *ready)
@@ -183,9 +182,37 @@ loop_deadline(const LoopObject *loop)
 {
     uint64_t timers = green_timers_deadline(&loop->timers);
     uint64_t tidy = loop->untidy > 0 ? loop->tidied + LOOP_TIDY_INTERVAL : UINT64_MAX;
-    uint64_t claim = green_interrupt_deadline(loop);
+    uint64_t claim = green_interrupt_deadline(loop->poll, loop->polled);
     uint64_t own = tidy < claim ? tidy : claim;
     return timers < own ? timers : own;
+}
+
+/* Poll. What is seen goes to loop->fired. -1 with an exception where the loop is lost. */
+static int
+loop_look(LoopObject *loop, bool nowait)
+{
+    green_poll *poll = loop->poll;
+    bool sleeps = !nowait && green_poll_sleeps(poll, loop_deadline(loop));
+    if (loop->state != GREEN_LOOP_OPEN || !green_poll_intact(poll, sleeps, loop->polled)) {
+        loop->state = GREEN_LOOP_LOST;
+        PyErr_SetString(PyExc_RuntimeError,
+                        "the event loop cannot go on: its own descriptors have been closed, "
+                        "by something like os.closerange()");
+        return -1;
+    }
+    loop->polling = true;
+    void (*deferred)(void *) = loop->deferred;
+    loop->deferred = NULL;
+    PyThreadState *ts = sleeps ? PyEval_SaveThread() : NULL;
+    if (deferred != NULL) {
+        deferred(loop->deferred_arg);
+    }
+    green_poll_run(poll, sleeps);
+    if (ts != NULL) {
+        PyEval_RestoreThread(ts);
+    }
+    loop->polling = false;
+    return 0;
 }
 
 static void
@@ -193,8 +220,13 @@ loop_poll(LoopObject *loop, bool nowait)
 {
     loop->iteration++;
     loop->budget = LOOP_BUDGET;
-    green_interrupt_claim(loop);
-    if (loop->destroyed || loop->stopping) { /* by a signal's handler */
+    int claimed = green_interrupt_claim(loop->poll, loop->polled);
+    if (claimed < 0) {
+        green_loop_handle_error(loop, NULL);
+    } else if (claimed > 0) {
+        loop->state = GREEN_LOOP_LOST;
+    }
+    if (green_loop_destroyed(loop) || loop->stopping) { /* by a signal's handler */
         return;
     }
     if (green_timers_settle(&loop->timers) < 0) {
@@ -205,15 +237,13 @@ loop_poll(LoopObject *loop, bool nowait)
         loop->tidied = loop->polled;
         loop->untidy -= !green_tidy();
     }
-    if (green_poll_run(loop,
-                       nowait || !green_list_empty(&loop->ready) ||
-                           !green_list_empty(&loop->phases[GREEN_IDLE]),
-                       loop_deadline(loop)) < 0) {
+    if (loop_look(loop, nowait || !green_list_empty(&loop->ready) ||
+                            !green_list_empty(&loop->phases[GREEN_IDLE])) < 0) {
         Py_XSETREF(loop->failure, green_error_take());
         loop->stopping = true;
         return;
     }
-    if (loop->destroyed) {
+    if (green_loop_destroyed(loop)) {
         return;
     }
     /* Timers before I/O, and time-outs last: what came in time counts. */
@@ -225,7 +255,7 @@ loop_poll(LoopObject *loop, bool nowait)
     } else {
         green_list_splice(&loop->ready, &loop->fired);
     }
-    if (green_interrupt_check(loop) < 0) {
+    if (green_interrupt_check(loop->poll) < 0) {
         green_loop_handle_error(loop, NULL);
     }
 }
@@ -256,7 +286,7 @@ loop_alive(LoopObject *loop)
 int
 green_loop_run(LoopObject *loop, bool nowait, bool once)
 {
-    if (loop->destroyed) {
+    if (green_loop_destroyed(loop)) {
         PyErr_SetString(PyExc_ValueError, "operation on destroyed loop");
         return -1;
     }
@@ -285,12 +315,12 @@ green_loop_run(LoopObject *loop, bool nowait, bool once)
             green_watcher_push_phase(loop, GREEN_PREPARE);
         }
         loop_run_ready(loop);
-        more = !loop->destroyed && loop_alive(loop);
+        more = !green_loop_destroyed(loop) && loop_alive(loop);
         if (loop->stopping || !more) {
             break;
         }
         loop_poll(loop, nowait);
-        if (loop->destroyed) {
+        if (green_loop_destroyed(loop)) {
             more = 0;
             break;
         }
@@ -302,7 +332,7 @@ green_loop_run(LoopObject *loop, bool nowait, bool once)
         }
         if (nowait || once) {
             loop_run_ready(loop);
-            more = !loop->destroyed && loop_alive(loop);
+            more = !green_loop_destroyed(loop) && loop_alive(loop);
             break;
         }
     }
@@ -339,14 +369,14 @@ green_loop_new(PyTypeObject *type, bool is_default)
     loop->budget = LOOP_BUDGET;
     loop->interval = LOOP_INTERVAL;
     loop->is_default = is_default;
-    loop->destroyed = true; /* until there is something to destroy */
-    loop->poll = green_poll_new(loop);
+    loop->state = GREEN_LOOP_DESTROYED; /* until there is something to destroy */
+    loop->poll = green_poll_new();
     if (loop->poll == NULL) {
         Py_DECREF(loop);
         return NULL;
     }
-    loop->destroyed = false;
-    green_list_append(&loops, &loop->link);
+    loop->state = GREEN_LOOP_OPEN;
+    green_list_append(&green_loops, &loop->link);
     return loop;
 }
 
@@ -355,33 +385,44 @@ green_loop_forked(LoopObject *loop)
 {
     loop->thread = green_thread_self;
     loop->polling = false;
-    if (green_poll_forked(loop) < 0 || green_interrupt_forked(loop) < 0) {
+    atomic_store(&loop->wakers, 0);
+    if (loop->state == GREEN_LOOP_OPEN &&
+        (green_poll_forked(loop->poll) < 0 ||
+         /* This thread may not have been the main one, as it is now. */
+         (loop->held && green_interrupt_install(loop->poll) < 0))) {
         return -1;
     }
     green_watcher_push_phase(loop, GREEN_FORK);
     return 0;
 }
 
-/* Loops of other threads are left alone: they may be in any state, and closing them would take
-   descriptors out of the parent's pollers. */
-int
-green_loops_forked(void)
+void
+green_loop_abandon(LoopObject *loop)
 {
-    int failed = 0;
-    for (green_link *link = loops.next, *next; link != &loops; link = next) {
-        LoopObject *loop = GREEN_CONTAINER(link, LoopObject, link);
-        next = link->next;
-        if (loop->thread == NULL || loop->thread == green_thread_self) {
-            failed |= green_loop_forked(loop);
-            loop->reinited = true;
+    loop->state = GREEN_LOOP_DESTROYED;
+    loop->polling = false;
+    loop->deferred = NULL;
+    green_list_remove(&loop->link);
+    green_poll_free(loop->poll, true);
+    loop->poll = NULL;
+}
+
+void
+green_loop_leave(LoopObject *loop, bool (*left)(const GreenletObject *))
+{
+    green_link queue;
+    green_list_init(&queue);
+    green_list_splice(&queue, &loop->ready);
+    while (!green_list_empty(&queue)) {
+        green_ready *ready = GREEN_CONTAINER(green_list_pop(&queue), green_ready, link);
+        if (ready->kind->whose != NULL && left(ready->kind->whose(ready))) {
+            green_ready_drop(ready);
         } else {
-            green_interrupt_abandon(loop);
-            green_signals_leave(loop->poll);
-            loop->destroyed = true;
-            green_list_remove(link);
+            green_list_append(&loop->ready, &ready->link);
         }
     }
-    return failed;
+    green_timers_leave(&loop->timers, left);
+    green_poll_leave(loop->poll, left);
 }
 
 int
@@ -401,13 +442,13 @@ green_loop_drop_ready(LoopObject *loop)
 void
 green_loop_destroy(LoopObject *loop)
 {
-    if (loop->destroyed) {
+    if (green_loop_destroyed(loop)) {
         return;
     }
-    loop->destroyed = true;
+    bool lost = loop->state == GREEN_LOOP_LOST;
+    loop->state = GREEN_LOOP_DESTROYED;
     green_list_remove(&loop->link);
     green_watcher_stop_all(loop);
-    green_interrupt_uninstall(loop);
     green_loop_drop_ready(loop);
     if (loop->deferred != NULL) {
         loop->deferred(loop->deferred_arg);
@@ -419,7 +460,7 @@ green_loop_destroy(LoopObject *loop)
         Py_END_ALLOW_THREADS;
     }
     green_timers_free(&loop->timers);
-    green_poll_free(loop->poll);
+    green_poll_free(loop->poll, lost);
     loop->poll = NULL;
     Py_CLEAR(loop->keep);
     if (loop->runner == NULL) {

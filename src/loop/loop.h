@@ -9,9 +9,16 @@
 #include "greenlet/ready.h"
 #include "loop/timer.h"
 
+typedef enum {
+    GREEN_LOOP_OPEN,
+    GREEN_LOOP_LOST,      /* somebody has closed what it polls with: all but polling goes on */
+    GREEN_LOOP_DESTROYED, /* it has neither poll nor timers */
+} green_loop_state;
+
 typedef struct LoopObject {
     PyObject_HEAD PyObject *dict;
     PyObject *weakrefs;
+    green_loop_state state;
     green_link ready; /* green_ready nodes, FIFO; guarded by the interpreter lock */
     green_link fired; /* green_ready nodes seen by the poll in progress; its thread's only */
     green_timers timers;
@@ -31,21 +38,26 @@ typedef struct LoopObject {
     bool stopping; /* break_() was called */
     bool calling;  /* inside an on_hub turn: who blocks in it returns to it first */
     bool is_default;
-    bool held; /* a hub has it: `thread` is the hub's, whether it runs or not */
-    bool destroyed;
+    bool held;                   /* a hub has it: `thread` is the hub's, whether it runs or not */
     bool reinited;               /* since the last fork, by its hook */
     PyObject *failure;           /* owned; what the handler raised: the run ends with it */
     PyObject *error_handler;     /* owned; object with handle_error, or NULL */
     void (*deferred)(void *arg); /* of green_loop_defer; NULL: none */
     void *deferred_arg;
     atomic_int wakers;       /* between green_loop_wake_begin and _end */
-    struct green_poll *poll; /* libuv's side: loop/poll.h */
+    struct green_poll *poll; /* libuv's side: loop/poll.h; NULL once destroyed */
     green_link link;         /* among all loops not destroyed */
 } LoopObject;
 
 typedef enum { GREEN_IDLE, GREEN_PREPARE, GREEN_CHECK, GREEN_FORK } green_phase;
 
 extern PyTypeObject *Loop_Type;
+
+static inline bool
+green_loop_destroyed(const LoopObject *loop)
+{
+    return loop->state == GREEN_LOOP_DESTROYED;
+}
 
 /* Something will make this loop's greenlets ready from outside of it (another thread's work): while
    it is referenced, waiting for ever is no LoopExit. Any thread, with the interpreter lock. */
@@ -142,9 +154,13 @@ void green_loop_drop_ready(LoopObject *loop);
 /* In a forked child: a poller of its own, fork watchers queued. 0, or -1 with an exception. */
 int green_loop_forked(LoopObject *loop);
 
-/* In a forked child, before any other code: the same for all that are this thread's. Those of other
-   threads are given up. 0, or -1 with an exception. */
-int green_loops_forked(void);
+/* In a forked child: destroyed, but what it has open is left alone. */
+void green_loop_abandon(LoopObject *loop);
+
+/* In a forked child: give up turns, timers and descriptors of greenlets that `left` is true for. */
+void green_loop_leave(LoopObject *loop, bool (*left)(const GreenletObject *));
+
+extern green_link green_loops; /* all not destroyed */
 
 int green_loop_exec(PyObject *module);
 int green_loop_type_exec(PyObject *module);

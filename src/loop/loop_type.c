@@ -5,6 +5,7 @@
 #include "greenlet/error.h"
 #include "loop/callback.h"
 #include "loop/errors.h"
+#include "loop/fd.h"
 #include "loop/interrupt.h"
 #include "loop/loop.h"
 #include "loop/poll.h"
@@ -13,7 +14,7 @@
 static int
 loop_usable(LoopObject *self)
 {
-    if (self->destroyed) {
+    if (green_loop_destroyed(self)) {
         PyErr_SetString(PyExc_ValueError, "operation on destroyed loop");
         return -1;
     }
@@ -151,7 +152,7 @@ loop_handle_error(LoopObject *self, PyObject *args)
 static PyObject *
 loop_destroy(LoopObject *self, PyObject *Py_UNUSED(ignored))
 {
-    if (self->destroyed) {
+    if (green_loop_destroyed(self)) {
         Py_RETURN_NONE;
     }
     if (self->polling) {
@@ -165,12 +166,9 @@ loop_destroy(LoopObject *self, PyObject *Py_UNUSED(ignored))
 static PyObject *
 loop_reinit(LoopObject *self, PyObject *Py_UNUSED(ignored))
 {
-    if (loop_usable(self) < 0) {
-        return NULL;
-    }
     if (self->reinited) {
         self->reinited = false; /* the fork's hook has done it */
-    } else if (green_loop_forked(self) < 0) {
+    } else if (!green_loop_destroyed(self) && green_loop_forked(self) < 0) {
         return NULL;
     }
     Py_RETURN_NONE;
@@ -183,7 +181,7 @@ loop_install_interrupt(LoopObject *self, PyObject *Py_UNUSED(ignored))
     if (loop_usable(self) < 0) {
         return NULL;
     }
-    if (self->poll->interrupt == NULL && green_interrupt_install(self) < 0) {
+    if (green_interrupt_install(self->poll) < 0) {
         return NULL;
     }
     Py_RETURN_NONE;
@@ -196,7 +194,7 @@ loop_wakeup_fd_set(LoopObject *self, PyObject *before)
     if ((fd == -1 && PyErr_Occurred()) || loop_usable(self) < 0) {
         return NULL;
     }
-    return PyLong_FromLong(green_interrupt_slot_set(self, fd));
+    return PyLong_FromLong(green_interrupt_slot_set(self->poll, fd));
 }
 
 /* ---- time, references ---- */
@@ -328,13 +326,13 @@ loop_get_pendingcnt(LoopObject *self, void *Py_UNUSED(closure))
 static PyObject *
 loop_get_default(LoopObject *self, void *Py_UNUSED(closure))
 {
-    return PyBool_FromLong(self->is_default && !self->destroyed);
+    return PyBool_FromLong(self->is_default && !green_loop_destroyed(self));
 }
 
 static PyObject *
 loop_get_destroyed(LoopObject *self, void *Py_UNUSED(closure))
 {
-    return PyBool_FromLong(self->destroyed);
+    return PyBool_FromLong(green_loop_destroyed(self));
 }
 
 static PyObject *
@@ -366,7 +364,7 @@ loop_get_uv_loop(LoopObject *self, void *Py_UNUSED(closure))
 static PyObject *
 loop_get_uv_loop_address(LoopObject *self, void *Py_UNUSED(closure))
 {
-    return PyLong_FromVoidPtr(self->destroyed ? NULL : &self->poll->uv);
+    return PyLong_FromVoidPtr(green_loop_destroyed(self) ? NULL : &self->poll->uv);
 }
 
 static PyObject *

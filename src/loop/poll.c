@@ -8,7 +8,8 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#include "loop/signals.h"
+#include "loop/timer.h"
+#include "switch/list.h"
 
 /* ns: what remains until a deadline and is less than it takes to fall asleep and wake. */
 #define POLL_SHORT 2000
@@ -54,7 +55,12 @@ poll_wake_cb(uv_poll_t *handle, int Py_UNUSED(status), int Py_UNUSED(events))
 {
     green_poll *poll = GREEN_CONTAINER(handle, green_poll, wake);
     poll_drain(poll->wake_fd);
-    green_signals_fire(poll);
+    for (int i = 0; i < GREEN_PART_COUNT; i++) {
+        green_part *part = poll->parts[i];
+        if (part != NULL && part->kind->woken != NULL) {
+            part->kind->woken(part);
+        }
+    }
 }
 
 static void
@@ -100,7 +106,7 @@ poll_alarm_lost(const green_poll *poll)
 
 /* Is the poller still ours, with the eventfd in it, and the timerfd? Too dear for each poll. */
 static bool
-poll_intact(const green_poll *poll)
+poll_watched(const green_poll *poll)
 {
     if (poll_alarm_lost(poll)) {
         return false;
@@ -139,7 +145,7 @@ poll_open_alarm(void)
 }
 
 green_poll *
-green_poll_new(LoopObject *loop)
+green_poll_new(void)
 {
     green_poll *poll = calloc(1, sizeof(*poll));
     if (poll == NULL) {
@@ -152,7 +158,6 @@ green_poll_new(LoopObject *loop)
         green_poll_error(code);
         return NULL;
     }
-    poll->uv.data = loop;
     poll->ring_fd = poll_find_ring(&poll->uv);
     poll->alarm_at = UINT64_MAX;
     poll->alarm_fd = -1;
@@ -163,7 +168,7 @@ green_poll_new(LoopObject *loop)
         code = poll_watch(poll, &poll->alarm, poll->alarm_fd, poll_alarm_cb);
     }
     if (code < 0) {
-        green_poll_free(poll);
+        green_poll_free(poll, false);
         green_poll_error(code);
         return NULL;
     }
@@ -179,13 +184,18 @@ poll_close_walk_cb(uv_handle_t *handle, void *Py_UNUSED(arg))
 }
 
 void
-green_poll_free(green_poll *poll)
+green_poll_free(green_poll *poll, bool lost)
 {
-    green_signals_leave(poll);
-    if (poll->lost) {
-        return; /* its numbers may be somebody else's by now */
+    for (int i = 0; i < GREEN_PART_COUNT; i++) {
+        green_part *part = poll->parts[i];
+        poll->parts[i] = NULL;
+        if (part != NULL && part->kind->closed != NULL) {
+            part->kind->closed(part, lost);
+        }
     }
-    green_fds_close(poll);
+    if (lost) {
+        return;
+    }
     uv_walk(&poll->uv, poll_close_walk_cb, NULL);
     close(poll->wake_fd);
     close(poll->alarm_fd);
@@ -209,6 +219,12 @@ green_poll_alive(const green_poll *poll)
 bool
 green_poll_owns_fd(const green_poll *poll, int fd)
 {
+    for (int i = 0; i < GREEN_PART_COUNT; i++) {
+        const green_part *part = poll->parts[i];
+        if (part != NULL && part->kind->owns != NULL && part->kind->owns(part, fd)) {
+            return true;
+        }
+    }
     const uv_loop_t *uv = &poll->uv;
     return fd == uv_backend_fd(uv) || fd == poll->wake_fd || fd == poll->alarm_fd ||
            fd == poll->ring_fd || fd == uv->async_io_watcher.fd || fd == uv->signal_pipefd[0] ||
@@ -224,8 +240,21 @@ green_poll_wake(green_poll *poll)
     }
 }
 
-static bool
-poll_may_sleep(green_poll *poll, uint64_t deadline)
+/* With a referenced handle: without one, libuv has nothing to look for. */
+static void
+poll_ref(green_poll *poll)
+{
+    uv_ref((uv_handle_t *)&poll->wake);
+}
+
+static void
+poll_unref(green_poll *poll)
+{
+    uv_unref((uv_handle_t *)&poll->wake);
+}
+
+bool
+green_poll_sleeps(green_poll *poll, uint64_t deadline)
 {
     if (deadline != UINT64_MAX && deadline <= green_time_now() + POLL_SHORT) {
         return false;
@@ -239,52 +268,33 @@ poll_may_sleep(green_poll *poll, uint64_t deadline)
             poll->suspect = true;
         }
     }
-    return uv_backend_timeout(&poll->uv) != 0;
+    poll_ref(poll);
+    bool sleeps = uv_backend_timeout(&poll->uv) != 0;
+    poll_unref(poll);
+    return sleeps;
 }
 
-int
-green_poll_run(LoopObject *loop, bool nowait, uint64_t deadline)
+bool
+green_poll_intact(green_poll *poll, bool sleeps, uint64_t now)
 {
-    green_poll *poll = loop->poll;
-    /* A referenced handle, or uv_run returns without a look. */
-    uv_ref((uv_handle_t *)&poll->wake);
-    bool sleeps = !nowait && poll_may_sleep(poll, deadline);
-    /* libuv aborts the process for want of its poller. A system call more would be felt between
-       sleeps that follow each other closely: there now and then is enough. */
-    if (!sleeps || loop->polled - poll->looked >= LOOK_INTERVAL) {
-        poll->looked = loop->polled;
+    /* A system call more would be felt between sleeps that follow each other closely: there now and
+       then is enough. */
+    if (!sleeps || now - poll->looked >= LOOK_INTERVAL) {
+        poll->looked = now;
         poll->suspect = poll->suspect || poll_alarm_lost(poll);
     }
     if (__builtin_expect(poll->suspect, 0)) {
-        poll->lost = poll->lost || !poll_intact(poll);
-        poll->suspect = poll->lost;
+        poll->suspect = !poll_watched(poll);
     }
-    if (__builtin_expect(poll->lost, 0)) {
-        uv_unref((uv_handle_t *)&poll->wake);
-        PyErr_SetString(PyExc_RuntimeError,
-                        "the event loop cannot go on: its own descriptors have been closed, "
-                        "by something like os.closerange()");
-        return -1;
-    }
-    loop->polling = true;
-    void (*deferred)(void *) = loop->deferred;
-    loop->deferred = NULL;
-    if (!sleeps) {
-        if (deferred != NULL) {
-            deferred(loop->deferred_arg);
-        }
-        uv_run(&poll->uv, UV_RUN_NOWAIT);
-    } else {
-        PyThreadState *ts = PyEval_SaveThread();
-        if (deferred != NULL) {
-            deferred(loop->deferred_arg);
-        }
-        uv_run(&poll->uv, UV_RUN_ONCE);
-        PyEval_RestoreThread(ts);
-    }
-    loop->polling = false;
-    uv_unref((uv_handle_t *)&poll->wake);
-    return 0;
+    return !poll->suspect;
+}
+
+void
+green_poll_run(green_poll *poll, bool sleeps)
+{
+    poll_ref(poll);
+    uv_run(&poll->uv, sleeps ? UV_RUN_ONCE : UV_RUN_NOWAIT);
+    poll_unref(poll);
 }
 
 /* Put a descriptor of our own in the place of one that we share with the parent, whom it would
@@ -300,9 +310,8 @@ poll_renew(int shared, int fd)
 }
 
 int
-green_poll_forked(LoopObject *loop)
+green_poll_forked(green_poll *poll)
 {
-    green_poll *poll = loop->poll;
     int code = poll_renew(poll->wake_fd, poll_open_wake());
     if (code == 0) {
         code = poll_renew(poll->alarm_fd, poll_open_alarm());
@@ -320,8 +329,23 @@ green_poll_forked(LoopObject *loop)
         return -1;
     }
     poll->ring_fd = poll_find_ring(&poll->uv);
-    green_fds_forked(poll);
-    green_signals_forked(poll);
-    atomic_store(&loop->wakers, 0);
-    return 0;
+    int failed = 0;
+    for (int i = 0; i < GREEN_PART_COUNT; i++) {
+        green_part *part = poll->parts[i];
+        if (part != NULL && part->kind->forked != NULL) {
+            failed |= part->kind->forked(part);
+        }
+    }
+    return failed;
+}
+
+void
+green_poll_leave(green_poll *poll, bool (*left)(const struct GreenletObject *))
+{
+    for (int i = 0; i < GREEN_PART_COUNT; i++) {
+        green_part *part = poll->parts[i];
+        if (part != NULL && part->kind->leave != NULL) {
+            part->kind->leave(part, left);
+        }
+    }
 }

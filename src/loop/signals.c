@@ -9,31 +9,23 @@
 
 #include "loop/poll.h"
 
-typedef struct green_listener green_listener;
-
-struct green_signal {
-    green_link link; /* among those of its loop */
-    green_listener *listener;
-    WatcherObject *watcher; /* borrowed */
-    int signalnum;
-};
-
 /* What the handler knows of a loop. Never freed, since it may be looking, but used again. */
-struct green_listener {
+typedef struct green_listener {
+    green_part part;
     atomic_int wake_fd;             /* -1: no loop's */
     atomic_uint_least64_t wanted;   /* a bit for each signal, from signal 1 on */
     atomic_uint_least64_t happened; /* since the last look */
     green_link signals;             /* green_signal */
     struct green_listener *next;
-};
+} green_listener;
 
 static _Atomic(green_listener *) listeners;
 static atomic_int handling; /* handlers under way */
 
 static struct {
-    unsigned watchers;
+    unsigned interests;
     struct sigaction before;
-} users[NSIG];
+} installed[NSIG];
 
 static inline uint64_t
 signal_bit(int signalnum)
@@ -59,15 +51,19 @@ signals_handler(int signalnum)
     errno = saved;
 }
 
+static const green_part_kind listener_kind;
+
 /* The poll's, or a new one for it. NULL with an exception. */
 static green_listener *
-signals_listener(green_poll *poll)
+listener_get(green_poll *poll)
 {
-    green_listener *l = poll->listener;
-    if (l != NULL) {
-        return l;
+    green_part *part = poll->parts[GREEN_SIGNALS];
+    if (part != NULL) {
+        return GREEN_CONTAINER(part, green_listener, part);
     }
-    for (l = atomic_load(&listeners); l != NULL && atomic_load(&l->wake_fd) >= 0; l = l->next) {
+    green_listener *l = atomic_load(&listeners);
+    while (l != NULL && atomic_load(&l->wake_fd) >= 0) {
+        l = l->next;
     }
     if (l == NULL) {
         l = calloc(1, sizeof(*l));
@@ -75,103 +71,115 @@ signals_listener(green_poll *poll)
             PyErr_NoMemory();
             return NULL;
         }
+        l->part.kind = &listener_kind;
         green_list_init(&l->signals);
         l->next = atomic_load(&listeners); /* the interpreter lock keeps others from adding */
         atomic_store(&l->wake_fd, poll->wake_fd);
         atomic_store(&listeners, l);
     }
     atomic_store(&l->wake_fd, poll->wake_fd);
-    poll->listener = l;
+    poll->parts[GREEN_SIGNALS] = &l->part;
     return l;
 }
 
-green_signal *
-green_signal_new(WatcherObject *watcher, int signalnum)
+int
+green_signal_start(LoopObject *loop, green_signal *self)
 {
-    green_listener *l = signals_listener(watcher->loop->poll);
-    green_signal *self = l == NULL ? NULL : PyMem_RawCalloc(1, sizeof(*self));
-    if (self == NULL) {
-        return l == NULL ? NULL : (PyErr_NoMemory(), NULL);
+    green_listener *l = listener_get(loop->poll);
+    if (l == NULL) {
+        return -1;
     }
+    int number = self->number;
     struct sigaction action = {.sa_handler = signals_handler, .sa_flags = SA_RESTART};
     sigfillset(&action.sa_mask);
-    if (users[signalnum].watchers == 0 &&
-        sigaction(signalnum, &action, &users[signalnum].before) < 0) {
-        PyMem_RawFree(self);
+    if (installed[number].interests == 0 &&
+        sigaction(number, &action, &installed[number].before) < 0) {
         PyErr_SetFromErrno(PyExc_OSError);
-        return NULL;
+        return -1;
     }
-    users[signalnum].watchers++;
+    installed[number].interests++;
     self->listener = l;
-    self->watcher = watcher;
-    self->signalnum = signalnum;
     green_list_append(&l->signals, &self->link);
-    atomic_fetch_or(&l->wanted, signal_bit(signalnum));
-    return self;
+    atomic_fetch_or(&l->wanted, signal_bit(number));
+    return 0;
 }
 
-void
-green_signal_free(green_signal *self)
+static void
+signal_uninstall(int number)
 {
-    int signalnum = self->signalnum;
-    green_list_remove(&self->link);
-    green_listener *l = self->listener;
-    uint64_t wanted = 0;
-    for (green_link *link = l->signals.next; link != &l->signals; link = link->next) {
-        wanted |= signal_bit(GREEN_CONTAINER(link, green_signal, link)->signalnum);
-    }
-    atomic_store(&l->wanted, wanted);
-    if (--users[signalnum].watchers == 0) {
+    if (--installed[number].interests == 0) {
         /* Only where nobody has changed it meanwhile. */
         struct sigaction now;
-        sigaction(signalnum, NULL, &now);
+        sigaction(number, NULL, &now);
         if (now.sa_handler == signals_handler) {
-            sigaction(signalnum, &users[signalnum].before, NULL);
+            sigaction(number, &installed[number].before, NULL);
         }
     }
-    PyMem_RawFree(self);
 }
 
 void
-green_signals_fire(green_poll *poll)
+green_signal_stop(green_signal *self)
 {
-    green_listener *l = poll->listener;
-    uint64_t happened =
-        l != NULL && atomic_load(&l->happened) != 0 ? atomic_exchange(&l->happened, 0) : 0;
+    green_listener *l = self->listener;
+    if (l == NULL) {
+        return;
+    }
+    self->listener = NULL;
+    green_list_remove(&self->link);
+    uint64_t wanted = 0;
+    for (green_link *link = l->signals.next; link != &l->signals; link = link->next) {
+        wanted |= signal_bit(GREEN_CONTAINER(link, green_signal, link)->number);
+    }
+    atomic_store(&l->wanted, wanted);
+    signal_uninstall(self->number);
+}
+
+void
+green_signals_forked(void)
+{
+    atomic_store(&handling, 0);
+}
+
+/* ---- what befalls the poll ---- */
+
+static void
+listener_woken(green_part *part)
+{
+    green_listener *l = GREEN_CONTAINER(part, green_listener, part);
+    uint64_t happened = atomic_load(&l->happened) != 0 ? atomic_exchange(&l->happened, 0) : 0;
     if (happened == 0) {
         return;
     }
     for (green_link *link = l->signals.next; link != &l->signals; link = link->next) {
         green_signal *signal = GREEN_CONTAINER(link, green_signal, link);
-        if (happened & signal_bit(signal->signalnum)) {
-            green_watcher_fire(signal->watcher);
+        if (happened & signal_bit(signal->number)) {
+            signal->fire(signal);
         }
     }
 }
 
-void
-green_signals_forked(green_poll *poll)
+/* What came before is the parent's. */
+static int
+listener_forked(green_part *part)
 {
-    atomic_store(&handling, 0);
-    if (poll->listener != NULL) {
-        atomic_store(&poll->listener->happened, 0);
-    }
+    atomic_store(&GREEN_CONTAINER(part, green_listener, part)->happened, 0);
+    return 0;
 }
 
-void
-green_signals_leave(green_poll *poll)
+/* The eventfd is not written to any more. */
+static void
+listener_closed(green_part *part, bool Py_UNUSED(lost))
 {
-    green_listener *l = poll->listener;
-    if (l != NULL) {
-        while (!green_list_empty(&l->signals)) {
-            green_list_pop(&l->signals);
-        }
-        atomic_store(&l->wanted, 0);
-        atomic_store(&l->happened, 0);
-        while (atomic_load(&handling) > 0) {
-            sched_yield();
-        }
-        poll->listener = NULL;
-        atomic_store(&l->wake_fd, -1);
+    green_listener *l = GREEN_CONTAINER(part, green_listener, part);
+    while (!green_list_empty(&l->signals)) {
+        green_signal_stop(GREEN_CONTAINER(l->signals.next, green_signal, link));
     }
+    atomic_store(&l->happened, 0);
+    while (atomic_load(&handling) > 0) {
+        sched_yield();
+    }
+    atomic_store(&l->wake_fd, -1);
 }
+
+static const green_part_kind listener_kind = {
+    .woken = listener_woken, .forked = listener_forked, .closed = listener_closed};

@@ -31,7 +31,7 @@ asyncwatcher_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 static PyObject *
 asyncwatcher_send(WatcherObject *self, PyObject *Py_UNUSED(ignored))
 {
-    if (self->active && !self->loop->destroyed) {
+    if (self->active && !green_loop_destroyed(self->loop)) {
         green_watcher_push(self);
     }
     Py_RETURN_NONE;

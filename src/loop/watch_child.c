@@ -10,6 +10,7 @@
 
 #include "loop/fd.h"
 #include "loop/signals.h"
+#include "loop/watcher.h"
 
 #ifndef SYS_pidfd_open
 #define SYS_pidfd_open 434
@@ -18,8 +19,8 @@
 typedef struct ChildWatcherObject {
     WatcherObject base;
     green_fd_interest interest;
-    green_signal *signal; /* owned; NULL: the pidfd serves */
-    int pidfd;            /* -1: none */
+    green_signal signal; /* SIGCHLD, where the pidfd does not serve */
+    int pidfd;           /* -1: none */
     int pid;
     int rpid; /* what waitpid said: whose status */
     int rstatus;
@@ -57,6 +58,12 @@ childwatcher_fire(green_fd_interest *interest, int revents)
     }
 }
 
+static void
+childwatcher_fire_signal(green_signal *signal)
+{
+    green_watcher_fire(&GREEN_CONTAINER(signal, ChildWatcherObject, signal)->base);
+}
+
 static int
 childwatcher_start(WatcherObject *watcher)
 {
@@ -71,8 +78,7 @@ childwatcher_start(WatcherObject *watcher)
             return 0;
         }
     }
-    self->signal = green_signal_new(watcher, SIGCHLD);
-    if (self->signal == NULL) {
+    if (green_signal_start(watcher->loop, &self->signal) < 0) {
         return -1;
     }
     green_watcher_push(watcher); /* it may have ended before the handler was there */
@@ -88,10 +94,7 @@ childwatcher_stop(WatcherObject *watcher)
         close(self->pidfd);
         self->pidfd = -1;
     }
-    if (self->signal != NULL) {
-        green_signal_free(self->signal);
-        self->signal = NULL;
-    }
+    green_signal_stop(&self->signal);
 }
 
 static bool
@@ -130,6 +133,8 @@ childwatcher_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
         self->interest.events = GREEN_READ;
         self->interest.ref = false;
         self->interest.fire = childwatcher_fire;
+        self->signal.number = SIGCHLD;
+        self->signal.fire = childwatcher_fire_signal;
     }
     return (PyObject *)self;
 }

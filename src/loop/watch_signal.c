@@ -2,29 +2,29 @@
 #include <signal.h>
 
 #include "loop/signals.h"
+#include "loop/watcher.h"
 
 typedef struct {
     WatcherObject base;
-    green_signal *signal; /* owned; NULL while stopped */
-    int signalnum;
+    green_signal signal;
 } SignalWatcherObject;
+
+static void
+signalwatcher_fire(green_signal *signal)
+{
+    green_watcher_fire(&GREEN_CONTAINER(signal, SignalWatcherObject, signal)->base);
+}
 
 static int
 signalwatcher_start(WatcherObject *watcher)
 {
-    SignalWatcherObject *self = (SignalWatcherObject *)watcher;
-    self->signal = green_signal_new(watcher, self->signalnum);
-    return self->signal == NULL ? -1 : 0;
+    return green_signal_start(watcher->loop, &((SignalWatcherObject *)watcher)->signal);
 }
 
 static void
 signalwatcher_stop(WatcherObject *watcher)
 {
-    SignalWatcherObject *self = (SignalWatcherObject *)watcher;
-    if (self->signal != NULL) {
-        green_signal_free(self->signal);
-        self->signal = NULL;
-    }
+    green_signal_stop(&((SignalWatcherObject *)watcher)->signal);
 }
 
 static const green_watcher_kind signalwatcher_kind = {signalwatcher_start, signalwatcher_stop, NULL,
@@ -46,13 +46,14 @@ signalwatcher_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     SignalWatcherObject *self =
         (SignalWatcherObject *)green_watcher_new(type, &signalwatcher_kind, loop, ref, priority);
     if (self != NULL) {
-        self->signalnum = signalnum;
+        self->signal.number = signalnum;
+        self->signal.fire = signalwatcher_fire;
     }
     return (PyObject *)self;
 }
 
 static PyMemberDef signalwatcher_members[] = {
-    {"signalnum", T_INT, offsetof(SignalWatcherObject, signalnum), READONLY, "The signal."},
+    {"signalnum", T_INT, offsetof(SignalWatcherObject, signal.number), READONLY, "The signal."},
     {NULL, 0, 0, 0, NULL},
 };
 

@@ -146,7 +146,7 @@ statwatcher_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 static void
 statwatcher_dealloc(StatWatcherObject *self)
 {
-    if (self->base.loop != NULL && !self->base.loop->destroyed) {
+    if (self->base.loop != NULL && !green_loop_destroyed(self->base.loop)) {
         green_timer_stop(&self->base.loop->timers, &self->timer);
     }
     Py_CLEAR(self->attr);

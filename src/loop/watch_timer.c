@@ -92,7 +92,7 @@ timerwatcher_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 static void
 timerwatcher_dealloc(TimerWatcherObject *self)
 {
-    if (self->base.loop != NULL && !self->base.loop->destroyed) {
+    if (self->base.loop != NULL && !green_loop_destroyed(self->base.loop)) {
         green_timer_stop(&self->base.loop->timers, &self->timer);
     }
     Watcher_Type->tp_dealloc((PyObject *)self);

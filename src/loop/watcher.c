@@ -103,8 +103,8 @@ green_watcher_push_phase(LoopObject *loop, green_phase phase)
 static int
 watcher_set_count(WatcherObject *self)
 {
-    bool count = self->active && self->ref && !self->loop->destroyed;
-    if (count != self->counted && !self->loop->destroyed) {
+    bool count = self->active && self->ref && !green_loop_destroyed(self->loop);
+    if (count != self->counted && !green_loop_destroyed(self->loop)) {
         self->loop->refs += count ? 1 : -1;
     }
     self->counted = count;
@@ -131,7 +131,7 @@ green_watcher_start(WatcherObject *self, PyObject *callback, PyObject *args)
         PyErr_Format(PyExc_TypeError, "callback must be callable, not %R", callback);
         return -1;
     }
-    if (self->loop->destroyed) {
+    if (green_loop_destroyed(self->loop)) {
         PyErr_SetString(PyExc_ValueError, "operation on destroyed loop");
         return -1;
     }
@@ -163,7 +163,7 @@ void
 green_watcher_stop(WatcherObject *self)
 {
     green_ready_cancel(&self->ready);
-    if (!self->loop->destroyed) {
+    if (!green_loop_destroyed(self->loop)) {
         self->kind->stop(self);
     }
     PyObject *callback = self->callback, *args = self->args;
@@ -200,7 +200,7 @@ green_watcher_new(PyTypeObject *type, const green_watcher_kind *kind, PyObject *
         PyErr_Format(PyExc_TypeError, "a loop is needed, not %.100s", Py_TYPE(loop)->tp_name);
         return NULL;
     }
-    if (((LoopObject *)loop)->destroyed) {
+    if (green_loop_destroyed((LoopObject *)loop)) {
         PyErr_SetString(PyExc_ValueError, "operation on destroyed loop");
         return NULL;
     }
@@ -306,7 +306,7 @@ watcher_feed(WatcherObject *self, PyObject *args)
     if (!PyCallable_Check(callback)) {
         return PyErr_Format(PyExc_TypeError, "callback must be callable, not %R", callback);
     }
-    if (self->loop->destroyed) {
+    if (green_loop_destroyed(self->loop)) {
         PyErr_SetString(PyExc_ValueError, "operation on destroyed loop");
         return NULL;
     }
@@ -380,7 +380,7 @@ watcher_set_ref(WatcherObject *self, PyObject *value, void *Py_UNUSED(closure))
         }
         return -1;
     }
-    if (self->loop->destroyed) {
+    if (green_loop_destroyed(self->loop)) {
         PyErr_SetString(PyExc_ValueError, "operation on destroyed loop");
         return -1;
     }

@@ -22,7 +22,7 @@ void
 green_channel_touched(ChannelObject *channel)
 {
     struct timeval next;
-    if (channel->ares == NULL || channel->loop->destroyed) {
+    if (channel->ares == NULL || green_loop_destroyed(channel->loop)) {
         return;
     }
     green_timer_stop(&channel->loop->timers, &channel->timer);
@@ -316,7 +316,7 @@ static bool
 channel_is_foreign(const ChannelObject *self)
 {
     return self->loop->thread != NULL && self->loop->thread != green_thread_self &&
-           !self->loop->destroyed;
+           !green_loop_destroyed(self->loop);
 }
 
 /* A copy of `before` (NULL: nothing) with the keyword arguments. NULL with an exception. */

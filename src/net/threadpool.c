@@ -105,7 +105,7 @@ task_answer(TaskObject *self)
     green_loop_unref(self->loop);
     if (self->waiter != NULL) {
         green_wake(self->waiter);
-    } else if (!self->loop->destroyed) {
+    } else if (!green_loop_destroyed(self->loop)) {
         assert(!green_ready_queued(&self->ready));
         Py_INCREF(self);
         green_ready_push(self->loop, &self->ready);
@@ -401,7 +401,7 @@ queue_append(QueueObject *self, TaskObject *item, bool waiting)
     if (!sleeping) {
         return;
     }
-    if (waiting && green_list_empty(&self->loop->ready) && !self->loop->destroyed) {
+    if (waiting && green_list_empty(&self->loop->ready) && !green_loop_destroyed(self->loop)) {
         green_loop_defer(self->loop, queue_signal, self);
     } else {
         queue_signal(self);

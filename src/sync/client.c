@@ -1,11 +1,10 @@
 #include "sync/client.h"
 
-#include <pthread.h>
 #include <unistd.h>
 
-static const green_ready_kind native_kind = {.turn = NULL}; /* a tag: never queued */
+#include "loop/fork.h"
 
-static unsigned forks; /* counted in the children */
+static const green_ready_kind native_kind = {.turn = NULL}; /* a tag: never queued */
 
 bool
 green_client_native(const green_ready *ready)
@@ -18,11 +17,11 @@ green_client_gone(const green_client *client)
 {
     const green_waiter *waiter = &client->waiter;
     if (waiter->loop == NULL) {
-        return client->forks != forks;
+        return client->forks != green_forks;
     }
     const green_thread *thread = waiter->greenlet->thread;
-    return green_greenlet_left(waiter->greenlet) || waiter->loop->destroyed || thread == NULL ||
-           thread->tstate == NULL;
+    return green_greenlet_left(waiter->greenlet) || green_loop_destroyed(waiter->loop) ||
+           thread == NULL || thread->tstate == NULL;
 }
 
 void
@@ -119,7 +118,7 @@ green_client_wait(green_client *client, green_link *list, green_users *users, do
                   const char *verb, PyObject *object)
 {
     client->served = false;
-    client->forks = forks;
+    client->forks = green_forks;
     green_users_note(users);
     HubObject *hub = green_hub_peek();
     if (GREEN_RARELY(hub == NULL || hub->loop == NULL)) {
@@ -160,20 +159,4 @@ green_clients_list(const green_link *list)
         }
     }
     return waiting;
-}
-
-static void
-client_forked(void)
-{
-    forks++;
-}
-
-int
-green_client_exec(PyObject *Py_UNUSED(module))
-{
-    if (pthread_atfork(NULL, NULL, client_forked) != 0) {
-        PyErr_NoMemory();
-        return -1;
-    }
-    return 0;
 }

@@ -118,9 +118,10 @@ green_clients_first(green_link *list, const LoopObject *here)
 {
     while (!green_list_empty(list)) {
         green_client *client = green_client_from(list->next);
-        bool lives = green_client_near(client, here)
-                         ? !here->destroyed && !green_greenlet_left(client->waiter.greenlet)
-                         : !green_client_gone(client);
+        bool lives =
+            green_client_near(client, here)
+                ? !green_loop_destroyed(here) && !green_greenlet_left(client->waiter.greenlet)
+                : !green_client_gone(client);
         if (lives) {
             return client;
         }
@@ -128,7 +129,5 @@ green_clients_first(green_link *list, const LoopObject *here)
     }
     return NULL;
 }
-
-int green_client_exec(PyObject *module);
 
 #endif

@@ -83,7 +83,7 @@ link_callback(green_link *link)
 static inline LoopObject *
 hook_loop(const green_hook *hook)
 {
-    return hook->loop == NULL || hook->loop->destroyed ? NULL : hook->loop;
+    return hook->loop == NULL || green_loop_destroyed(hook->loop) ? NULL : hook->loop;
 }
 
 void

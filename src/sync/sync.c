@@ -2,7 +2,6 @@
 
 #include "sync/asyncresult.h"
 #include "sync/channel.h"
-#include "sync/client.h"
 #include "sync/event.h"
 #include "sync/local.h"
 #include "sync/mutex.h"
@@ -14,9 +13,9 @@
 
 /* Subtypes after their bases. */
 static int (*const parts[])(PyObject *module) = {
-    green_client_exec,      green_timeout_exec,   green_waiter_exec, green_event_exec,
-    green_asyncresult_exec, green_semaphore_exec, green_mutex_exec,  green_rlock_exec,
-    green_queue_exec,       green_channel_exec,   green_local_exec,
+    green_timeout_exec,   green_waiter_exec, green_event_exec, green_asyncresult_exec,
+    green_semaphore_exec, green_mutex_exec,  green_rlock_exec, green_queue_exec,
+    green_channel_exec,   green_local_exec,
 };
 
 int

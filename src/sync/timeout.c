@@ -56,7 +56,7 @@ static void
 timeout_stop(TimeoutObject *self)
 {
     if (timeout_pending(self)) {
-        if (!self->loop->destroyed) {
+        if (!green_loop_destroyed(self->loop)) {
             green_timer_stop(&self->loop->timers, &self->timer);
         }
         green_ready_cancel(&self->ready);

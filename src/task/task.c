@@ -444,7 +444,7 @@ task_stop_alarm(TaskObject *self)
     if (alarm == NULL) {
         return;
     }
-    if (!alarm->loop->destroyed) {
+    if (!green_loop_destroyed(alarm->loop)) {
         green_timer_stop(&alarm->loop->timers, &alarm->timer);
     }
     alarm_free(alarm); /* not the last reference to the task: the caller has one */

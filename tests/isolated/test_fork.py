@@ -262,3 +262,82 @@ def work():
     os._exit(0)
 threading.Thread(target=work).start()
 """) == "[False, False]\n"
+
+
+def test_while_another_thread_is_inside_the_signal_handler():
+    """The thread stays in the handler: a full pipe stands where the handler writes to."""
+    assert run("""
+import fcntl
+def events():
+    # The numbers of eventfds.
+    return {fd for fd in os.listdir("/proc/self/fd") if "eventfd" in os.path.realpath("/proc/self/fd/" + fd)}
+
+def work():
+    global tid
+    tid = threading.get_native_id()
+    watcher = get_hub().loop.signal(signal.SIGUSR1)
+    watcher.start(lambda: None)
+    ready.release()
+    gevent.sleep(60)
+
+before = events()
+ready = threading.Semaphore(0)
+worker = threading.Thread(target=work, daemon=True)
+worker.start()
+ready.acquire()
+numbers = {int(fd) for fd in events() - before}
+writes = set(map(hex, numbers))
+get_hub()  # its loop is younger
+r, w = os.pipe()
+os.set_blocking(w, False)
+try:
+    while True: os.write(w, b"x" * 65536)
+except BlockingIOError: pass
+os.set_blocking(w, True)
+for number in numbers: os.dup2(w, number)
+signal.pthread_kill(worker.ident, signal.SIGUSR1)
+while not writes & set(open(f"/proc/self/task/{tid}/syscall").read().split()[1:2]): pass
+pid = os.fork() or os._exit(0)
+deadline = time.monotonic() + 20
+ended = (0, 0)
+while ended == (0, 0) and time.monotonic() < deadline:
+    ended = os.waitpid(pid, os.WNOHANG)
+if ended == (0, 0):
+    os.kill(pid, signal.SIGKILL)
+print(ended == (pid, 0), flush=True)
+os._exit(0)
+""") == "True\n"
+
+
+@pytest.mark.parametrize("fork", FORKS)
+def test_after_the_loop_was_destroyed(fork):
+    assert run(CHECK + f"""
+get_hub().loop.destroy()
+pid = {fork}() or os._exit(0)
+assert ended(pid) == 0
+get_hub().destroy()
+pid = child_of({fork})
+assert ended(pid) == 0
+check()
+print("fine")
+""") == "fine\n"
+
+
+def test_signals_that_another_thread_watches_are_nobodys():
+    assert run("""
+def work():
+    watcher = get_hub().loop.signal(signal.SIGTERM)
+    watcher.start(lambda: None)
+    ready.release()
+    gevent.sleep(60)
+
+ready = threading.Semaphore(0)
+threading.Thread(target=work, daemon=True).start()
+ready.acquire()
+pid = os.fork()
+if not pid:
+    os.kill(os.getpid(), signal.SIGTERM)
+    os._exit(0)
+print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGTERM, flush=True)
+os._exit(0)
+""") == "True\n"

@@ -1,0 +1,127 @@
+#include "loop/fork.h"
+
+#include <pthread.h>
+
+#include "loop/loop.h"
+#include "loop/signals.h"
+
+unsigned green_forks;
+
+/* In each child, at once. Only what a handler of signals may do. */
+static void
+fork_cb(void)
+{
+    /* 1. What was noted with another number is known to be the parent's. */
+    green_forks++;
+    /* 2. The threads are gone that were inside of the signals' handler. */
+    green_signals_forked();
+}
+
+/* In the child of a fork of Python's, before other code of Python. */
+static PyObject *
+fork_in_child(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
+{
+    int failed = 0;
+    /* 3. The idle threads of pools are gone. */
+    green_threads_idle = 0;
+    for (green_link *link = green_loops.next, *next; link != &green_loops; link = next) {
+        LoopObject *loop = GREEN_CONTAINER(link, LoopObject, link);
+        next = link->next;
+        if (loop->thread != NULL && loop->thread != green_thread_self) {
+            /* 4. Loops of other threads are given up: they may be in any state, and closing them
+               would take descriptors out of the parent's pollers. */
+            green_loop_abandon(loop);
+        } else {
+            /* 5. This thread's get descriptors of their own, and fire their fork watchers. */
+            failed |= green_loop_forked(loop);
+            loop->reinited = true;
+        }
+    }
+    if (failed) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+/* Is it the parent's? All are but the one that forked; for the hub, in which handlers of signals
+   run, this is the main one. */
+static bool
+fork_left(const GreenletObject *g)
+{
+    return (PyObject *)g != green_thread_self->hub && green_greenlet_left(g);
+}
+
+/* 6. Where only the greenlet goes on that forked, the others are left behind. */
+static PyObject *
+fork_leave_behind(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
+{
+    green_thread *thread = green_thread_get();
+    if (thread == NULL) {
+        return NULL;
+    }
+    green_epoch++;
+    bool in_hub = (PyObject *)thread->current == thread->hub;
+    (in_hub ? thread->main : thread->current)->epoch = green_epoch;
+    for (green_link *link = green_loops.next; link != &green_loops; link = link->next) {
+        LoopObject *loop = GREEN_CONTAINER(link, LoopObject, link);
+        if (loop->held && loop->thread == thread) {
+            green_loop_leave(loop, fork_left);
+        }
+    }
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+fork_left_behind(PyObject *Py_UNUSED(module), PyObject *arg)
+{
+    if (!Greenlet_Check(arg)) {
+        return PyErr_Format(PyExc_TypeError, "a greenlet is needed, not %.100s",
+                            Py_TYPE(arg)->tp_name);
+    }
+    const GreenletObject *g = (GreenletObject *)arg;
+    const green_thread *thread = green_thread_self;
+    bool runs = thread != NULL && g == thread->current;
+    return PyBool_FromLong(g->status == GREEN_ACTIVE && !runs && green_greenlet_left(g));
+}
+
+static PyMethodDef fork_functions[] = {
+    {"leave_behind", fork_leave_behind, METH_NOARGS,
+     "leave_behind()\n--\n\n"
+     "In a forked child: from now on no greenlet but the running one and the hub comes to its\n"
+     "turn, except those started later."},
+    {"left_behind", fork_left_behind, METH_O,
+     "left_behind(greenlet)\n--\n\nWhether a fork has left it in the parent process."},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyMethodDef fork_hook = {
+    "after_in_child", fork_in_child, METH_NOARGS,
+    "after_in_child()\n--\n\nMake this thread's loops work in a forked child."};
+
+static int
+fork_register(void)
+{
+    PyObject *posix = PyImport_ImportModule("posix");
+    PyObject *hook = PyCFunction_New(&fork_hook, NULL);
+    PyObject *hooks = hook ? Py_BuildValue("{sO}", "after_in_child", hook) : NULL;
+    PyObject *add = posix ? PyObject_GetAttrString(posix, "register_at_fork") : NULL;
+    PyObject *none = PyTuple_New(0);
+    PyObject *done = add && hooks && none ? PyObject_Call(add, none, hooks) : NULL;
+    Py_XDECREF(none);
+    Py_XDECREF(add);
+    Py_XDECREF(hooks);
+    Py_XDECREF(hook);
+    Py_XDECREF(posix);
+    Py_XDECREF(done);
+    return done == NULL ? -1 : 0;
+}
+
+int
+green_fork_exec(PyObject *module)
+{
+    if (pthread_atfork(NULL, NULL, fork_cb) != 0) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    return fork_register() < 0 ? -1 : PyModule_AddFunctions(module, fork_functions);
+}
