@@ -28,6 +28,8 @@
 #include "switch/swap.h"
 #include "sync/sync.h"
 #include "task/task.h"
+#include "websocket/reader.h"
+#include "websocket/writer.h"
 
 /* In order of the layers: each may use what those before have made. */
 static int (*const parts[])(PyObject *module) = {
@@ -37,7 +39,7 @@ static int (*const parts[])(PyObject *module) = {
     green_hub_thread_exec, green_fork_exec,     green_file_exec,      green_patience_exec,
     green_sleep_exec,      green_sync_exec,     green_task_exec,      green_socket_exec,
     green_rawsocket_exec,  green_select_exec,   green_readiness_exec, green_threadpool_exec,
-    green_process_exec,    green_resolver_exec,
+    green_process_exec,    green_resolver_exec, green_reader_exec,    green_writer_exec,
 };
 
 static PyObject *first; /* the module, kept for good: the types in it are for the whole process */

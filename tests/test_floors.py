@@ -23,7 +23,8 @@ FLOORS = [
      " _fileobjectcommon _fileobjectposix fileobject subprocess"),
     ("what hubs lend", "pool threadpool _executor _patcher resolver._addresses resolver._files resolver._hostsfile"
      " resolver._order resolver resolver.ares resolver.cares resolver.thread resolver.blocking resolver.dnspython"),
-    ("servers", "baseserver server backdoor"),
+    ("servers", "baseserver server backdoor websocket.errors websocket.deflate websocket.handshake websocket.connection"
+     " websocket.client websocket.server websocket"),
     ("patching", "monkey._errors monkey._util monkey.api monkey._lazy monkey._patch_asyncio"
      " monkey._patch_multiprocessing monkey._patch_thread monkey monkey._main monkey.__main__"),
     ("the door", " alias __main__ _greenlet_module._greenlet _greenlet_module"),
