@@ -248,7 +248,9 @@ def answering(make_answer):
         for message in WebSocket(sock):
             sock.sendall(websocket_frame(1, message))
 
-    return server.StreamServer(("127.0.0.1", 0), serve)
+    site = server.StreamServer(("127.0.0.1", 0), serve)
+    site.start()
+    return site
 
 
 def key_of(head):

@@ -160,17 +160,20 @@ class WebSocket:
                     pass  # the connection has ended, which whoever receives is told
 
     def _end(self, code, reason=""):
+        """The first code that is known stays: a goodbye that can't be sent does not undo the peer's."""
+        if self.close_code is None:
+            self.close_code, self.close_reason = code, reason
         if not self.closed:
             self.closed = self._close_sent = True
-            self.close_code, self.close_reason = code, reason
             self.socket.close()
 
     def _handle(self, opcode, payload, detail):
         if opcode == PING:
             self._send_control(PONG, payload)
         elif opcode == CLOSE:
+            self.close_code, self.close_reason = detail, payload
             self._send_control(CLOSE, b"" if detail == NO_CODE else close_payload(detail, payload))
-            self._end(detail, payload)
+            self._end(detail)
         elif opcode == FAILED:
             self._fail(ProtocolError(detail, payload))
 
