@@ -50,8 +50,19 @@ setswitchinterval = sys.setswitchinterval
 from greencore._base.config import config
 from greencore._shutdown import shutdown
 from greencore.greenlet import Greenlet, joinall, killall
-from greencore.hub import GreenletExit, get_hub, getcurrent, idle, iwait, kill, reinit, sleep, spawn_raw, wait
-from greencore.hub import signal as signal_handler
+from greencore.hub import (
+    GreenletExit,
+    get_hub,
+    getcurrent,
+    idle,
+    iwait,
+    kill,
+    reinit,
+    signal as signal_handler,
+    sleep,
+    spawn_raw,
+    wait,
+)
 from greencore.os import fork
 from greencore.timeout import Timeout, with_timeout
 

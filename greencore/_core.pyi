@@ -4,10 +4,10 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextvars import Context
 from types import FrameType, GenericAlias, TracebackType
-from typing import Any, ClassVar, Generic, Literal, NoReturn, Protocol, TypeVar, final, overload
+from typing import Any, ClassVar, Generic, Literal, NoReturn, Protocol, TypeAlias, TypeVar, final, overload
 from weakref import ReferenceType
 
-from typing_extensions import Buffer, ParamSpec, Self, TypeAlias
+from typing_extensions import Buffer, ParamSpec, Self
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -210,9 +210,7 @@ def spawn_raw(function: Callable[_P, object], /, *args: _P.args, **kwargs: _P.kw
 def joinall(
     greenlets: Sequence[_L], timeout: _Timeout = None, raise_error: bool = False, count: int | None = None
 ) -> list[_L]: ...
-def iwait(
-    objects: Sequence[_L] | None = None, timeout: _Timeout = None, count: int | None = None
-) -> Iterator[_L]: ...
+def iwait(objects: Sequence[_L] | None = None, timeout: _Timeout = None, count: int | None = None) -> Iterator[_L]: ...
 @overload
 def wait(objects: None = None, timeout: _Timeout = None, count: int | None = None) -> bool: ...
 @overload

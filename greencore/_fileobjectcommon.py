@@ -5,7 +5,7 @@ import io
 import os
 from errno import EBADF
 
-from greencore._core import cancel_wait_ex, get_hub
+from greencore._core import cancel_wait_ex, get_hub  # noqa: F401 - programs import it from here
 
 _MODE_LETTERS = frozenset("axrwb+tU")
 

@@ -7,8 +7,7 @@ from gc import get_objects
 
 from greencore._base.originals import get_original
 from greencore._base.tools import _NONE
-from greencore._core import all_local_dicts_for_greenlet, getcurrent
-from greencore._core import greenlet as _greenlet
+from greencore._core import all_local_dicts_for_greenlet, getcurrent, greenlet as _greenlet
 
 _RULE = "*" * 80
 

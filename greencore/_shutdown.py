@@ -23,7 +23,11 @@ def shutdown(timeout=None):
     others = [
         found
         for found in gc.get_objects()
-        if isinstance(found, Greenlet) and found is not current and not found.ready() and found.parent is hub and not left_behind(found)
+        if isinstance(found, Greenlet)
+        and found is not current
+        and not found.ready()
+        and found.parent is hub
+        and not left_behind(found)
     ]
     killall(others, GreenletExit, block=True, timeout=timeout)
     if current is hub.parent:

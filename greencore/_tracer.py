@@ -4,9 +4,9 @@ import sys
 import traceback
 from time import perf_counter
 
+from greencore._base.tools import gmctime
 from greencore._core import getcurrent, settrace
 from greencore._run_info import format_run_info
-from greencore._base.tools import gmctime
 
 __all__ = ["GreenletTracer", "HubSwitchTracer", "MaxSwitchTracer"]
 

@@ -1,8 +1,4 @@
-"""A Python console in a running program, reached by network.
-
-    $ python -m greencore.backdoor 5001 &
-    $ telnet 127.0.0.1 5001
-"""
+"""A Python console in a running program, reached by network: `python -m greencore.backdoor 5001`, then `telnet 127.0.0.1 5001`."""
 
 import builtins
 import socket

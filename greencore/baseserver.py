@@ -1,9 +1,9 @@
 """What the servers have in common: an address, a loop of accepting, and who runs the handler."""
 
+import _socket
 import errno
 import sys
 
-import _socket
 from greencore.event import Event
 from greencore.greenlet import Greenlet
 from greencore.hub import get_hub

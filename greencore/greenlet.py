@@ -1,6 +1,8 @@
 """Greenlets of the hub: functions that run concurrently, each with its result."""
 
 from greencore._base.config import config
+from greencore._base.tools import CallbackLink, readproperty, reraise
+from greencore._base.tracebacks import dump_traceback, load_traceback
 from greencore._core import (
     Greenlet,
     GreenletExit,
@@ -15,8 +17,6 @@ from greencore._core import (
     set_track_greenlet_tree,
     wait,
 )
-from greencore._base.tracebacks import dump_traceback, load_traceback
-from greencore._base.tools import CallbackLink, readproperty, reraise
 from greencore.timeout import Timeout
 
 __all__ = ["Greenlet", "joinall", "killall"]

@@ -4,13 +4,24 @@ import sys
 from _thread import _local, get_ident
 
 from greencore import _core
-from greencore._core import GreenletExit, Waiter, get_hub, get_hub_if_exists, getcurrent, kill
-from greencore._core import set_default_hub_class, set_hub, sleep, spawn_raw
-from greencore._core import greenlet as RawGreenlet
-from greencore._core import iwait, wait
 from greencore._base.config import config as GEVENT_CONFIG
 from greencore._base.ident import IdentRegistry
 from greencore._base.tools import Lazy, readproperty
+from greencore._core import (  # noqa: F401 - programs import them from here
+    GreenletExit,
+    Waiter,
+    get_hub,
+    get_hub_if_exists,
+    getcurrent,
+    greenlet as RawGreenlet,
+    iwait,
+    kill,
+    set_default_hub_class,
+    set_hub,
+    sleep,
+    spawn_raw,
+    wait,
+)
 from greencore.exceptions import HubDestroyed, InvalidSwitchError, LoopExit
 
 __all__ = [

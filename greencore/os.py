@@ -15,8 +15,8 @@ import time as _time
 from _signal import SIGCHLD
 
 from greencore._base.config import config
-from greencore._core import forbid_switch, get_hub_if_exists, leave_behind, os_close, os_closing
 from greencore._base.tools import copy_globals
+from greencore._core import forbid_switch, get_hub_if_exists, leave_behind, os_close, os_closing
 from greencore.hub import get_hub, reinit
 
 __implements__ = ["close", "closerange", "fork", "forkpty", "posix_spawn", "posix_spawnp"]
@@ -328,7 +328,5 @@ def waitid(idtype, id, options, /):
     return _look_again(lambda: _waitid_now(idtype, id, options), id if only_end else None)
 
 
-__imports__ = copy_globals(
-    os, globals(), names_to_ignore=__implements__ + __extensions__, dunder_names_to_keep=()
-)
+__imports__ = copy_globals(os, globals(), names_to_ignore=__implements__ + __extensions__, dunder_names_to_keep=())
 __all__ = sorted({*__implements__, *__extensions__})

@@ -2,13 +2,11 @@
 
 from queue import Full as QueueFull
 
-from greencore._core import GroupBase, spawn_map
-from greencore._core import IMap, IMapUnordered
 from greencore._base.tools import CallbackLink
-from greencore.event import Event
+from greencore._core import GroupBase, IMap, IMapUnordered, spawn_map
+from greencore.event import Event  # noqa: F401 - programs import it from here
 from greencore.greenlet import Greenlet, GreenletExit, joinall
-from greencore.hub import getcurrent
-from greencore.hub import kill as _kill
+from greencore.hub import getcurrent, kill as _kill
 from greencore.lock import DummySemaphore, Semaphore
 from greencore.timeout import Timeout
 

@@ -5,10 +5,11 @@ would; level-triggered. Each lets other greenlets run once even if something is 
 """
 
 import select as __select__
+from select import POLLIN, POLLOUT, POLLPRI, POLLRDBAND, POLLRDHUP, POLLRDNORM, POLLWRNORM
 from time import monotonic
 
-from greencore._core import get_hub, sleep, wait_any
 from greencore._base.tools import _NONE, copy_globals
+from greencore._core import get_hub, sleep, wait_any
 
 __implements__ = ["select", "poll"]
 __extra__ = ["epoll"]

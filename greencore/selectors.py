@@ -3,8 +3,8 @@
 import selectors as __selectors__
 from errno import EBADF, EINVAL
 
-from greencore._core import get_hub
 from greencore._base.tools import copy_globals
+from greencore._core import get_hub
 
 __implements__ = ["DefaultSelector"]
 __extra__ = ["GeventSelector"]

@@ -1,7 +1,6 @@
 """TCP, TLS and UDP servers."""
 
 import os
-
 from _socket import AF_INET, MSG_DONTWAIT, SO_REUSEADDR, SOCK_DGRAM, SOL_SOCKET
 
 from greencore.baseserver import BaseServer

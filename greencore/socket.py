@@ -5,20 +5,26 @@ here. Host names are looked up by the hub's resolver. `wait_read`, `wait_write`,
 for descriptors that others read and write.
 """
 
+import _socket
 import io
 import os
 import socket as __socket__
 import sys
-from errno import EAGAIN, EALREADY, EBADF, ECONNREFUSED, EHOSTUNREACH, EINPROGRESS, EINVAL
-from errno import EISCONN, EWOULDBLOCK
+from errno import EAGAIN, EALREADY, EBADF, ECONNREFUSED, EHOSTUNREACH, EINPROGRESS, EINVAL, EISCONN, EWOULDBLOCK
+from socket import AI_NUMERICHOST, SOCK_STREAM, AddressFamily, SocketKind, error, gaierror, gethostname
 
-import _socket
 from greencore import _core
-from greencore._core import ConcurrentObjectUseError, Timeout, cancel_wait_ex, get_hub
-from greencore._core import wait_read, wait_readwrite, wait_write
-from greencore._base.tools import _NONE
-from greencore._base.tools import rebind as _rebind
 from greencore._base.originals import is_object_patched
+from greencore._base.tools import _NONE, rebind as _rebind
+from greencore._core import (
+    ConcurrentObjectUseError,
+    Timeout,
+    cancel_wait_ex,
+    get_hub,
+    wait_read,
+    wait_readwrite,
+    wait_write,
+)
 
 _implements = ["create_connection", "socket", "SocketType", "fromfd", "socketpair"]
 
@@ -327,7 +333,7 @@ def getfqdn(name=""):
         name = gethostname()
     try:
         hostname, aliases, _ = gethostbyaddr(name)
-    except error:
+    except OSError:
         return name
     for known in (hostname, *aliases):
         if (b"." if isinstance(known, bytes) else ".") in known:
@@ -386,9 +392,9 @@ def create_connection(address, timeout=_GLOBAL_DEFAULT_TIMEOUT, source_address=N
                     raise
                 errors.append(ex)
         if not errors:
-            raise error("getaddrinfo returns an empty list")
+            raise OSError("getaddrinfo returns an empty list")
         if all_errors and sys.version_info >= (3, 11):
-            raise ExceptionGroup("create_connection failed", errors)
+            raise ExceptionGroup("create_connection failed", errors)  # noqa: F821
         raise errors[-1]
     finally:
         errors.clear()  # they refer to this frame

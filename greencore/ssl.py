@@ -9,9 +9,9 @@ import types
 from errno import EINVAL, ENOTCONN
 from time import monotonic
 
-from greencore._core import shed_stack
 from greencore._base.tools import rebind as _rebind
-from greencore.socket import SO_TYPE, SOCK_STREAM, SOL_SOCKET, _GiveupOnSendfile, create_connection, socket
+from greencore._core import shed_stack
+from greencore.socket import SO_TYPE, SOCK_STREAM, SOL_SOCKET, _GiveupOnSendfile, create_connection, socket  # noqa: F401 - what is rebound uses it
 
 _ssl = __ssl__._ssl
 orig_SSLContext = __ssl__.SSLContext
@@ -27,13 +27,14 @@ _rebound = ["create_default_context", "_create_unverified_context"]
 _own_names = {*__implements__, *_rebound, "_create_stdlib_context", "wrap_socket"}
 _seen = {name: value for name, value in vars(__ssl__).items() if not name.startswith("__")}
 __imports__ = [
-    name for name, value in _seen.items()
+    name
+    for name, value in _seen.items()
     if not name.startswith("_") and name not in _own_names and not isinstance(value, types.ModuleType)
 ]
 globals().update((name, value) for name, value in _seen.items() if name not in _own_names and name not in globals())
 del _seen
 
-__all__ = [*__implements__, "create_default_context", *__imports__]
+__all__ = [*__implements__, "create_default_context", *__imports__]  # noqa: F822 - see _rebound
 if "wrap_socket" not in __all__:
     __all__.append("wrap_socket")
 __all__ = [name for name in dict.fromkeys(__all__) if name != "namedtuple"]
@@ -269,7 +270,8 @@ class SSLSocket(socket):
 
     def sendall(self, data, flags=0):
         if self._sslobj is None:
-            return socket.sendall(self, data, flags)
+            socket.sendall(self, data, flags)
+            return
         self._check_flags(flags, "sendall")
         with memoryview(data) as view, view.cast("B") as octets:
             sent = 0
@@ -356,7 +358,7 @@ SSLContext.sslsocket_class = SSLSocket
 for _name in ("get_server_certificate", *_rebound):
     globals()[_name] = _rebind(getattr(__ssl__, _name), globals())
 del _name
-_create_stdlib_context = _create_unverified_context
+_create_stdlib_context = globals()["_create_unverified_context"]
 
 if hasattr(__ssl__, "wrap_socket"):
     wrap_socket = _rebind(__ssl__.wrap_socket, globals())

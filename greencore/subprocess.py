@@ -7,10 +7,9 @@ import types as _types
 from subprocess import TimeoutExpired
 from weakref import ref as _ref
 
-from greencore._base.tools import copy_globals
-from greencore._base.tools import rebind as _rebind
-from greencore.event import AsyncResult
+from greencore._base.tools import copy_globals, rebind as _rebind
 from greencore._fileobjectposix import GreenOpenDescriptor
+from greencore.event import AsyncResult
 from greencore.fileobject import FileObject
 from greencore.greenlet import Greenlet, joinall
 from greencore.hub import get_hub, getcurrent, linkproxy

@@ -10,14 +10,13 @@ import sys
 from _signal import SIGINT, getsignal
 from weakref import WeakSet
 
-from greencore._core import Lock as LockType
-from greencore._core import get_hub_if_exists, greenlet, same_thread, write_unraisable
 from greencore._base.tools import copy_globals
+from greencore._core import Lock as LockType, get_hub_if_exists, greenlet, same_thread, write_unraisable
 from greencore.event import Event
 from greencore.exceptions import LoopExit
 from greencore.greenlet import Greenlet
 from greencore.hub import GreenletExit, Hub, getcurrent
-from greencore.local import local as _local
+from greencore.local import local as _local  # noqa: F401 - as in _thread
 from greencore.lock import RLock as _RLock
 
 __target__ = "_thread"
@@ -303,8 +302,8 @@ def _shutdown():
 def _after_fork_in_child():
     """Forget all threads but the running one."""
     current = getcurrent()
-    for greenlet in [greenlet for greenlet in _running if greenlet is not current]:
-        del _running[greenlet]
+    for other in [other for other in _running if other is not current]:
+        del _running[other]
     for handle in list(_handles):
         if handle.ident != id(current):
             _not_daemons.discard(handle)

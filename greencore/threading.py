@@ -29,15 +29,17 @@ _CRLock = RLock
 
 
 if _green.HAS_HANDLES:
-    from greencore.thread import _make_thread_handle, _ThreadHandle
-    from greencore.thread import _shutdown as _thread_shutdown
-    from greencore.thread import start_joinable_thread as _start_joinable_thread
+    from greencore.thread import (
+        _make_thread_handle,
+        _shutdown as _thread_shutdown,
+        _ThreadHandle,
+        start_joinable_thread as _start_joinable_thread,
+    )
 
     __implements__ += ["_ThreadHandle", "_make_thread_handle", "_start_joinable_thread", "_thread_shutdown"]
     HANDLE = "_os_thread_handle" if hasattr(_threading.main_thread(), "_os_thread_handle") else "_handle"
 else:
-    from greencore.thread import _set_sentinel
-    from greencore.thread import start_new_thread as _start_new_thread
+    from greencore.thread import _set_sentinel, start_new_thread as _start_new_thread
 
     __implements__ += ["_set_sentinel", "_start_new_thread"]
     HANDLE = None

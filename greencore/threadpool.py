@@ -7,9 +7,8 @@ import os
 import sys
 import weakref
 
-from greencore._core import Task, TaskQueue, get_hub_if_exists
-from greencore._core import greenlet as RawGreenlet
 from greencore._base.native import get_thread_ident, start_new_thread
+from greencore._core import Task, TaskQueue, get_hub_if_exists, greenlet as RawGreenlet
 from greencore.event import AsyncResult
 from greencore.exceptions import InvalidThreadUseError
 from greencore.greenlet import Greenlet
@@ -17,7 +16,7 @@ from greencore.hub import get_hub, getcurrent, sleep
 from greencore.lock import Semaphore
 from greencore.pool import GroupMappingMixin
 
-__all__ = ["ThreadPool", "ThreadPoolExecutor", "ThreadResult"]
+__all__ = ["ThreadPool", "ThreadPoolExecutor", "ThreadResult"]  # noqa: F822 - see __getattr__
 
 
 def _format_hub(hub):

@@ -2,8 +2,8 @@
 
 import time as _time
 
-from greencore._core import time_sleep as sleep  # built in, as the original: no method when a class has it
 from greencore._base.tools import copy_globals
+from greencore._core import time_sleep as sleep  # noqa: F401 - built in, as the original: no method when a class has it
 
 __implements__ = ["pthread_getcpuclockid", "sleep"]
 _pthread_getcpuclockid = _time.pthread_getcpuclockid

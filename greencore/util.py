@@ -5,8 +5,14 @@ from time import perf_counter
 
 from greencore import _tracer
 from greencore._core import get_hub, getcurrent
-from greencore._run_info import GreenletTree, dump_stacks, format_run_info, get_reachable_greenlets
-from greencore._run_info import is_idle_threadpool_worker, print_run_info
+from greencore._run_info import (
+    GreenletTree,
+    dump_stacks,
+    format_run_info,
+    get_reachable_greenlets,
+    is_idle_threadpool_worker,
+    print_run_info,
+)
 
 __all__ = ["format_run_info", "print_run_info", "GreenletTree", "wrap_errors", "assert_switches"]
 

@@ -45,7 +45,7 @@ def test_timers_before_descriptors_before_time_outs():
         event.wait(0.001)
         seen.append("time-out")
 
-    with loop.io(r, 1) as io, loop.timer(0.001) as timer:
+    with loop.io(r, 1), loop.timer(0.001) as timer:
         waiting = gevent.spawn(wait)
         gevent.spawn(lambda: (gevent.socket.wait_read(r), seen.append("descriptor")))
         gevent.spawn(lambda: (gevent.sleep(0.001), seen.append("sleep")))

@@ -1,6 +1,7 @@
 """Every public name of gevent 26.9 and greenlet 3.5 is there, with its attributes and its arguments.
 
-Not those that speak of libev or Python 2, nor those that an instance alone has. data/names.txt has a line for each module (`gevent.event: AsyncResult Event`) and for each class
+Not those that speak of libev or Python 2, nor those that an instance alone has. data/names.txt has a line for each module
+(`gevent.event: AsyncResult Event`) and for each class
 (`gevent.event:Event: clear() value wait(timeout=)`). What it says of a call are the arguments that may be given by
 position, in this order, and by name; `=` marks those that may be left out.
 """

@@ -1,7 +1,6 @@
 """Servers: what they accept, who handles it, and how they end."""
 
 import errno
-import os
 import resource
 import socket as standard
 import sys

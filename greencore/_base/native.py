@@ -6,9 +6,7 @@ from greencore._base.originals import get_original
 
 __all__ = ["EmptyTimeout", "Lock", "Queue", "get_thread_ident", "start_new_thread"]
 
-start_new_thread, Lock, get_thread_ident = get_original(
-    "_thread", ["start_new_thread", "allocate_lock", "get_ident"]
-)
+start_new_thread, Lock, get_thread_ident = get_original("_thread", ["start_new_thread", "allocate_lock", "get_ident"])
 
 
 class EmptyTimeout(Exception):

@@ -64,9 +64,7 @@ def rebind(function, globs):
 
     So a function of the standard library is made of what stands in `globs` for what its module has.
     """
-    copy = type(rebind)(
-        function.__code__, globs, function.__name__, function.__defaults__, function.__closure__
-    )
+    copy = type(rebind)(function.__code__, globs, function.__name__, function.__defaults__, function.__closure__)
     copy.__kwdefaults__ = function.__kwdefaults__
     copy.__doc__ = function.__doc__
     return copy

@@ -9,12 +9,12 @@ from greencore._core import (
     get_pending_cleanup_count,
     get_total_main_greenlets,
     get_tstate_trash_delete_nesting,
+    getcurrent_before_exit as getcurrent,
     gettrace,
     greenlet,
     set_thread_local,
     settrace,
 )
-from greencore._core import getcurrent_before_exit as getcurrent
 
 __all__ = [
     "_C_API",

@@ -1,7 +1,6 @@
 """Greenlets of the hub's lower layer, under the names that tools import."""
 
-from greencore._core import Hub as SwitchOutGreenletWithLoop
-from greencore._core import TrackedRawGreenlet, getcurrent, greenlet
+from greencore._core import Hub as SwitchOutGreenletWithLoop, TrackedRawGreenlet, getcurrent, greenlet
 from greencore._run_info import get_reachable_greenlets
 
 __all__ = ["TrackedRawGreenlet", "SwitchOutGreenletWithLoop"]

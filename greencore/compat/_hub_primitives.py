@@ -1,8 +1,7 @@
 """Waiting for descriptors, watchers and objects, under the names that drivers import."""
 
 from greencore._base.tools import _NONE
-from greencore._core import iwait as iwait_on_objects
-from greencore._core import wait as wait_on_objects
+from greencore._core import iwait as iwait_on_objects, wait as wait_on_objects
 from greencore.hub import Hub as WaitOperationsGreenlet
 from greencore.socket import wait, wait_on_socket, wait_read, wait_readwrite, wait_write
 

@@ -16,9 +16,9 @@ GeventWillPatchModuleEvent and GeventDidPatchModuleEvent; GeventDidPatchBuiltinM
 
 import sys
 
-from greencore.monkey._errors import DoNotPatch, MonkeyPatchWarning, _BadImplements
 from greencore._base import originals as _state  # as gevent's module of that name
 from greencore._base.originals import is_anything_patched, is_module_patched, is_object_patched, saved
+from greencore.monkey._errors import DoNotPatch, MonkeyPatchWarning, _BadImplements
 from greencore.monkey._util import (
     _ignores_DoNotPatch,
     _notify_patch,
@@ -53,7 +53,21 @@ __all__ = [
 _SETTINGS = "_gevent_saved_patch_all_module_settings"
 
 # The order in which patch_all patches: time after thread, which needs the real one; selectors tries out what select has.
-_ORDER = "os thread time sys socket selectors select ssl subprocess builtins signal queue contextvars".split()
+_ORDER = (
+    "os",
+    "thread",
+    "time",
+    "sys",
+    "socket",
+    "selectors",
+    "select",
+    "ssl",
+    "subprocess",
+    "builtins",
+    "signal",
+    "queue",
+    "contextvars",
+)
 
 
 def patch_sys(stdin=True, stdout=True, stderr=True):
@@ -100,9 +114,7 @@ def patch_builtins():
 
 
 @_ignores_DoNotPatch
-def patch_thread(
-    threading=True, _threading_local=True, Event=True, logging=True, existing_locks=True, _warnings=None
-):
+def patch_thread(threading=True, _threading_local=True, Event=True, logging=True, existing_locks=True, _warnings=None):
     """Make threads greenlets, and locks and events cooperative.
 
     `threading`: patch `threading` besides `_thread`. `_threading_local`: patch `_threading_local.local`. `Event`: patch

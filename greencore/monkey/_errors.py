@@ -1,6 +1,6 @@
 """What patching raises and warns with."""
 
-from greencore._base.plugins import DoNotPatch
+from greencore._base.plugins import DoNotPatch  # noqa: F401 - what patches finds it here
 
 
 class MonkeyPatchWarning(RuntimeWarning):

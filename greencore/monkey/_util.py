@@ -2,8 +2,8 @@
 
 import functools
 
-from greencore.monkey._errors import DoNotPatch, MonkeyPatchWarning
 from greencore._base.plugins import anybody_listens
+from greencore.monkey._errors import DoNotPatch, MonkeyPatchWarning
 
 
 def _notify_patch(name, *args, warnings=None):

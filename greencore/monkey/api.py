@@ -91,9 +91,7 @@ def patch_module(
     try:
         hook("will")
         if _notify_will_subscribers:
-            _notify_patch(
-                "GeventWillPatchModuleEvent", name, source_module, target_module, items, warnings=_warnings
-            )
+            _notify_patch("GeventWillPatchModuleEvent", name, source_module, target_module, items, warnings=_warnings)
     except DoNotPatch:
         return False
     patch = getattr(source_module, "_gevent_do_monkey_patch", PatchRequest.default_patch_items)

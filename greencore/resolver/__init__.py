@@ -8,6 +8,7 @@ block          The C library's functions, which stop all greenlets while they lo
 =============  ========================================================================================
 """
 
+import functools
 from _socket import (
     AF_INET,
     AF_INET6,
@@ -30,15 +31,14 @@ from _socket import (
     SOL_TCP,
     error,
     gaierror,
+    getaddrinfo as native_getaddrinfo,
+    gethostbyaddr as native_gethostbyaddr,
+    gethostbyname as native_gethostbyname,
+    gethostbyname_ex as native_gethostbyname_ex,
     gethostname,
+    getnameinfo as native_getnameinfo,
     herror,
 )
-from _socket import getaddrinfo as native_getaddrinfo
-from _socket import gethostbyaddr as native_gethostbyaddr
-from _socket import gethostbyname as native_gethostbyname
-from _socket import gethostbyname_ex as native_gethostbyname_ex
-from _socket import getnameinfo as native_getnameinfo
-import functools
 from os import fsdecode
 
 from greencore.resolver._addresses import is_ipv6_addr
@@ -93,10 +93,10 @@ class AbstractResolver:
         def resolve(self, *args, **kwargs):
             try:
                 return func(self, *args, **kwargs)
-            except gaierror as error:
-                if error.args == (EAI_NONAME,):
-                    error.args = (EAI_NONAME, self.EAI_NONAME_MSG)
-                    error.errno = EAI_NONAME
+            except gaierror as failure:
+                if failure.args == (EAI_NONAME,):
+                    failure.args = (EAI_NONAME, self.EAI_NONAME_MSG)
+                    failure.errno = EAI_NONAME
                 raise
 
         return resolve

@@ -142,12 +142,12 @@ def load(module):
 def keep(suite, wanted):
     """Remove from `suite` the tests whose id is not `wanted`."""
     kept = []
-    for test in suite:
-        if isinstance(test, unittest.TestSuite):
-            keep(test, wanted)
-            kept.append(test)
-        elif wanted(test.id()):
-            kept.append(test)
+    for each in suite:
+        if isinstance(each, unittest.TestSuite):
+            keep(each, wanted)
+            kept.append(each)
+        elif wanted(each.id()):
+            kept.append(each)
     suite._tests = kept
 
 
