@@ -54,7 +54,7 @@ class Variant:
 
 
 # The emulator ignores limits of the address space, as they would limit itself.
-LIMITS = ["failure_by_address_space_limit", "failure_of_roomy_gives_plain"]
+LIMITS = ["failure_by_address_space_limit", *(name for name in TESTS if name.startswith("limit_"))]
 # It counts resident pages in those of the machine that it runs on.
 PAGES = ["stack_parked_has_one_page", "shed_keeps_live_frames_and_data"]
 # valgrind takes a guard hit, a limit or a fork with 100,000 stacks for its own.

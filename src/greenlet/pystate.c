@@ -1,20 +1,10 @@
 #include "greenlet/pystate.h"
 
-#define KIB ((size_t)1 << 10)
-#define MIB ((size_t)1 << 20)
-
-/* docs/pystate.rst has what each version needs, and why. */
+/* docs/pystate.rst has why. */
 #if PY_VERSION_HEX >= 0x030E0000
-const green_stack_policy green_pystate_stack_policy = {160 * KIB, 8 * MIB, 1024};
-const size_t green_pystate_stack_min = 96 * KIB;
-#elif PY_VERSION_HEX >= 0x030C0000
-const green_stack_policy green_pystate_stack_policy = {704 * KIB, 8 * MIB, 1024};
-const size_t green_pystate_stack_min = 64 * KIB;
+const size_t green_pystate_stack_min = (size_t)96 << 10;
 #else
-/* One counter for C and Python calls that knows nothing of the stack: only one as large as the main
-   thread's is as safe. */
-const green_stack_policy green_pystate_stack_policy = {8 * MIB, 8 * MIB, 0};
-const size_t green_pystate_stack_min = 64 * KIB;
+const size_t green_pystate_stack_min = (size_t)64 << 10;
 #endif
 
 GREEN_COLD static void

@@ -97,9 +97,8 @@ const char *green_pystate_data_top(const green_pystate *state, const green_stack
 int green_pystate_traverse(green_pystate *state, visitproc visit, void *arg);
 void green_pystate_clear(green_pystate *state);
 
-/* Default stack sizes that are safe on this version, and the least (bytes) that a wish for less is
-   raised to: where the interpreter checks the stack, what it needs to do so. */
-extern const green_stack_policy green_pystate_stack_policy;
+/* The least size of a stack (bytes), which a wish for less is raised to: where the interpreter
+   checks the stack, what it needs to do so. */
 extern const size_t green_pystate_stack_min;
 
 /* The context of the running greenlet lives in the thread state. It goes to `from`, the one of `to`

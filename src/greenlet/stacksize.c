@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "greenlet/greenlet.h"
 
@@ -28,11 +29,48 @@ stacksize_of(PyObject *value)
     return size;
 }
 
+/* By choice; what was asked for is given, or there is no memory. */
 static void
-stacksize_apply(size_t size)
+stacksize_choose(size_t size)
 {
-    green_stack_policy policy = {stacksize_clamp(size), stacksize_clamp(size), 0};
-    green_stack_set_policy(&policy);
+    green_stack_set_default(stacksize_clamp(size), GREEN_STACK_SIZE_MAX);
+}
+
+#define MAIN_SIZE ((size_t)8 << 20)
+
+/* By default: as large as the main thread's, which C libraries and the interpreter count on; where
+   there is no room for so much, smaller. */
+static void
+stacksize_follow_main(void)
+{
+    struct rlimit limit;
+    size_t size = MAIN_SIZE;
+    if (getrlimit(RLIMIT_STACK, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY) {
+        size = limit.rlim_cur < GREEN_STACK_SIZE_MAX ? limit.rlim_cur : GREEN_STACK_SIZE_MAX;
+    }
+    green_stack_set_default(stacksize_clamp(size), green_pystate_stack_min);
+}
+
+/* As a pending call: the interpreter makes it where Python code may run. */
+static int
+stacksize_warn(void *arg)
+{
+    if (PyErr_WarnFormat(PyExc_RuntimeWarning, 1,
+                         "address space is limited: greenlets get stacks of %zu KiB instead of %zu "
+                         "KiB, and smaller ones as it runs out",
+                         (size_t)(uintptr_t)arg, green_stack_get_default() >> 10) < 0) {
+        PyErr_WriteUnraisable(NULL);
+    }
+    return 0;
+}
+
+static void
+stacksize_tell(size_t size)
+{
+    static bool told;
+    if (!told) {
+        told = Py_AddPendingCall(stacksize_warn, (void *)(uintptr_t)(size >> 10)) == 0;
+    }
 }
 
 PyObject *
@@ -70,23 +108,21 @@ static PyObject *
 stacksize_module_set(PyObject *Py_UNUSED(module), PyObject *value)
 {
     if (value == Py_None) {
-        green_stack_set_policy(&green_pystate_stack_policy);
+        stacksize_follow_main();
         Py_RETURN_NONE;
     }
     Py_ssize_t size = stacksize_of(value);
     if (size < 0) {
         return NULL;
     }
-    stacksize_apply((size_t)size);
+    stacksize_choose((size_t)size);
     Py_RETURN_NONE;
 }
 
 static PyObject *
 stacksize_module_get(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
 {
-    const green_stack_policy *policy = green_stack_get_policy();
-    return Py_BuildValue("(nnn)", (Py_ssize_t)policy->size, (Py_ssize_t)policy->roomy_size,
-                         (Py_ssize_t)policy->roomy_count);
+    return PyLong_FromSize_t(green_stack_get_default());
 }
 
 static PyObject *
@@ -131,11 +167,9 @@ static PyMethodDef stacksize_functions[] = {
      "none."},
     {"set_stack_size", stacksize_module_set, METH_O,
      "set_stack_size(size)\n--\n\nThe bytes of machine stack that greenlets get from now on; None: "
-     "by "
-     "default, which is safe for\nrunaway recursion. Too small a size is raised to what the "
-     "interpreter needs."},
+     "as many as the main thread\nhas. Too small a size is raised to what the interpreter needs."},
     {"get_stack_size", stacksize_module_get, METH_NOARGS,
-     "get_stack_size()\n--\n\n(size, size of the first ones, how many those are), in bytes."},
+     "get_stack_size()\n--\n\nThe bytes of machine stack that greenlets get."},
     {NULL, NULL, 0, NULL},
 };
 
@@ -161,7 +195,8 @@ stacksize_parse(const char *text)
 int
 green_stacksize_exec(PyObject *module)
 {
-    green_stack_set_policy(&green_pystate_stack_policy);
+    green_stack_on_shrink(stacksize_tell);
+    stacksize_follow_main();
     const char *text = getenv("GREENCORE_STACK_SIZE");
     if (text != NULL && *text != '\0') {
         size_t size = stacksize_parse(text);
@@ -170,7 +205,7 @@ green_stacksize_exec(PyObject *module)
                          "GREENCORE_STACK_SIZE is no size: %s (bytes, or with K, M or G)", text);
             return -1;
         }
-        stacksize_apply(size);
+        stacksize_choose(size);
     }
     return PyModule_AddFunctions(module, stacksize_functions);
 }

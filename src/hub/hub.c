@@ -3,7 +3,7 @@
 #include <structmember.h>
 
 /* Callbacks run here, whatever size the program's greenlets have. */
-#define HUB_STACK_KIB 8192
+#define HUB_STACK_SIZE ((size_t)8 << 20)
 
 PyTypeObject *Hub_Type;
 static PyObject *hub_switch_method;             /* owned; Hub.switch as it is defined here */
@@ -226,7 +226,9 @@ hub_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
         self->kind = &hub_kind;
         /* Whoever makes it: what ends a program is raised in the main greenlet. */
         Py_SETREF(self->parent, (GreenletObject *)Py_NewRef(green_thread_get()->main));
-        self->stack_kib = HUB_STACK_KIB;
+        if (green_stack_get_default() < HUB_STACK_SIZE) { /* greenlets that are to be small */
+            self->stack_kib = HUB_STACK_SIZE >> 10;
+        }
     }
     return (PyObject *)self;
 }

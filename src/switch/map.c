@@ -3,8 +3,10 @@
 #include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -22,7 +24,9 @@ static struct {
     size_t page;
     green_guard_kind best;
     size_t mprotects_left;
+    bool strict; /* the system commits itself to no more memory than it has */
     long fail_after;
+    char *last_around; /* green_map_new_around gave this last */
 } map;
 
 static bool
@@ -50,16 +54,64 @@ green_map_page(void)
     return map.page;
 }
 
+/* By system call: profilers of memory put themselves in the place of the C library's function, and
+   would book a terabyte that nobody touches. */
+static char *
+pages_map(char *hint, size_t bytes, int protection)
+{
+    long address = syscall(SYS_mmap, hint, bytes, protection,
+                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, (off_t)0);
+    return address == -1 ? NULL : (char *)address;
+}
+
+static void
+pages_unmap(char *address, size_t bytes)
+{
+    syscall(SYS_munmap, address, bytes);
+}
+
 static bool
 room_left(void)
 {
-    void *room =
-        mmap(NULL, ROOM_BYTES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (room == MAP_FAILED) {
+    char *room = pages_map(NULL, ROOM_BYTES, PROT_NONE);
+    if (room == NULL) {
         return false;
     }
-    munmap(room, ROOM_BYTES);
+    pages_unmap(room, ROOM_BYTES);
     return true;
+}
+
+/* The number behind `name` in a file of /proc, or `otherwise`. */
+static size_t
+proc_number(const char *path, const char *name, size_t otherwise)
+{
+    size_t number = otherwise;
+    char line[128];
+    FILE *file = fopen(path, "re");
+    if (file == NULL) {
+        return otherwise;
+    }
+    while (fgets(line, sizeof(line), file) != NULL) {
+        if (strncmp(line, name, strlen(name)) == 0 &&
+            sscanf(line + strlen(name), "%zu", &number) == 1) {
+            break;
+        }
+    }
+    fclose(file);
+    return number;
+}
+
+/* What is mapped and wanted, or NULL: the end of the address space is near. */
+static char *
+pages_accept(char *address, size_t bytes)
+{
+    if (!room_left()) {
+        pages_unmap(address, bytes);
+        errno = ENOMEM;
+        return NULL;
+    }
+    madvise(address, bytes, MADV_NOHUGEPAGE); /* refused by a kernel that has none: fine */
+    return address;
 }
 
 char *
@@ -68,24 +120,57 @@ green_map_new(size_t bytes)
     if (fault_injected()) {
         return NULL;
     }
-    char *address = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
-    if (address == MAP_FAILED) {
+    char *address = pages_map(NULL, bytes, PROT_READ | PROT_WRITE);
+    return address == NULL ? NULL : pages_accept(address, bytes);
+}
+
+/* As much more as it may take to find the place in it. */
+static char *
+pages_map_around(size_t bytes, size_t unit, size_t before)
+{
+    char *wide = pages_map(NULL, bytes + unit, PROT_READ | PROT_WRITE);
+    if (wide == NULL) {
         return NULL;
     }
-    if (!room_left()) {
-        munmap(address, bytes);
-        errno = ENOMEM;
-        return NULL;
+    char *address = wide + (unit - ((uintptr_t)wide + before) % unit) % unit;
+    char *end = address + bytes, *wide_end = wide + bytes + unit;
+    if (address > wide) {
+        pages_unmap(wide, (size_t)(address - wide));
     }
-    madvise(address, bytes, MADV_NOHUGEPAGE); /* refused by a kernel that has none: fine */
+    if (end < wide_end) {
+        pages_unmap(end, (size_t)(wide_end - end));
+    }
     return address;
+}
+
+char *
+green_map_new_around(size_t bytes, size_t unit, size_t before)
+{
+    if (fault_injected()) {
+        return NULL;
+    }
+    char *address = NULL;
+    if (map.last_around != NULL) {
+        address = pages_map(map.last_around - bytes, bytes, PROT_READ | PROT_WRITE);
+        if (address != NULL && ((uintptr_t)address + before) % unit != 0) {
+            pages_unmap(address, bytes);
+            address = NULL;
+        }
+    }
+    if (address == NULL) {
+        address = pages_map_around(bytes, unit, before);
+    }
+    if (address == NULL) {
+        return NULL;
+    }
+    map.last_around = address;
+    return pages_accept(address, bytes);
 }
 
 void
 green_map_free(char *address, size_t bytes)
 {
-    munmap(address, bytes);
+    pages_unmap(address, bytes);
 }
 
 void
@@ -103,22 +188,8 @@ guard_works(char *page)
            syscall(SYS_getrandom, page, (size_t)1, GRND_NONBLOCK) == -1 && errno == EFAULT;
 }
 
-static size_t
-mappings_allowed(void)
-{
-    size_t allowed = MAPPINGS_DEFAULT;
-    FILE *file = fopen("/proc/sys/vm/max_map_count", "re");
-    if (file != NULL) {
-        if (fscanf(file, "%zu", &allowed) != 1) {
-            allowed = MAPPINGS_DEFAULT;
-        }
-        fclose(file);
-    }
-    return allowed;
-}
-
 static int
-guards_probe(void)
+map_probe(void)
 {
     char *page = green_map_new(green_map_page());
     if (page == NULL) {
@@ -127,15 +198,55 @@ guards_probe(void)
     map.best = guard_works(page) ? GREEN_GUARD_MADVISE : GREEN_GUARD_MPROTECT;
     green_map_free(page, green_map_page());
     /* An eighth is for the rest of the process. */
-    size_t allowed = mappings_allowed();
+    size_t allowed = proc_number("/proc/sys/vm/max_map_count", "", MAPPINGS_DEFAULT);
     map.mprotects_left = (allowed - allowed / 8) / 2;
+    map.strict = proc_number("/proc/sys/vm/overcommit_memory", "", 0) == 2;
     return 0;
+}
+
+/* What a limit in bytes leaves beside what is used already, in KiB. */
+static size_t
+limit_left(int resource, const char *used)
+{
+    struct rlimit limit;
+    if (getrlimit(resource, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY) {
+        return SIZE_MAX;
+    }
+    size_t allowed = limit.rlim_cur >> 10;
+    size_t taken = proc_number("/proc/self/status", used, 0);
+    return allowed > taken ? allowed - taken : 0;
+}
+
+/* What such a system would still grant, in KiB. */
+static size_t
+commitment_left(void)
+{
+    if (!map.strict) {
+        return SIZE_MAX;
+    }
+    size_t allowed = proc_number("/proc/meminfo", "CommitLimit:", SIZE_MAX);
+    size_t taken = proc_number("/proc/meminfo", "Committed_AS:", 0);
+    return allowed > taken ? allowed - taken : 0;
+}
+
+size_t
+green_map_left(void)
+{
+    if (map.best == GREEN_GUARD_NONE && map_probe() < 0) {
+        return 0;
+    }
+    size_t kib = limit_left(RLIMIT_AS, "VmSize:");
+    size_t data = limit_left(RLIMIT_DATA, "VmData:");
+    size_t committed = commitment_left();
+    kib = data < kib ? data : kib;
+    kib = committed < kib ? committed : kib;
+    return kib > SIZE_MAX >> 10 ? SIZE_MAX : kib << 10;
 }
 
 void
 green_map_guard_limit(green_guard_kind best, size_t mprotects)
 {
-    if (map.best == GREEN_GUARD_NONE && guards_probe() < 0) {
+    if (map.best == GREEN_GUARD_NONE && map_probe() < 0) {
         return;
     }
     map.best = best > map.best ? best : map.best;
@@ -145,7 +256,7 @@ green_map_guard_limit(green_guard_kind best, size_t mprotects)
 green_guard_kind
 green_map_guard_kind(size_t *count)
 {
-    if (map.best == GREEN_GUARD_NONE && guards_probe() < 0) {
+    if (map.best == GREEN_GUARD_NONE && map_probe() < 0) {
         return GREEN_GUARD_NONE;
     }
     if (map.best != GREEN_GUARD_MPROTECT) {
@@ -201,7 +312,7 @@ green_map_guards_freed(size_t count, green_guard_kind kind)
 bool
 green_map_touched(char *address, size_t bytes)
 {
-    unsigned char resident[64];
+    unsigned char resident[256];
     size_t pages = bytes / green_map_page();
     if (pages > sizeof(resident) || mincore(address, bytes, resident) < 0) {
         return false;

@@ -17,8 +17,17 @@ typedef enum {
 /* The system's page size in bytes. */
 size_t green_map_page(void);
 
-/* `bytes` of zeroed private memory without huge pages. NULL: errno is set. */
+/* Bytes that this process may still map, by its own limits and where the system commits itself to
+   all that is mapped; SIZE_MAX where nothing limits it. */
+size_t green_map_left(void);
+
+/* `bytes` of zeroed private memory without huge pages. It is address space, not yet memory: tools
+   that count what a program maps are passed by. NULL: errno is set. */
 char *green_map_new(size_t bytes);
+
+/* The same, `before` bytes before a multiple of `unit`, which `bytes` is a multiple of; next to
+   what this function mapped last, where that is free. */
+char *green_map_new_around(size_t bytes, size_t unit, size_t before);
 void green_map_free(char *address, size_t bytes);
 
 /* Give the pages back to the system; they read as zeros afterwards. Guards within survive. */

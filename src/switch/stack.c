@@ -12,22 +12,26 @@
 #define KIB ((size_t)1 << 10)
 #define MIB ((size_t)1 << 20)
 
-#define GUARD_SIZE (64 * KIB) /* C frames with large arrays jump a single page */
-#define SPACING (64 * MIB)    /* where there are no guards: ten times what Python's limits allow */
-#define DATA_BELOW 1536       /* of the data area, in the hot page */
-#define DATA_ABOVE (16 * KIB) /* or a sixteenth of a small stack */
+#define ROOMY_SIZE (2 * MIB)   /* from here on a stack is for code that knows no limits */
+#define GUARD_ROOMY MIB        /* as the kernel's gap below a thread's stack: no frame jumps it */
+#define GUARD_SMALL (64 * KIB) /* C frames with large arrays jump a single page */
+#define SPACING (64 * MIB)     /* where there are no guards: ten times what Python's limits allow */
+#define TABLE_SPAN (2 * MIB)   /* what a page table is for, where pages have 4 KiB */
+#define DATA_BELOW 1536        /* of the data area, in the hot page */
+#define DATA_ABOVE (16 * KIB)  /* or a sixteenth of a small stack */
 
-#define SLAB_SIZE_MAX (64 * MIB)
+#define SLAB_SIZE_MAX (160 * MIB) /* of such that may be unmapped soon */
 #define SLAB_SIZE_MAX_SPACED (16 * KIB * MIB)
 #define SLAB_COUNT_FIRST 16
+#define SHARE 512 /* of what is left of a limited address space a stack by default takes one part  \
+                   */
 
 #define CLASS_SHIFT 14
-#define CLASS_STEPS 3 /* log2 of the classes to a doubling */
-#define CLASS_COUNT 121
+#define CLASS_COUNT 16
 #define TRIM_BATCH 1024 /* stacks, for some milliseconds at most */
 
 _Static_assert(GREEN_STACK_SIZE_MIN == (size_t)1 << CLASS_SHIFT, "the smallest class");
-_Static_assert(GREEN_STACK_SIZE_MAX == (size_t)1 << (CLASS_SHIFT + (CLASS_COUNT >> CLASS_STEPS)),
+_Static_assert(GREEN_STACK_SIZE_MAX == GREEN_STACK_SIZE_MIN << (CLASS_COUNT - 1),
                "the largest class");
 _Static_assert(sizeof(green_stack) % 16 == 0 && DATA_BELOW % 16 == 0,
                "base and data are 16-byte aligned");
@@ -61,9 +65,10 @@ typedef struct {
 } stack_class;
 
 static struct {
-    green_stack_policy policy;
-    uint32_t size_class;
-    uint32_t roomy_class;
+    uint32_t size_class;   /* by default, now */
+    uint32_t wanted_class; /* by default, where there is room */
+    uint32_t least_class;  /* by default, where there is none */
+    void (*tell)(size_t size);
     green_guard_kind guard_kind; /* the weakest so far */
     size_t mapped;
     green_link slabs;      /* green_slab.every, oldest first */
@@ -71,25 +76,28 @@ static struct {
     uint32_t walk_index;
     stack_class classes[CLASS_COUNT];
 } pool = {
-    .policy = {256 * KIB, 256 * KIB, 0},
-    .size_class = 4 << CLASS_STEPS,
-    .roomy_class = 4 << CLASS_STEPS,
+    .size_class = 4,
+    .wanted_class = 4,
+    .least_class = 4,
     .slabs = {&pool.slabs, &pool.slabs},
 };
 
 static size_t
+round_up(size_t bytes, size_t unit)
+{
+    return (bytes + unit - 1) / unit * unit;
+}
+
+static size_t
 whole_pages(size_t bytes)
 {
-    size_t page = green_map_page();
-    return (bytes + page - 1) / page * page;
+    return round_up(bytes, green_map_page());
 }
 
 static size_t
 class_size(uint32_t size_class)
 {
-    const uint32_t steps = 1 << CLASS_STEPS;
-    return whole_pages((size_t)(steps + size_class % steps)
-                       << (CLASS_SHIFT - CLASS_STEPS + size_class / steps));
+    return whole_pages(GREEN_STACK_SIZE_MIN << size_class);
 }
 
 /* `size` is at most GREEN_STACK_SIZE_MAX. */
@@ -99,46 +107,75 @@ class_of_size(size_t size)
     if (size <= GREEN_STACK_SIZE_MIN) {
         return 0;
     }
-    uint32_t doublings = 63 - CLASS_SHIFT - (uint32_t)__builtin_clzll(size - 1);
-    /* What is left of size - 1 has the steps below this one, and a leading one. */
-    uint32_t below = (uint32_t)((size - 1) >> (CLASS_SHIFT - CLASS_STEPS + doublings));
-    return (doublings << CLASS_STEPS) + below - (1 << CLASS_STEPS) + 1;
+    return 64 - CLASS_SHIFT - (uint32_t)__builtin_clzll(size - 1);
+}
+
+static bool
+class_is_roomy(uint32_t size_class)
+{
+    return class_size(size_class) >= ROOMY_SIZE;
+}
+
+/* What faults below a stack, or in its spacing. */
+static size_t
+class_guard(uint32_t size_class)
+{
+    return whole_pages(class_is_roomy(size_class) ? GUARD_ROOMY : GUARD_SMALL);
+}
+
+static size_t
+class_data_above(uint32_t size_class)
+{
+    size_t sixteenth = class_size(size_class) / 16;
+    return whole_pages(sixteenth < DATA_ABOVE ? sixteenth : DATA_ABOVE);
+}
+
+/* From one stack of a slab to the next. */
+static size_t
+class_stride(uint32_t size_class, green_guard_kind kind)
+{
+    size_t guard = kind == GREEN_GUARD_SPACING ? SPACING : class_guard(size_class);
+    size_t bytes = guard + class_size(size_class) + green_map_page() + class_data_above(size_class);
+    return class_is_roomy(size_class) ? round_up(bytes, TABLE_SPAN) : bytes;
 }
 
 void
-green_stack_set_policy(const green_stack_policy *policy)
+green_stack_set_default(size_t size, size_t least)
 {
-    size_t most = GREEN_STACK_SIZE_MAX;
-    pool.policy = *policy;
-    pool.size_class = class_of_size(policy->size < most ? policy->size : most);
-    pool.roomy_class = class_of_size(policy->roomy_size < most ? policy->roomy_size : most);
+    pool.size_class = pool.wanted_class = class_of_size(size);
+    pool.least_class = class_of_size(least < size ? least : size);
 }
 
-const green_stack_policy *
-green_stack_get_policy(void)
+size_t
+green_stack_get_default(void)
 {
-    return &pool.policy;
+    return class_size(pool.wanted_class);
 }
 
-/* Lay the slab out and map it. 0, or -1 if the system refuses so much. */
+void
+green_stack_on_shrink(void (*tell)(size_t size))
+{
+    pool.tell = tell;
+}
+
+/* Lay the slab out and map it. The hot page of a roomy stack and the guard above it share a page
+   table: what the table is for ends with the guard. 0, or -1 if the system refuses so much. */
 static int
 slab_map(green_slab *slab, size_t count)
 {
-    size_t page = green_map_page();
-    size_t sixteenth = class_size(slab->size_class) / 16;
-    size_t data_above = whole_pages(sixteenth < DATA_ABOVE ? sixteenth : DATA_ABOVE);
-    slab->guard_size = slab->guard_kind == GREEN_GUARD_SPACING ? SPACING
-                       : GUARD_SIZE < page                     ? page
-                                                               : GUARD_SIZE;
-    slab->stride = slab->guard_size + class_size(slab->size_class) + page + data_above;
+    bool roomy = class_is_roomy(slab->size_class);
+    slab->guard_size =
+        slab->guard_kind == GREEN_GUARD_SPACING ? SPACING : class_guard(slab->size_class);
+    slab->stride = class_stride(slab->size_class, slab->guard_kind);
     slab->bytes = slab->stride * count;
     slab->count = (uint32_t)count;
-    slab->memory = green_map_new(slab->bytes);
+    slab->memory = roomy ? green_map_new_around(slab->bytes, TABLE_SPAN, GUARD_ROOMY)
+                         : green_map_new(slab->bytes);
     if (slab->memory == NULL) {
         return -1;
     }
     if (slab->guard_kind == GREEN_GUARD_SPACING &&
-        green_map_guard(slab->memory, GUARD_SIZE, GREEN_GUARD_SPACING) < 0) {
+        green_map_guard(slab->memory, class_guard(slab->size_class), GREEN_GUARD_SPACING) < 0) {
         green_map_free(slab->memory, slab->bytes);
         return -1;
     }
@@ -155,9 +192,9 @@ slab_new(uint32_t size_class)
     if (kind == GREEN_GUARD_NONE) {
         return NULL;
     }
-    size_t most = kind == GREEN_GUARD_SPACING
-                      ? SLAB_SIZE_MAX_SPACED / (SPACING + class_size(size_class))
-                      : SLAB_SIZE_MAX / (GUARD_SIZE + class_size(size_class));
+    size_t bytes = kind == GREEN_GUARD_SPACING ? SLAB_SIZE_MAX_SPACED : SLAB_SIZE_MAX;
+    size_t fair = green_map_left() / SHARE * SLAB_COUNT_FIRST;
+    size_t most = (bytes < fair ? bytes : fair) / class_stride(size_class, kind);
     if (count > most) {
         count = most > 0 ? most : 1;
     }
@@ -203,6 +240,12 @@ slab_limit(const green_slab *slab, uint32_t index)
     return slab->memory + slab->stride * index + slab->guard_size;
 }
 
+static char *
+slab_end(const green_slab *slab, uint32_t index)
+{
+    return slab->memory + slab->stride * (index + 1);
+}
+
 static uint32_t
 slab_index(const green_slab *slab, const green_stack *stack)
 {
@@ -212,7 +255,7 @@ slab_index(const green_slab *slab, const green_stack *stack)
 static green_stack *
 slab_stack(const green_slab *slab, uint32_t index)
 {
-    char *boundary = slab_limit(slab, index) + class_size(slab->size_class) + green_map_page();
+    char *boundary = slab_end(slab, index) - class_data_above(slab->size_class);
     return (green_stack *)(boundary - DATA_BELOW - sizeof(green_stack));
 }
 
@@ -221,11 +264,10 @@ static green_stack *
 slab_stack_init(green_slab *slab, uint32_t index)
 {
     green_stack *stack = slab_stack(slab, index);
-    char *end = slab_limit(slab, index) - slab->guard_size + slab->stride;
     stack->limit = slab_limit(slab, index);
     stack->base = (char *)stack;
     stack->data = (char *)(stack + 1);
-    stack->data_size = (size_t)(end - stack->data);
+    stack->data_size = (size_t)(slab_end(slab, index) - stack->data);
     stack->slab = slab;
     stack->size_class = (uint16_t)slab->size_class;
     stack->in_use = false;
@@ -338,12 +380,10 @@ class_lend(stack_class *class, green_stack *stack)
     return stack;
 }
 
-/* Nothing was released lately. Ways out of a refusal: another kind of guard, what caches hold, and
-   for the policy's choice a smaller stack. */
-GREEN_COLD static green_stack *
-acquire_slowly(uint32_t size_class, uint32_t smaller_class)
+/* Ways out of a refusal: another kind of guard, and what caches hold. */
+static green_stack *
+acquire_of_class(stack_class *class, uint32_t size_class)
 {
-    stack_class *class = &pool.classes[size_class];
     green_stack *stack = class_pop_idle(class);
     for (int tries = 0; stack == NULL && tries < 3; tries++) {
         if (tries > 0) {
@@ -352,35 +392,53 @@ acquire_slowly(uint32_t size_class, uint32_t smaller_class)
         }
         stack = class_cut(size_class);
     }
-    if (stack != NULL) {
-        return class_lend(class, stack);
+    return stack == NULL ? NULL : class_lend(class, stack);
+}
+
+/* Whether one more stack takes no more than its share of what is left of the address space. */
+static bool
+class_fits(const stack_class *class, uint32_t size_class)
+{
+    return class->cached > 0 || (class->room.next != NULL && !green_list_empty(&class->room)) ||
+           class_stride(size_class, GREEN_GUARD_MADVISE) <= green_map_left() / SHARE;
+}
+
+/* Nothing was released lately. Where nobody said how large the stack is to be, a smaller one will
+   do. */
+GREEN_COLD static green_stack *
+acquire_slowly(uint32_t size_class, bool by_default)
+{
+    stack_class *class = &pool.classes[size_class];
+    bool may_shrink = by_default && size_class > pool.least_class;
+    green_stack *stack = NULL;
+    if (!may_shrink || class_fits(class, size_class)) {
+        stack = acquire_of_class(class, size_class);
     }
-    if (smaller_class < size_class) {
-        return green_stack_acquire(class_size(smaller_class));
+    if (stack == NULL && may_shrink) {
+        pool.size_class = size_class - 1;
+        stack = green_stack_acquire(0);
+        if (stack != NULL && pool.tell != NULL) {
+            pool.tell((size_t)(stack->base - stack->limit));
+        }
+    } else if (stack == NULL) {
+        errno = ENOMEM;
     }
-    errno = ENOMEM;
-    return NULL;
+    return stack;
 }
 
 green_stack *
 green_stack_acquire(size_t size)
 {
-    uint32_t size_class, smaller_class;
-    if (size == 0) {
-        smaller_class = pool.size_class;
-        size_class = pool.classes[pool.roomy_class].live < pool.policy.roomy_count
-                         ? pool.roomy_class
-                         : pool.size_class;
-    } else if (size <= GREEN_STACK_SIZE_MAX) {
-        smaller_class = size_class = class_of_size(size);
-    } else {
+    if (size > GREEN_STACK_SIZE_MAX) {
         errno = EINVAL;
         return NULL;
     }
+    bool by_default = size == 0;
+    uint32_t size_class = by_default ? pool.size_class : class_of_size(size);
     stack_class *class = &pool.classes[size_class];
     green_stack *stack = class->cache;
     if (stack == NULL) {
-        return acquire_slowly(size_class, smaller_class);
+        return acquire_slowly(size_class, by_default);
     }
     class->cache = stack->next;
     class->cached--;
@@ -393,7 +451,7 @@ spacing_check(const green_stack *stack)
 {
     const green_slab *slab = stack->slab;
     if (slab->guard_kind == GREEN_GUARD_SPACING && slab_index(slab, stack) > 0 &&
-        green_map_touched(stack->limit - SPACING, GUARD_SIZE)) {
+        green_map_touched(stack->limit - SPACING, class_guard(slab->size_class))) {
         fputs("greencore: a stack has overflowed into another one\n", stderr);
         abort();
     }
@@ -468,6 +526,7 @@ green_stack_trim(void)
 {
     size_t bytes = pool_chill(TRIM_BATCH);
     pool_age();
+    pool.size_class = pool.wanted_class; /* in case that there is room again */
     return bytes;
 }
 

@@ -29,14 +29,6 @@ typedef struct green_stack {
     uint32_t valgrind_id;
 } green_stack;
 
-/* Sizes in bytes, of C frames alone. Sizes are rounded up to a class, of which there are
-   eight to a doubling. */
-typedef struct {
-    size_t size;       /* of the stacks alive beyond `roomy_count` */
-    size_t roomy_size; /* of the first `roomy_count` alive */
-    size_t roomy_count;
-} green_stack_policy;
-
 typedef struct {
     size_t live;    /* handed out */
     size_t cached;  /* waiting, warm, to be handed out again */
@@ -44,15 +36,21 @@ typedef struct {
     int guard_kind; /* the weakest so far, a green_guard_kind of map.h */
 } green_stack_counts;
 
-/* 16 KiB to 512 MiB. */
+/* 16 KiB to 512 MiB. Sizes are those of C frames alone, rounded up to a power of two. */
 #define GREEN_STACK_SIZE_MIN ((size_t)16 << 10)
 #define GREEN_STACK_SIZE_MAX ((size_t)512 << 20)
 
-void green_stack_set_policy(const green_stack_policy *policy);
-const green_stack_policy *green_stack_get_policy(void);
+/* The size of stacks for which none is asked, and what it may fall to (both at most the maximum)
+   where address space is limited: such a stack takes at most a 512th of what is left. */
+void green_stack_set_default(size_t size, size_t least);
+size_t green_stack_get_default(void);
 
-/* A stack of at least `size` bytes for C frames, or by policy if 0. NULL: no memory (errno ENOMEM),
-   or a size beyond the maximum (EINVAL). */
+/* Called with the bytes of a stack that is smaller than the default, for which there is no room.
+   It must not use this interface. */
+void green_stack_on_shrink(void (*tell)(size_t size));
+
+/* A stack of at least `size` bytes for C frames, or by default if 0. NULL: no memory (errno
+   ENOMEM), or a size beyond the maximum (EINVAL). */
 green_stack *green_stack_acquire(size_t size);
 
 /* Give a stack back. It may be handed out again at once: the caller no longer runs on it. */

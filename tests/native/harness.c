@@ -35,13 +35,6 @@ many(size_t count)
     return divisor != NULL ? count / strtoul(divisor, NULL, 10) : count;
 }
 
-void
-policy_set(size_t size, size_t roomy_size, size_t roomy_count)
-{
-    green_stack_policy policy = {size, roomy_size, roomy_count};
-    green_stack_set_policy(&policy);
-}
-
 size_t
 pages_resident(const void *from, const void *to)
 {

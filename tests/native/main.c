@@ -22,7 +22,8 @@
     X(stack_cache_is_last_in_first_out)                                                            \
     X(stack_sizes_are_rounded_up)                                                                  \
     X(stack_size_beyond_the_maximum_is_refused)                                                    \
-    X(stack_policy_gives_room_to_the_first)                                                        \
+    X(stack_default_is_the_same_for_all)                                                           \
+    X(stack_roomy_has_one_page_table)                                                              \
     X(stack_hundred_thousand)                                                                      \
     X(stack_fork_goes_on)                                                                          \
     X(trim_leaves_what_was_used_since)                                                             \
@@ -34,6 +35,7 @@
     X(walk_goes_on_when_slabs_come_and_go)                                                         \
     X(guard_is_hit_by_recursion)                                                                   \
     X(guard_is_hit_everywhere)                                                                     \
+    X(guard_of_roomy_stacks_is_wide)                                                               \
     X(guard_refuses_system_calls)                                                                  \
     X(guard_is_hit_in_locked_memory)                                                               \
     X(guard_kinds_follow_each_other)                                                               \
@@ -42,7 +44,9 @@
     X(failure_of_any_call_is_survived)                                                             \
     X(failure_by_address_space_limit)                                                              \
     X(failure_takes_what_caches_hold)                                                              \
-    X(failure_of_roomy_gives_plain)
+    X(limit_of_address_space_makes_stacks_smaller)                                                 \
+    X(limit_far_away_changes_nothing)                                                              \
+    X(limit_leaves_a_chosen_size_alone)
 
 #define DECLARE(name) void name(void);
 TESTS(DECLARE)

@@ -19,7 +19,8 @@
 
 #define KIB ((size_t)1 << 10)
 #define MIB ((size_t)1 << 20)
-#define GUARD (64 * KIB)
+#define GUARD_SMALL (64 * KIB) /* of stacks under 2 MiB */
+#define GUARD_ROOMY MIB
 
 /* Run in a forked child; its wait status, 0 if the function returned. */
 int in_child(void (*run)(void *arg), void *arg);
@@ -27,8 +28,6 @@ bool killed_by(int status, int signal);
 
 /* How many stacks a test of many takes: fewer where each step is slow. */
 size_t many(size_t count);
-
-void policy_set(size_t size, size_t roomy_size, size_t roomy_count);
 
 /* Resident pages in [from, to). */
 size_t pages_resident(const void *from, const void *to);
@@ -47,7 +46,7 @@ typedef struct coro {
     bool done;
 } coro;
 
-/* Start on a new stack of `size` bytes, or by policy if 0; false if there is none. */
+/* Start on a new stack of `size` bytes, or by default if 0; false if there is none. */
 bool coro_new(coro *self, size_t size, void (*routine)(coro *self), void *arg);
 void *coro_resume(coro *self, void *value); /* returns what it yields, NULL at its end */
 void *coro_yield(void *value);              /* returns what it is resumed with */

@@ -58,6 +58,19 @@ reads(void *arg)
     (void)*(volatile char *)arg;
 }
 
+/* Whether the system cannot write there. */
+static bool
+refused(char *address)
+{
+    int ends[2];
+    CHECK(pipe(ends) == 0 && write(ends[1], "x", 1) == 1);
+    ssize_t got = read(ends[0], address, 1);
+    CHECK(got == 1 || errno == EFAULT);
+    close(ends[0]);
+    close(ends[1]);
+    return got != 1;
+}
+
 void
 guard_is_hit_everywhere(void)
 {
@@ -68,16 +81,35 @@ guard_is_hit_everywhere(void)
             stacks[j] = green_stack_acquire((size_t)256 * KIB << i); /* a slab of its own */
             CHECK(stacks[j] != NULL);
             CHECK(killed_by(in_child(writes, stacks[j]->limit - 1), SIGSEGV));
-            CHECK(killed_by(in_child(writes, stacks[j]->limit - GUARD), SIGSEGV));
-            CHECK(killed_by(in_child(reads, stacks[j]->limit - GUARD / 2), SIGSEGV));
+            CHECK(killed_by(in_child(writes, stacks[j]->limit - GUARD_SMALL), SIGSEGV));
+            CHECK(killed_by(in_child(reads, stacks[j]->limit - GUARD_SMALL / 2), SIGSEGV));
             CHECK(in_child(writes, stacks[j]->limit) == 0);
         }
-        CHECK(stacks[0]->data + stacks[0]->data_size <= stacks[1]->limit - GUARD);
+        CHECK(stacks[0]->data + stacks[0]->data_size <= stacks[1]->limit - GUARD_SMALL);
         CHECK(in_child(writes, stacks[0]->data + stacks[0]->data_size - 1) == 0);
         green_stack_counts now;
         green_stack_counts_get(&now);
         CHECK(now.guard_kind != GREEN_GUARD_NONE && now.guard_kind <= GREEN_GUARD_MPROTECT);
         CHECK(kinds[i] == GREEN_GUARD_NONE || now.guard_kind == GREEN_GUARD_MPROTECT);
+    }
+}
+
+/* As wide as what the kernel leaves free below a thread's stack: every page of it, below the lowest
+   stack of a slab and below others. */
+void
+guard_of_roomy_stacks_is_wide(void)
+{
+    for (int i = 0; i < 2; i++) {
+        green_map_guard_limit(kinds[i], 1000);
+        for (int j = 0; j < 3; j++) {
+            green_stack *stack = green_stack_acquire(i == 0 ? 8 * MIB : 16 * MIB);
+            CHECK(stack != NULL);
+            for (size_t below = 1; below <= GUARD_ROOMY; below += green_map_page()) {
+                CHECK(refused(stack->limit - below));
+            }
+            CHECK(refused(stack->limit - GUARD_ROOMY));
+            CHECK(!refused(stack->limit));
+        }
     }
 }
 
@@ -90,7 +122,7 @@ guard_refuses_system_calls(void)
     CHECK(stack != NULL && pipe(ends) == 0);
     CHECK(write(ends[1], stack->limit - 1, 1) == -1 && errno == EFAULT);
     CHECK(write(ends[1], stack->limit, 1) == 1);
-    CHECK(read(ends[0], stack->limit - GUARD, 1) == -1 && errno == EFAULT);
+    CHECK(read(ends[0], stack->limit - GUARD_SMALL, 1) == -1 && errno == EFAULT);
 }
 
 /* By mprotect while mappings last, then by spacing; freed ones can be had again. */
@@ -118,7 +150,7 @@ guard_kinds_follow_each_other(void)
             for (int j = 0; j < i; j++) {
                 size_t gap = stacks[i] > stacks[j] ? (size_t)(stacks[i]->limit - stacks[j]->base)
                                                    : (size_t)(stacks[j]->limit - stacks[i]->base);
-                CHECK(gap >= GUARD);
+                CHECK(gap >= GUARD_SMALL);
                 distance += gap >= 64 * MIB;
             }
         }
@@ -186,7 +218,7 @@ guard_mappings_leave_room(void)
     enum { OTHERS = 4000 };
     size_t count = many(36000);
     green_map_guard_limit(GREEN_GUARD_MPROTECT, SIZE_MAX);
-    policy_set(16 * KIB, 16 * KIB, 0);
+    green_stack_set_default(16 * KIB, 16 * KIB);
     for (size_t i = 0; i < count; i++) {
         CHECK(green_stack_acquire(0) != NULL);
     }
@@ -207,7 +239,7 @@ survives_failure(void *arg)
     green_stack *stacks[COUNT];
     size_t failures = 0;
     green_stack_counts now;
-    policy_set(64 * KIB, 128 * KIB, 20);
+    green_stack_set_default(64 * KIB, 16 * KIB);
     green_stack_fail_after(*(long *)arg);
     for (int i = 0; i < COUNT; i++) {
         errno = 0;
@@ -300,16 +332,63 @@ failure_takes_what_caches_hold(void)
     for (size_t i = 0; i < count; i++) {
         green_stack_release(stacks[i]);
     }
-    CHECK(acquire_all(2 * MIB, stacks, MANY) >= 12);
+    CHECK(acquire_all(MIB, stacks, MANY) >= 24);
+}
+
+static size_t told;
+
+static void
+tell(size_t size)
+{
+    told = size;
+}
+
+static size_t
+room(const green_stack *stack)
+{
+    return (size_t)(stack->base - stack->limit);
+}
+
+/* Each takes its share of what is left, so that there are many, and the first are not small. */
+void
+limit_of_address_space_makes_stacks_smaller(void)
+{
+    limit_address_space(1024 * MIB);
+    green_stack_set_default(8 * MIB, 64 * KIB);
+    green_stack_on_shrink(tell);
+    CHECK(acquire_all(0, stacks, 200) == 200);
+    CHECK(room(stacks[0]) >= MIB && room(stacks[0]) < 8 * MIB && told == room(stacks[199]));
+    CHECK(room(stacks[199]) >= MIB / 2);
+    size_t count = 200 + acquire_all(0, stacks + 200, MANY - 200);
+    CHECK(errno == ENOMEM && count > 1500);
+    CHECK(room(stacks[count - 1]) >= 64 * KIB && told == room(stacks[count - 1]));
+    /* What was asked for by size is given so or not at all. */
+    CHECK(green_stack_acquire(256 * KIB) == NULL && errno == ENOMEM);
+    for (size_t i = 0; i < count; i++) {
+        green_stack_release(stacks[i]);
+    }
+    while (green_stack_trim() + green_stack_trim() > 0) {
+    }
+    CHECK(room(stacks[0] = green_stack_acquire(0)) >= MIB);
+    green_stack_release(stacks[0]);
+    CHECK(green_stack_get_default() == 8 * MIB);
 }
 
 void
-failure_of_roomy_gives_plain(void)
+limit_far_away_changes_nothing(void)
+{
+    limit_address_space(64 * KIB * MIB);
+    green_stack_set_default(8 * MIB, 64 * KIB);
+    green_stack_on_shrink(tell);
+    CHECK(acquire_all(0, stacks, 200) == 200 && told == 0 && room(stacks[199]) >= 8 * MIB);
+}
+
+/* A choice is no default to be bent. */
+void
+limit_leaves_a_chosen_size_alone(void)
 {
     limit_address_space((40 + ROOM_MIB) * MIB);
-    policy_set(64 * KIB, 8 * MIB, 1000);
+    green_stack_set_default(2 * MIB, 2 * MIB);
     size_t count = acquire_all(0, stacks, MANY);
-    CHECK(errno == ENOMEM && count > 20);
-    CHECK(stacks[0]->base - stacks[0]->limit >= (long)(8 * MIB));
-    CHECK(stacks[count - 1]->base - stacks[count - 1]->limit < (long)MIB);
+    CHECK(errno == ENOMEM && count > 5 && room(stacks[count - 1]) >= 2 * MIB);
 }
