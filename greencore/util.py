@@ -1,10 +1,11 @@
 """Tools for looking at a running program, and for tests of it."""
 
+import contextlib
 import functools
 from time import perf_counter
 
 from greencore import _tracer
-from greencore._core import get_hub, getcurrent
+from greencore._core import forbid_switch, get_hub, getcurrent
 from greencore._run_info import (
     GreenletTree,
     dump_stacks,
@@ -14,7 +15,7 @@ from greencore._run_info import (
     print_run_info,
 )
 
-__all__ = ["format_run_info", "print_run_info", "GreenletTree", "wrap_errors", "assert_switches"]
+__all__ = ["format_run_info", "print_run_info", "GreenletTree", "wrap_errors", "assert_switches", "no_switch"]
 
 
 class wrap_errors:
@@ -90,6 +91,22 @@ class assert_switches:
         if self.max_blocking_time:
             message += " (max allowed %.4f seconds)" % self.max_blocking_time
         raise _FailedToSwitch("\n".join([message, *tracer.did_block_hub_report(hub, blocked[1], {})]))
+
+
+class no_switch(contextlib.ContextDecorator):
+    """A context manager, and a decorator, for what must not be interrupted by other greenlets of this thread.
+
+    What would wait in its body raises `gevent.exceptions.BlockingSwitchOutError`, and what would switch raises
+    `greenlet.error`. For state that must not be seen half changed, and for callbacks of C libraries that do not
+    bear a switch. Sections nest.
+    """
+
+    def __enter__(self):
+        forbid_switch(1)
+        return self
+
+    def __exit__(self, kind, value, tb):
+        forbid_switch(-1)
 
 
 def clear_stack_frames(frame):

@@ -1,8 +1,5 @@
 """The C interface, through an extension built against the header that is installed."""
 
-import importlib.util
-import subprocess
-import sysconfig
 import weakref
 from pathlib import Path
 
@@ -10,23 +7,12 @@ import greenlet
 import pytest
 
 import greencore
-
-SOURCE = Path(__file__).parent / "extension" / "c_interface.c"
+from extensions import loaded
 
 
 @pytest.fixture(scope="module")
 def api(tmp_path_factory):
-    target = tmp_path_factory.mktemp("extension") / f"c_interface{sysconfig.get_config_var('EXT_SUFFIX')}"
-    folders = [Path(greencore.__path__[0], "include"), sysconfig.get_path("include")]
-    subprocess.run(
-        ["cc", "-std=c11", "-shared", "-fPIC", "-Wall", "-Wextra", "-Werror", str(SOURCE), "-o", str(target)]
-        + [f"-I{folder}" for folder in folders],
-        check=True,
-    )
-    spec = importlib.util.spec_from_file_location("c_interface", target)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return loaded("c_interface", tmp_path_factory.mktemp("extension"), f"-I{Path(greencore.__path__[0], 'include')}")
 
 
 def echo(*args, **kwargs):

@@ -1,12 +1,11 @@
 """Runaway recursion in a greenlet works or raises RecursionError or MemoryError, as on the main thread. It never ends the
-process: not in the first greenlets, which have roomy stacks, nor in those beyond them."""
+process: not in the first greenlets, nor where more than a thousand are alive."""
 
 import subprocess
 import sys
 
 import pytest
 
-# More greenlets than ever get a roomy stack.
 CROWD = 1100
 
 CASES = {

@@ -1,9 +1,12 @@
 """How large the stacks of greenlets are, and who says so."""
 
+import os
+import resource
 import subprocess
 import sys
 
 import pytest
+from extensions import built
 
 import gevent
 from greenlet import greenlet
@@ -61,7 +64,7 @@ def test_a_larger_one_for_one_greenlet():
 def test_for_all(policy):
     before = _core.get_stack_size()
     gevent.config.stack_size = SMALL
-    assert _core.get_stack_size() == (SMALL, SMALL, 0)
+    assert _core.get_stack_size() == SMALL
     assert gevent.spawn(lambda: sum(range(10))).get() == 45
     _core.set_stack_size(None)
     assert _core.get_stack_size() == before
@@ -71,27 +74,103 @@ def test_for_all(policy):
         _core.set_stack_size("64K")
 
 
-def run(size):
-    code = "from greencore import _core; print(_core.get_stack_size())"
-    return subprocess.run(
-        [sys.executable, "-c", code], env={"GREENCORE_STACK_SIZE": size, **environ()}, capture_output=True, text=True
-    )
+SHOW = "from greencore import _core; print(_core.get_stack_size())"
 
 
-def environ():
-    import os
+def run(code=SHOW, size=None, limits=(), **environ):
+    """A new interpreter with GREENCORE_STACK_SIZE and with soft limits of the system's, (which, bytes) each."""
+    environ = {**os.environ, **environ}
+    environ.pop("GREENCORE_STACK_SIZE", None)
+    if size is not None:
+        environ["GREENCORE_STACK_SIZE"] = size
 
-    return {k: v for k, v in os.environ.items() if k != "GREENCORE_STACK_SIZE"}
+    def limit():
+        for which, soft in limits:
+            resource.setrlimit(which, (soft, resource.getrlimit(which)[1]))
+
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, env=environ, preexec_fn=limit, capture_output=True, text=True, timeout=100)
 
 
 @pytest.mark.parametrize("text", ["1048576", "1024K", "1M", "1mb"])
 def test_by_the_environment(text):
-    assert run(text).stdout == f"({1 << 20}, {1 << 20}, 0)\n"
+    assert run(size=text).stdout == f"{1 << 20}\n"
+
+
+@pytest.mark.parametrize("mib", [4, 8, 16])
+def test_by_default_as_the_main_threads(mib):
+    assert run(limits=[(resource.RLIMIT_STACK, mib << 20)]).stdout == f"{mib << 20}\n"
+
+
+@pytest.mark.skipif(
+    resource.getrlimit(resource.RLIMIT_STACK)[1] != resource.RLIM_INFINITY, reason="stacks are limited for good"
+)
+def test_by_default_where_the_main_threads_has_no_limit():
+    assert run(limits=[(resource.RLIMIT_STACK, resource.RLIM_INFINITY)]).stdout == f"{8 << 20}\n"
+
+
+CROWD = """
+import gevent
+from gevent.event import Event
+
+gate = Event()
+def work(n):
+    gate.wait()
+    return sorted([n], key=lambda item: sorted([item], key=abs))[0]
+
+greenlets = [gevent.spawn(work, n) for n in range(200)]
+gevent.sleep(0)
+gate.set()
+gevent.joinall(greenlets, raise_error=True)
+print(sum(g.value for g in greenlets))
+"""
+
+
+@pytest.mark.parametrize("which", [resource.RLIMIT_AS, resource.RLIMIT_DATA], ids=["address space", "data"])
+def test_stacks_are_smaller_where_memory_is_limited_and_it_is_said_once(which):
+    done = run(CROWD, limits=[(which, 1 << 30)])
+    assert done.stdout == "19900\n", done.stderr
+    assert done.stderr.count("RuntimeWarning: address space is limited") == 1
+
+
+def test_a_warning_that_is_an_error_stops_nothing():
+    done = run(CROWD, limits=[(resource.RLIMIT_AS, 1 << 30)], PYTHONWARNINGS="error")
+    assert done.stdout == "19900\n", done.stderr
+    assert "RuntimeWarning: address space is limited" in done.stderr
+
+
+def test_a_size_asked_for_is_not_made_smaller():
+    done = run(CROWD, size="8M", limits=[(resource.RLIMIT_AS, 1 << 30)])
+    assert done.stdout == "" and "MemoryError: no memory for the stack of a greenlet" in done.stderr
+
+
+def test_nothing_is_said_where_there_is_room():
+    done = run(CROWD)
+    assert (done.stdout, done.stderr) == ("19900\n", "")
+
+
+BOOKED = """
+import ctypes
+import gevent
+mapped = ctypes.c_size_t.in_dll(ctypes.CDLL(None), "mapped_bytes")
+before = mapped.value
+greenlets = [gevent.spawn(gevent.sleep, 0.01) for _ in range(1000)]
+gevent.joinall(greenlets)
+print(mapped.value > 0, mapped.value - before)
+"""
+
+
+def test_profilers_of_memory_do_not_book_address_space(tmp_path):
+    """Their part is played by a library that counts what is mapped: of 10 GiB of stacks it sees nothing."""
+    counter = built("count_mappings", tmp_path)
+    done = run(BOOKED, LD_PRELOAD=str(counter))
+    counts, booked = done.stdout.split()
+    assert counts == "True" and int(booked) < 64 << 20
 
 
 @pytest.mark.parametrize("text", ["large", "0", "-1", "1X", "99999999G", "1MM"])
 def test_no_size_in_the_environment(text):
-    done = run(text)
+    done = run(size=text)
     assert done.returncode == 1 and "ImportError: GREENCORE_STACK_SIZE" in done.stderr
 
 

@@ -11,7 +11,10 @@ import traceback
 import pytest
 
 import gevent
-from gevent import _util, getcurrent, sleep, util
+import gevent.event
+import gevent.exceptions
+import greenlet
+from gevent import _util, getcurrent, monkey, sleep, util
 from gevent._ident import IdentRegistry
 from gevent._tblib import dump_traceback, load_traceback
 
@@ -104,6 +107,65 @@ def test_tree_with_a_root_of_its_own():
 
     tree = gevent.hub.RawGreenlet(run).switch()
     assert "; not running" in str(tree)
+
+
+# no_switch
+
+
+def test_no_switch_refuses_to_wait_and_to_switch():
+    ran = []
+    other = gevent.spawn(ran.append, 1)
+    raw = greenlet.greenlet(lambda: None)
+    event, lock = gevent.event.Event(), threading.Lock()
+    with util.no_switch():
+        for wait in (lambda: sleep(0), lambda: sleep(0.001), event.wait, other.join, lambda: gevent.idle()):
+            with pytest.raises(gevent.exceptions.BlockingSwitchOutError):
+                wait()
+        with pytest.raises(greenlet.error):
+            raw.switch()
+        with lock:  # nobody holds it: no need to wait
+            event.set()
+        assert event.wait() is True
+        assert ran == []
+    other.join()
+    assert ran == [1] and not raw.dead
+    raw.switch()
+    assert raw.dead
+
+
+def test_no_switch_nests_and_decorates():
+    @util.no_switch()
+    def careful(depth=0):
+        if depth == 0:
+            sleep(0)
+        with util.no_switch():
+            return careful(depth - 1)
+
+    with pytest.raises(gevent.exceptions.BlockingSwitchOutError):
+        careful(3)
+    sleep(0)
+
+
+def test_no_switch_is_for_one_thread():
+    with util.no_switch():
+        slept = []
+        thread = monkey.get_original("threading", "Thread")(target=lambda: slept.append(sleep(0.001)))
+        thread.start()
+        thread.join()
+        assert slept == [None]
+
+
+def test_no_switch_guards_a_callback_out_of_c():
+    """One that waits fails at once, in the caller, instead of switching in the middle of the C function."""
+
+    @util.no_switch()
+    def key(item):
+        sleep(0)
+        return item
+
+    with pytest.raises(gevent.exceptions.BlockingSwitchOutError):
+        sorted([2, 1], key=key)
+    sleep(0)
 
 
 # assert_switches

@@ -1,32 +1,19 @@
 """Another libuv-based library joins the loop through its uv_loop_t."""
 
-import importlib.util
 import shlex
 import subprocess
-import sysconfig
-from pathlib import Path
 
 import pytest
+from extensions import loaded
 from greencore import core
-
-SOURCE = Path(__file__).parent / "extension" / "uvguest.c"
 
 
 @pytest.fixture(scope="module")
 def uvguest(tmp_path_factory):
-    target = tmp_path_factory.mktemp("uvguest") / ("uvguest" + sysconfig.get_config_var("EXT_SUFFIX"))
     flags = subprocess.run(
         ["pkg-config", "--cflags", "--libs", "libuv"], check=True, capture_output=True, text=True
     ).stdout
-    compiler = shlex.split(sysconfig.get_config_var("CC"))
-    include = "-I" + sysconfig.get_path("include")
-    subprocess.run(
-        [*compiler, "-shared", "-fPIC", include, str(SOURCE), "-o", str(target), *shlex.split(flags)], check=True
-    )
-    spec = importlib.util.spec_from_file_location("uvguest", target)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return loaded("uvguest", tmp_path_factory.mktemp("uvguest"), *shlex.split(flags))
 
 
 def test_its_handles_keep_the_loop_running_and_fire(uvguest):

@@ -327,9 +327,9 @@ class StackSize(ByteCountSettingMixin, Setting):
     desc = """
     The bytes of machine stack that greenlets get which begin from now on.
 
-    By default as much as makes runaway recursion safe on this interpreter. A million greenlets want less: ``65536``, say.
-    Too little is raised to what the interpreter needs. An attribute `stack_size`, set before its start, does the same for
-    one greenlet.
+    By default as much as the main thread has, so that all code runs in any greenlet. Who has a million greenlets may
+    want less, ``65536``, say, but C code is not safe on so little. Too little is raised to what the interpreter needs.
+    An attribute `stack_size`, set before its start, does the same for one greenlet.
     """
 
     def set(self, value):

@@ -121,9 +121,23 @@ green_hub_switch(HubObject *hub)
     return hub_switch_away(hub);
 }
 
+GREEN_COLD void
+green_hub_refuse(const green_thread *thread)
+{
+    PyErr_SetString(green_exc_BlockingSwitchOutError,
+                    thread->no_switch
+                        ? "Impossible to block here: switching is forbidden in this section"
+                        : "Impossible to call blocking function in the event loop callback");
+}
+
 static PyObject *
 hub_switch(HubObject *self, PyObject *Py_UNUSED(ignored))
 {
+    const green_thread *thread = green_thread_self;
+    if (thread != NULL && thread->no_switch) {
+        green_hub_refuse(thread);
+        return NULL;
+    }
     PyObject *got = hub_switch_away(self);
     green_hub_drop_kept();
     return got;
@@ -302,7 +316,9 @@ static PyMethodDef hub_methods[] = {
      "switch($self, /)\n--\n\n"
      "Leave the running greenlet for the next that is ready, the hub itself where none is; "
      "returns\n"
-     "what the switch back hands over. Raises BlockingSwitchOutError in the hub."},
+     "what the switch back hands over. Raises BlockingSwitchOutError in the hub, and where "
+     "switches\n"
+     "are forbidden."},
     {"switch_out", (PyCFunction)hub_switch_out, METH_NOARGS,
      "switch_out($self, /)\n--\n\nRaises BlockingSwitchOutError: the hub itself cannot wait."},
     {"run", (PyCFunction)green_hub_run, METH_NOARGS,

@@ -48,8 +48,13 @@ green_hub_drop_kept(void)
     }
 }
 
+/* Set BlockingSwitchOutError, for a greenlet that may not wait: in a section that forbids switches,
+   or the hub itself. */
+void green_hub_refuse(const green_thread *thread);
+
 /* Leave the running greenlet for whoever is next; returns what the switch back hands over. Calls
-   for green_hub_drop_kept, once the caller has unlinked what it waited with. */
+   for green_hub_drop_kept, once the caller has unlinked what it waited with. To be asked for only
+   where switches are not forbidden: who is next would lose the turn. */
 PyObject *green_hub_switch(HubObject *hub);
 
 /* green_thread.next: who runs when a greenlet whose parent is the hub has ended. Borrowed. */

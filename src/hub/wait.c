@@ -37,15 +37,6 @@ waiter_expired(green_timer *timer)
     }
 }
 
-GREEN_COLD static void
-waiter_refuse(const green_thread *thread)
-{
-    PyErr_SetString(green_exc_BlockingSwitchOutError,
-                    thread->no_switch
-                        ? "Impossible to block here: switching is forbidden in this section"
-                        : "Impossible to call blocking function in the event loop callback");
-}
-
 inline int
 green_waiter_init(green_waiter *w, const char *verb, PyObject *object)
 {
@@ -55,7 +46,7 @@ green_waiter_init(green_waiter *w, const char *verb, PyObject *object)
     }
     green_thread *thread = green_thread_self;
     if (__builtin_expect((GreenletObject *)hub == thread->current || thread->no_switch, 0)) {
-        waiter_refuse(thread);
+        green_hub_refuse(thread);
         return -1;
     }
     green_list_init(&w->link);
@@ -231,7 +222,7 @@ green_wait_yield(void)
     green_thread *thread = green_thread_self;
     GreenletObject *greenlet = thread->current;
     if (__builtin_expect((GreenletObject *)hub == greenlet || thread->no_switch, 0)) {
-        waiter_refuse(thread);
+        green_hub_refuse(thread);
         return -1;
     }
     /* Within another call, by what its switch dropped: the node is queued already. */

@@ -23,8 +23,9 @@
 #define SLAB_SIZE_MAX (160 * MIB) /* of such that may be unmapped soon */
 #define SLAB_SIZE_MAX_SPACED (16 * KIB * MIB)
 #define SLAB_COUNT_FIRST 16
-#define SHARE 512 /* of what is left of a limited address space a stack by default takes one part  \
-                   */
+#define SHARE                                                                                      \
+    512 /* of what is left of a limited address space a stack by default takes one part            \
+         */
 
 #define CLASS_SHIFT 14
 #define CLASS_COUNT 16

@@ -175,6 +175,10 @@ waiter_get(WaiterObject *self, PyObject *Py_UNUSED(ignored))
                      self->greenlet);
         return NULL;
     }
+    if (GREEN_RARELY(green_thread_self->no_switch)) {
+        green_hub_refuse(green_thread_self);
+        return NULL;
+    }
     self->greenlet = (GreenletObject *)Py_NewRef((PyObject *)current);
     PyObject *result = green_hub_switch((HubObject *)self->hub);
     Py_CLEAR(self->greenlet);
