@@ -27,8 +27,13 @@ from pathlib import Path
 from setuptools import Extension, find_packages, setup
 from setuptools.command.build_ext import build_ext
 from setuptools.command.build_py import build_py
+from setuptools.command.sdist import sdist
 
 ROOT = Path(__file__).resolve().parent
+sys.path.insert(0, str(ROOT))  # a build front end leaves it out
+
+from build_support import llhttp  # noqa: E402
+
 ALIAS_PTH = "greencore-alias.pth"
 # GCC zeroes structs with `rep stos` on x86: for our sizes plain stores take 20 ns less a spawn.
 TUNING = ["-mmemset-strategy=unrolled_loop:256:noalign,libcall:-1:noalign"]
@@ -96,11 +101,11 @@ def look_at_machine():
         )
 
 
-def library_flags():
-    """Return (compile flags, link flags) of the C libraries."""
+def library_flags(more):
+    """Return (compile flags, link flags) of the C libraries and of the pkg-config names `more`."""
     return (
-        shlex.split(pkg_config("--cflags", *LIBRARIES).stdout),
-        shlex.split(pkg_config("--libs", *LIBRARIES).stdout),
+        shlex.split(pkg_config("--cflags", *LIBRARIES, *more).stdout),
+        shlex.split(pkg_config("--libs", *LIBRARIES, *more).stdout),
     )
 
 
@@ -156,11 +161,13 @@ class BuildExt(build_ext):
     """Compiles only what changed, several files at once."""
 
     def build_extension(self, ext):
-        library_cflags, library_ldflags = library_flags()
+        parser_sources, parser_include, parser_packages = llhttp.build_parts()
+        library_cflags, library_ldflags = library_flags(parser_packages)
         cflags, ldflags = build_flags()
         command = [*self.compiler.compiler_so, *cflags, *library_cflags]
         command += [flag for flag in TUNING if accepts(self.compiler.compiler_so, flag)]
         command += [f"-I{path}" for path in ext.include_dirs]
+        command += [f"-isystem{path}" for path in parser_include]
         # As a system's headers, the interpreter's are not warned about.
         command += [f"-isystem{path}" for path in self.compiler.include_dirs]
         if hasattr(sys, "gettotalrefcount"):
@@ -171,8 +178,10 @@ class BuildExt(build_ext):
         folder = Path(self.build_temp, flags)
         jobs = int(os.environ.get("GREENCORE_JOBS") or self.parallel or os.cpu_count() or 1)
         with ThreadPoolExecutor(jobs) as pool:
-            objects = list(pool.map(lambda source: self.compile(source, folder, command), ext.sources))
-        failed = [source for source, made in zip(ext.sources, objects) if made is None]
+            sources = [*ext.sources, *parser_sources]
+            quiet = dict.fromkeys(parser_sources, ["-w"])  # its warnings are not ours
+            objects = list(pool.map(lambda name: self.compile(name, folder, command + quiet.get(name, [])), sources))
+        failed = [source for source, made in zip(sources, objects) if made is None]
         if failed:
             sys.exit(f"compiling failed: {', '.join(failed)}")
         target = self.get_ext_fullpath(ext.name)
@@ -209,6 +218,17 @@ class BuildPy(build_py):
         return outputs if self.editable_mode else [*outputs, self.alias_path()]
 
 
+class Sdist(sdist):
+    """Carries llhttp's files, so that a build from it needs no index."""
+
+    def make_release_tree(self, base_dir, files):
+        super().make_release_tree(base_dir, files)
+        for name in llhttp.FILES:
+            target = Path(base_dir, "llhttp", name)
+            self.mkpath(str(target.parent))
+            self.copy_file(str(llhttp.folder() / name), str(target))
+
+
 if COMPILING & set(sys.argv):
     look_at_machine()  # before setuptools says anything
 
@@ -220,5 +240,5 @@ setup(
     package_data={"greencore": ["*.pyi", "include/greenlet/*.h"]},
     py_modules=["_greencore_alias"],
     ext_modules=[Extension("greencore._core", sources(), include_dirs=["src"])],
-    cmdclass={"build_ext": BuildExt, "build_py": BuildPy},
+    cmdclass={"build_ext": BuildExt, "build_py": BuildPy, "sdist": Sdist},
 )

@@ -196,7 +196,8 @@ class Pool(Group):
 
     def free_count(self):
         """Return how many places there are, 1 when there is no limit."""
-        return 1 if self.size is None else max(0, self.size - len(self))
+        # A member may leave its place to others for a while: an idle connection of a WSGI server does.
+        return 1 if self.size is None else max(0, self._semaphore.counter)
 
 
 class pass_value(CallbackLink):

@@ -8,6 +8,7 @@
 #include "greenlet/stacksize.h"
 #include "greenlet/thread.h"
 #include "greenlet/trace.h"
+#include "http/http.h"
 #include "hub/file.h"
 #include "hub/hub.h"
 #include "hub/patience.h"
@@ -40,6 +41,7 @@ static int (*const parts[])(PyObject *module) = {
     green_sleep_exec,      green_sync_exec,     green_task_exec,      green_socket_exec,
     green_rawsocket_exec,  green_select_exec,   green_readiness_exec, green_threadpool_exec,
     green_process_exec,    green_resolver_exec, green_reader_exec,    green_writer_exec,
+    green_http_exec,
 };
 
 static PyObject *first; /* the module, kept for good: the types in it are for the whole process */

@@ -13,7 +13,7 @@ SOURCES = sorted(path for path in SRC.rglob("*") if path.suffix in (".c", ".h"))
 PYTHON = sorted(
     path.relative_to(ROOT).as_posix() for folder in ("greencore", "tests") for path in (ROOT / folder).rglob("*.py")
 )
-LAYERS = ["switch", "greenlet", "loop", "hub", "sync", "task", "net", "websocket"]
+LAYERS = ["switch", "greenlet", "loop", "hub", "sync", "task", "net", "websocket", "http"]
 MAX_LINES = 900
 
 # A longer file, and why it is one.
@@ -22,6 +22,7 @@ LONG_FILES = {}
 # Headers of the interpreter and of libuv: who may include them.
 NO_PYTHON = "switch"
 UV_USERS = re.compile(r"loop/[^/]+\.[ch]")
+LLHTTP_USERS = re.compile(r"http/[^/]+\.[ch]")
 BUILD_CORE_USERS = re.compile(r"greenlet/pystate[^/]*\.[ch]")
 
 
@@ -85,6 +86,11 @@ def test_interpreter_stays_out_of_the_switch_layer(source):
 def test_uv_stays_in_its_layer(source):
     if "uv.h" in includes(source):
         assert UV_USERS.fullmatch(name_of(source))
+
+
+def test_llhttp_stays_in_its_layer(source):
+    if "llhttp.h" in includes(source):
+        assert LLHTTP_USERS.fullmatch(name_of(source))
 
 
 def test_private_interpreter_state_stays_in_pystate(source):

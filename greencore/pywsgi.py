@@ -1,0 +1,584 @@
+"""A WSGI server (PEP 3333, HTTP/1.0 and 1.1): each connection is served by a greenlet of its own, in C.
+
+docs/wsgi.rst tells about settings, security and deployment.
+"""
+
+import errno
+import os
+import sys
+import traceback
+import warnings
+
+import greencore
+from greencore._core import Input, InvalidClientInput, InvalidClientRequest, Service, WSGIHandlerBase
+from greencore.greenlet import GreenletExit
+from greencore.server import StreamServer
+from greencore.socket import SocketIO, getfqdn
+
+__all__ = ["Environ", "LoggingLogAdapter", "SecureEnviron", "WSGIHandler", "WSGISecureEnviron", "WSGIServer"]
+
+MAX_REQUEST_LINE = 8192
+_REASONS = {
+    400: "Bad Request",
+    408: "Request Timeout",
+    413: "Content Too Large",
+    414: "Request URI Too Long",
+    417: "Expectation Failed",
+    431: "Request Header Fields Too Large",
+    500: "Internal Server Error",
+    501: "Not Implemented",
+    503: "Service Unavailable",
+    505: "HTTP Version Not Supported",
+}
+_InvalidClientInput = InvalidClientInput
+_InvalidClientRequest = InvalidClientRequest
+
+
+def _answer(status, body=b""):
+    """Return (status line, bytes) of an answer by the server itself."""
+    line = f"{status} {_REASONS[status]}"
+    kind = "Content-Type: text/plain\r\n" if body else ""
+    head = f"HTTP/1.1 {line}\r\n{kind}Connection: close\r\nContent-length: {len(body)}\r\n\r\n"
+    return line, head.encode("ascii") + body
+
+
+_INTERNAL_ERROR = _answer(500, b"Internal Server Error")
+
+
+# ---- headers ----
+
+
+class OldMessage:
+    """The header of a request, for handlers that look at `WSGIHandler.headers`.
+
+    lines: the header's lines, bytes. Names are found whatever the case of their letters.
+    """
+
+    status = ""
+
+    def __init__(self, lines):
+        self._fields = []
+        for line in lines:
+            name, _, value = line.decode("latin-1").partition(":")
+            self._fields.append((name, value.strip()))
+
+    @property
+    def headers(self):
+        """The lines, as an iterator of str with CRLF."""
+        return (f"{name}: {value}\r\n" for name, value in self._fields)
+
+    @property
+    def typeheader(self):
+        """The Content-Type, or None."""
+        return self.get("content-type")
+
+    def get(self, name, default=None):
+        """Return the first value of a field, else `default`."""
+        name = name.lower()
+        return next((value for known, value in self._fields if known.lower() == name), default)
+
+    getheader = get
+
+    def items(self):
+        """Return the fields as a list of (name, value)."""
+        return list(self._fields)
+
+    def __contains__(self, name):
+        return self.get(name) is not None
+
+    def __getitem__(self, name):
+        value = self.get(name)
+        if value is None:
+            raise KeyError(name)
+        return value
+
+    def __iter__(self):
+        return iter(name for name, _ in self._fields)
+
+    def __len__(self):
+        return len(self._fields)
+
+    def __str__(self):
+        return "".join(self.headers)
+
+
+def headers_factory(_, lines):
+    """Return an `OldMessage` of the lines: the usual `WSGIHandler.MessageClass`."""
+    return OldMessage(lines)
+
+
+def format_date_time(timestamp):
+    """Return seconds since the epoch as HTTP writes a date, in bytes."""
+    from email.utils import formatdate
+
+    return formatdate(timestamp, usegmt=True).encode("latin-1")
+
+
+# ---- a connection ----
+
+
+class _ConnectionIO(SocketIO):
+    """The raw file under `WSGIHandler.rfile`: what the handler has received comes first."""
+
+    def __init__(self, handler):
+        super().__init__(handler.socket, "r")
+        self._handler = handler
+        handler.socket._io_refs += 1
+
+    def readinto(self, buffer):
+        self._checkClosed()
+        return self._handler._read_into(buffer)
+
+    def close(self):
+        self._handler = None
+        super().close()
+
+
+class WSGIHandler(WSGIHandlerBase):
+    """A connection: WSGIHandler(sock, address, server, rfile=None).handle() serves it.
+
+    Each step of a request is a method. As long as a subclass overrides none of those that the class inherits, a
+    request runs without a Python frame of the server's.
+    """
+
+    protocol_version = "HTTP/1.1"
+    MessageClass = None
+    ApplicationError = AssertionError
+
+    #: Errors of sending that only mean that the client has gone.
+    ignored_socket_errors = (errno.EPIPE, errno.ECONNRESET)
+
+    def _make_rfile(self):
+        from io import BufferedReader
+
+        # One byte: what belongs to the next request must not be taken.
+        return BufferedReader(_ConnectionIO(self), 1)
+
+    # ---- the request ----
+
+    @property
+    def headers(self):
+        """The request's header, what `MessageClass` (None: `OldMessage`) makes of its lines."""
+        found = self.__dict__.get("headers")
+        if found is None or found[0] is not self._raw_head:
+            lines = (self._raw_head or b"").split(b"\r\n")[1:-2]
+            found = self._raw_head, (self.MessageClass or OldMessage)(lines)
+            self.__dict__["headers"] = found
+        return found[1]
+
+    @headers.setter
+    def headers(self, value):
+        self.__dict__["headers"] = self._raw_head, value
+
+    def _word(self, index):
+        words = (self.requestline or "").split()
+        return words[index] if len(words) > index else None
+
+    @property
+    def command(self):
+        """The request's method."""
+        return self._word(0)
+
+    @property
+    def path(self):
+        """The request's target, as the client sent it."""
+        return self.__dict__.get("path", (None, None))[1] or self._word(1)
+
+    @path.setter
+    def path(self, value):
+        self.__dict__["path"] = None, value
+
+    @property
+    def request_version(self):
+        """The request's version, such as "HTTP/1.1"."""
+        return self._word(2)
+
+    def _connection_upgrade_requested(self):
+        """Whether the client asks to switch to another protocol."""
+        return self.connection_upgraded
+
+    # ---- errors ----
+
+    def log_error(self, msg, *args):
+        """Write `msg % args` to the server's error log, with where it happened."""
+        try:
+            message = msg % args
+        except (TypeError, ValueError):
+            message = f"{msg!r} {args!r}"
+        self.server.error_log.write(f"{self.socket}: (from {self.client_address}) {message}\n")
+
+    def _handle_client_error(self, ex):
+        """Log why a request is refused; return (status line, bytes of the answer)."""
+        if not isinstance(ex, InvalidClientInput):
+            self.log_error("%s", ex)
+        return _answer(getattr(ex, "status", 400))
+
+    def _start_was_missed(self):
+        """Close the connection of an application that has returned nothing and never called start_response()."""
+        self.log_error("The application did not call start_response()")
+        self.close_connection = True
+
+    def _send_error_response_if_possible(self, error_code):
+        """Answer with `error_code` unless a head was sent, and close the connection."""
+        self._send_answer(*_answer(error_code))
+
+    def _log_error(self, t, v, tb):
+        """Report an exception of the application to the hub, unless it only ends the greenlet."""
+        if not issubclass(t, GreenletExit):
+            context = self.environ
+            if not isinstance(context, self.server.secure_environ_class):
+                context = self.server.secure_environ_class(context or {})
+            self.server.loop.handle_error(context, t, v, tb)
+
+    def handle_error(self, t, v, tb):
+        """Report an exception of the application, and answer with 500 if that can still be done."""
+        self._log_error(t, v, tb)
+        self._send_answer(*_INTERNAL_ERROR)
+
+    def _print_unexpected_exc(self):
+        """Print the current exception."""
+        traceback.print_exc()
+
+
+# ---- logs ----
+
+
+class _NoopLog:
+    """A log that nobody reads."""
+
+    def write(self, message):
+        pass
+
+    def flush(self):
+        pass
+
+    def writelines(self, lines):
+        pass
+
+
+class LoggingLogAdapter:
+    """A logger as a file: write(line) logs it at `level`. All other attributes are the logger's."""
+
+    __slots__ = ("_logger", "_level")
+
+    def __init__(self, logger, level=20):
+        object.__setattr__(self, "_logger", logger)
+        object.__setattr__(self, "_level", level)
+
+    def write(self, message):
+        """Log a line, without its line feed."""
+        self._logger.log(self._level, message[:-1] if message.endswith("\n") else message)
+
+    def flush(self):
+        """Do nothing."""
+
+    def writelines(self, lines):
+        """Log each of the lines."""
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name):
+        return getattr(self._logger, name)
+
+    def __setattr__(self, name, value):
+        setattr(self._logger, name, value)
+
+    def __delattr__(self, name):
+        delattr(self._logger, name)
+
+
+def _as_log(log, level):
+    if log is None:
+        return _NoopLog()
+    if log == "default":
+        return sys.stderr
+    if not hasattr(log, "write") and hasattr(log, "log"):
+        return LoggingLogAdapter(log, level)
+    return log
+
+
+# ---- environs ----
+
+
+class Environ(dict):
+    """A dict that says of itself what it is: copies keep the class, a pickle is a plain dict."""
+
+    __slots__ = ()
+
+    def copy(self):
+        return type(self)(self)
+
+    def __reduce_ex__(self, protocol):
+        return dict, (), None, None, iter(self.items())
+
+
+class SecureEnviron(Environ):
+    """An environ whose repr() shows no values.
+
+    secure_repr: False shows everything. whitelist_keys: if not empty, the keys whose values are shown; of the others,
+    if print_masked_keys is true, only the keys are. The class has a default for each: default_secure_repr and so on.
+    """
+
+    default_secure_repr = True
+    default_whitelist_keys = ()
+    default_print_masked_keys = True
+
+    __slots__ = ("secure_repr", "whitelist_keys", "print_masked_keys")
+
+    def __getattr__(self, name):
+        if name in SecureEnviron.__slots__:
+            return getattr(type(self), "default_" + name)
+        raise AttributeError(name)
+
+    def __repr__(self):
+        if not self.secure_repr:
+            return super().__repr__()
+        shown = self.whitelist_keys
+        if not shown:
+            return f"<pywsgi.{type(self).__name__} dict (keys: {len(self)}) at {id(self)}>"
+        masked = {key: value if key in shown else "<MASKED>" for key, value in self.items()}
+        if self.print_masked_keys:
+            return repr(masked)
+        visible = {key: value for key, value in masked.items() if key in shown}
+        return f"{visible!r} (hidden keys: {len(self) - len(visible)})"
+
+    __str__ = __repr__
+
+
+class WSGISecureEnviron(SecureEnviron):
+    """What errors are reported with: only where the request came from is shown."""
+
+    default_whitelist_keys = ("REMOTE_ADDR", "REMOTE_PORT", "HTTP_HOST")
+    default_print_masked_keys = False
+
+    __slots__ = ()
+
+
+# ---- the server ----
+
+
+class WSGIServer(StreamServer):
+    """A WSGI server: WSGIServer(("127.0.0.1", 8080), application).serve_forever().
+
+    listener, backlog, spawn, ssl_args: see `StreamServer`. application: called as PEP 3333 has it. log, error_log: where
+    requests and errors are logged: "default": stderr; None: nowhere; a file; a logger. handler_class: a subclass of
+    `WSGIHandler`. environ: a dict of what each request's environ is to have in it.
+
+    Settings may be given by name, or set as attributes of the class. Seconds, None for ever: header_timeout for a head
+    to come, body_timeout and write_timeout for a body or an answer to go on, keepalive_timeout for another request,
+    request_timeout for a whole request, linger_timeout for a client that is still sending when the connection is closed.
+    Bytes, None for no bound: max_request_line, max_header_bytes, max_chunk_line, max_trailer_bytes, max_body, and
+    max_discard, of a body that the application has not read; max_headers: number of header fields; max_connections.
+
+    What is refused otherwise is let through by: lenient_missing_host (HTTP/1.1 without Host), lenient_folding (header
+    lines that continue), lenient_length_beside_chunked (Content-Length beside chunks, and ignored),
+    lenient_chunk_extensions (whatever is in them).
+    """
+
+    handler_class = WSGIHandler
+    log = None
+    error_log = None
+    environ_class = dict
+    secure_environ_class = WSGISecureEnviron
+
+    #: Called with (handler, environ) for a request that asks for another protocol, before the application: what puts
+    #: environ["wsgi.websocket"] there. None: nobody is.
+    upgrade = None
+
+    base_env = {
+        "GATEWAY_INTERFACE": "CGI/1.1",
+        "SERVER_SOFTWARE": "gevent/{}.{} Python/{}.{}".format(
+            *greencore.__version__.split(".")[:2], *sys.version_info[:2]
+        ),
+        "SCRIPT_NAME": "",
+        "wsgi.version": (1, 0),
+        "wsgi.multithread": False,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+    }
+
+    _settings = (
+        "header_timeout",
+        "body_timeout",
+        "write_timeout",
+        "keepalive_timeout",
+        "request_timeout",
+        "linger_timeout",
+        "max_request_line",
+        "max_header_bytes",
+        "max_headers",
+        "max_chunk_line",
+        "max_trailer_bytes",
+        "max_body",
+        "max_discard",
+        "lenient_missing_host",
+        "lenient_folding",
+        "lenient_length_beside_chunked",
+        "lenient_chunk_extensions",
+    )
+
+    def __init__(
+        self,
+        listener,
+        application=None,
+        backlog=None,
+        spawn="default",
+        log="default",
+        error_log="default",
+        handler_class=None,
+        environ=None,
+        **kwargs,
+    ):
+        handle = kwargs.pop("handle", None)
+        if handle is not None:
+            warnings.warn("a WSGI server has its own handle()", DeprecationWarning, stacklevel=2)
+        self._service = Service()
+        for name in self._settings:
+            if name in kwargs:
+                setattr(self, name, kwargs.pop(name))
+            elif hasattr(type(self), name) and not isinstance(vars(WSGIServer).get(name), _Setting):
+                setattr(self._service, name, getattr(type(self), name))
+        super().__init__(listener, backlog=backlog, spawn=spawn, **kwargs)
+        if application is not None:
+            self.application = application
+        if handler_class is not None:
+            self.handler_class = handler_class
+        self.log = _as_log(log, 20)
+        self.error_log = _as_log(error_log, 40)
+        self.set_environ(environ)
+        self.set_max_accept()
+
+    @property
+    def counters(self):
+        """How it goes: a dict of `requests`, `refused` (requests), `connections`, `active` (connections that are at a
+        request), `idle` (those that wait for one)."""
+        service = self._service
+        return {name: getattr(service, name) for name in ("requests", "refused", "connections", "active", "idle")}
+
+    # ---- the environ ----
+
+    def set_environ(self, environ=None):
+        """Set what every environ begins with: `base_env`, and over it the given dict."""
+        self.environ = dict(self.base_env)
+        self.environ["wsgi.url_scheme"] = "https" if self.ssl_enabled else "http"
+        self.environ["wsgi.file_wrapper"] = FileWrapper
+        if environ is not None:
+            self.environ.update(environ)
+        if self.environ.get("wsgi.errors") is None:
+            self.environ["wsgi.errors"] = self.error_log
+
+    def set_max_accept(self):
+        """Accept one connection at a time where processes share the listener."""
+        if self.environ.get("wsgi.multiprocess"):
+            self.max_accept = 1
+
+    def get_environ(self):
+        """Return a new environ, which the request's own entries are added to."""
+        return self.environ_class(self.environ)
+
+    def update_environ(self):
+        """Add the address to the environ, once it is known."""
+        address = self.address
+        if isinstance(address, tuple):
+            if "SERVER_NAME" not in self.environ:
+                try:
+                    name = getfqdn(address[0])
+                except OSError:
+                    name = str(address[0])
+                self.environ["SERVER_NAME"] = name
+            self.environ.setdefault("SERVER_PORT", str(address[1]))
+        else:
+            self.environ.setdefault("SERVER_NAME", "")
+            self.environ.setdefault("SERVER_PORT", "")
+
+    # ---- life ----
+
+    def init_socket(self):
+        super().init_socket()
+        self.update_environ()
+
+    def start(self):
+        self._service.stopping = False
+        super().start()
+
+    def _lend(self):
+        """What a handler needs: (service, environ to copy or None, whether there is a log, the pool's semaphore)."""
+        plain = type(self).get_environ is WSGIServer.get_environ and self.environ_class is dict
+        return (
+            self._service,
+            self.environ if plain and type(self.environ) is dict else None,
+            not isinstance(self.log, _NoopLog),
+            getattr(self.pool, "_semaphore", None),
+        )
+
+    def handle(self, sock, address):
+        """Serve a connection until it ends."""
+        self.handler_class(sock, address, self).handle()
+
+    def stop(self, timeout=None):
+        """Accept no more, close idle connections, and wait `timeout` seconds for requests that run (None:
+        `stop_timeout`); with a pool, kill those that run on."""
+        self._service.stopping = True
+        self._service.close_idle()
+        super().stop(timeout)
+
+
+class _Setting:
+    """A setting of the server: kept where the connections look for it."""
+
+    def __init__(self, name):
+        self.name = name
+        self.__doc__ = getattr(Service, name).__doc__
+
+    def __get__(self, server, cls=None):
+        return self if server is None else getattr(server._service, self.name)
+
+    def __set__(self, server, value):
+        setattr(server._service, self.name, value)
+
+
+for _name in WSGIServer._settings:
+    setattr(WSGIServer, _name, _Setting(_name))
+del _name
+
+
+class FileWrapper:
+    """wsgi.file_wrapper: a file as an answer's body, `block_size` bytes at a time."""
+
+    def __init__(self, filelike, block_size=65536):
+        self.filelike = filelike
+        self.block_size = block_size
+        if hasattr(filelike, "close"):
+            self.close = filelike.close
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        data = self.filelike.read(self.block_size)
+        if not data:
+            raise StopIteration
+        return data
+
+
+def _main():
+    """Serve an application: python -m gevent.pywsgi module:callable -b address."""
+    import argparse
+    from importlib import import_module
+
+    parser = argparse.ArgumentParser(prog="python -m gevent.pywsgi", description="Serve a WSGI application.")
+    parser.add_argument("app", help="the application: module:callable")
+    parser.add_argument("-b", "--bind", default="127.0.0.1:8080", help="where to listen: host:port")
+    args = parser.parse_args()
+    sys.path.insert(0, os.getcwd())
+    module, _, name = args.app.partition(":")
+    application = import_module(module)
+    for part in (name or "application").split("."):
+        application = getattr(application, part)
+    server = WSGIServer(args.bind, application)
+    print(f"Serving {args.app} on {args.bind}")
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    _main()

@@ -1,0 +1,48 @@
+/* Bytes that come in or go out: a block with a beginning and an end. Blocks of the usual size are
+   kept for the next one, so a connection has one only while there is something in it. */
+#ifndef GREEN_HTTP_BUFFER_H
+#define GREEN_HTTP_BUFFER_H
+
+#include <stddef.h>
+#include <string.h>
+
+enum { GREEN_BUFFER_BLOCK = 16 * 1024 };
+
+typedef struct green_buffer {
+    char *data;
+    size_t size;
+    size_t begin;
+    size_t end;
+} green_buffer;
+
+static inline size_t
+green_buffer_count(const green_buffer *buffer)
+{
+    return buffer->end - buffer->begin;
+}
+
+static inline char *
+green_buffer_start(const green_buffer *buffer)
+{
+    return buffer->data + buffer->begin;
+}
+
+/* Room for `count` more bytes behind the end. May move what is in it. -1: MemoryError. */
+int green_buffer_reserve(green_buffer *buffer, size_t count);
+
+/* Give the block back; what was in it is lost. */
+void green_buffer_drop(green_buffer *buffer);
+
+/* -1: MemoryError. */
+static inline int
+green_buffer_append(green_buffer *buffer, const void *bytes, size_t count)
+{
+    if (buffer->size - buffer->end < count && green_buffer_reserve(buffer, count) < 0) {
+        return -1;
+    }
+    memcpy(buffer->data + buffer->end, bytes, count);
+    buffer->end += count;
+    return 0;
+}
+
+#endif

@@ -1,0 +1,602 @@
+/* The life of a connection: request after request, each in the steps that may be overridden. */
+#include "http/handler.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include "greenlet/error.h"
+#include "http/date.h"
+#include "http/request.h"
+
+/* ---- refusing ---- */
+
+/* The bytes of an answer, from (status line, bytes): sent, and nothing more is read. */
+static int
+connection_send_pair(HandlerObject *self, PyObject *pair)
+{
+    PyObject *status;
+    Py_buffer body;
+    if (!PyArg_ParseTuple(pair, "Oy*", &status, &body)) {
+        return -1;
+    }
+    green_handler_set(&self->status, Py_NewRef(status));
+    int result =
+        self->headers_sent ? 0 : green_transport_send_bytes(self, body.buf, (size_t)body.len);
+    self->headers_sent = true;
+    self->close_connection = true;
+    PyBuffer_Release(&body);
+    return result;
+}
+
+/* The current exception is why: the client is told. */
+static int
+connection_refuse(HandlerObject *self)
+{
+    PyObject *error = green_error_take();
+    self->service->refused++;
+    self->lingers = true;
+    PyObject *pair = PyObject_CallMethod((PyObject *)self, "_handle_client_error", "O", error);
+    Py_XDECREF(error);
+    int result = pair == NULL ? -1 : connection_send_pair(self, pair);
+    Py_XDECREF(pair);
+    return result;
+}
+
+/* ---- the application ---- */
+
+static int
+connection_call_application(HandlerObject *self)
+{
+    static PyObject *name;
+    if (name == NULL && (name = PyUnicode_InternFromString("start_response")) == NULL) {
+        return -1;
+    }
+    PyObject *start = PyObject_GetAttr((PyObject *)self, name);
+    if (start == NULL) {
+        return -1;
+    }
+    PyObject *args[] = {NULL, self->environ, start};
+    PyObject *result =
+        PyObject_Vectorcall(self->application, args + 1, 2 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
+    Py_DECREF(start);
+    if (result == NULL) {
+        return -1;
+    }
+    green_handler_set(&self->result, result);
+    return 0;
+}
+
+/* Call the result's close(), which lists and tuples don't have, keeping the current exception. */
+static int
+connection_close_result(HandlerObject *self)
+{
+    PyObject *result = self->result;
+    if (result == NULL || PyList_CheckExact(result) || PyTuple_CheckExact(result)) {
+        return 0;
+    }
+    PyObject *raised = green_error_take();
+    PyObject *close = PyObject_GetAttrString(result, "close");
+    PyObject *done = NULL;
+    if (close == NULL) {
+        if (PyErr_ExceptionMatches(PyExc_AttributeError)) {
+            PyErr_Clear();
+            done = Py_NewRef(Py_None);
+        }
+    } else {
+        done = PyObject_CallNoArgs(close);
+    }
+    Py_XDECREF(close);
+    Py_XDECREF(done);
+    if (raised != NULL) {
+        PyErr_Clear();
+        green_error_raise(raised);
+        return -1;
+    }
+    return done == NULL ? -1 : 0;
+}
+
+static int
+connection_call_hook(HandlerObject *self, green_hook_id hook)
+{
+    PyObject *done = green_handler_call(self, hook, NULL);
+    Py_XDECREF(done);
+    return done == NULL ? -1 : 0;
+}
+
+static int
+connection_run_application(HandlerObject *self)
+{
+    int result = connection_call_application(self);
+    if (result == 0) {
+        result = green_handler_overrides(self, HOOK_PROCESS_RESULT)
+                     ? connection_call_hook(self, HOOK_PROCESS_RESULT)
+                     : green_response_process(self);
+    }
+    return connection_close_result(self) < 0 ? -1 : result;
+}
+
+/* ---- after the application ---- */
+
+/* Read what it has left of the body, unless the connection ends anyway. */
+static int
+connection_discard(HandlerObject *self)
+{
+    if (self->wsgi_input == NULL || !Py_IS_TYPE(self->wsgi_input, Input_Type)) {
+        return 0;
+    }
+    InputObject *input = (InputObject *)self->wsgi_input;
+    if (input->body.done || self->close_connection) {
+        return 0;
+    }
+    int result = green_input_discard(input, (size_t)self->service->max_discard);
+    if (result <= 0) {
+        self->close_connection = true;
+    }
+    if (result < 0 && PyErr_ExceptionMatches(PyExc_OSError)) {
+        PyErr_Clear(); /* the answer was sent; what follows is no request */
+        return 0;
+    }
+    return result < 0 ? -1 : 0;
+}
+
+/* Whether the connection broke, which is nobody's fault here. */
+static int
+connection_is_broken(HandlerObject *self, PyObject *error)
+{
+    if (!PyObject_TypeCheck(error, (PyTypeObject *)PyExc_OSError)) {
+        return 0;
+    }
+    PyObject *number = PyObject_GetAttrString(error, "errno");
+    PyObject *ignored =
+        number == NULL ? NULL : PyObject_GetAttrString((PyObject *)self, "ignored_socket_errors");
+    int result = ignored == NULL ? -1 : PySequence_Contains(ignored, number);
+    Py_XDECREF(number);
+    Py_XDECREF(ignored);
+    return result;
+}
+
+/* The body was sent wrongly, or not in time, and the application did not mind itself. */
+static int
+connection_body_failed(HandlerObject *self, PyObject *error)
+{
+    green_refusal refusal = {0};
+    if (self->wsgi_input != NULL && Py_IS_TYPE(self->wsgi_input, Input_Type)) {
+        refusal = ((InputObject *)self->wsgi_input)->body.refusal;
+    }
+    if (PyObject_TypeCheck(error, (PyTypeObject *)green_exc_InvalidClientInput)) {
+        if (refusal.status == 0) {
+            refusal = (green_refusal){400, "Invalid request body"};
+        }
+    } else {
+        return 0;
+    }
+    self->close_connection = true;
+    if (self->headers_sent) {
+        return 1;
+    }
+    green_request_raise(refusal, NULL);
+    return connection_refuse(self) < 0 ? -1 : 1;
+}
+
+/* The application, or the sending of its answer, has raised. -1: so did what deals with that. */
+static int
+connection_failed(HandlerObject *self)
+{
+    PyObject *error = green_error_take();
+    int done = connection_body_failed(self, error);
+    if (done == 0) {
+        done = self->aborted ? connection_is_broken(self, error) : 0;
+        self->close_connection = self->close_connection || done > 0;
+    }
+    if (done == 0) {
+        PyObject *traceback = PyException_GetTraceback(error);
+        PyObject *handled =
+            PyObject_CallMethod((PyObject *)self, "handle_error", "OOO", Py_TYPE(error), error,
+                                traceback == NULL ? Py_None : traceback);
+        Py_XDECREF(traceback);
+        done = handled == NULL ? -1 : 0;
+        Py_XDECREF(handled);
+        self->close_connection = true;
+    }
+    Py_DECREF(error);
+    return done < 0 ? -1 : 0;
+}
+
+static int
+connection_log(HandlerObject *self)
+{
+    if (self->logs || self->overrides != 0) {
+        self->time_finish = green_date_clock();
+        if (green_handler_overrides(self, HOOK_LOG_REQUEST)) {
+            return connection_call_hook(self, HOOK_LOG_REQUEST);
+        }
+        return green_log_request(self);
+    }
+    return 0;
+}
+
+static int
+connection_handle_response(HandlerObject *self)
+{
+    self->time_start = green_date_clock();
+    self->time_finish = 0;
+    int result = green_handler_overrides(self, HOOK_RUN_APPLICATION)
+                     ? connection_call_hook(self, HOOK_RUN_APPLICATION)
+                     : connection_run_application(self);
+    if (result == 0) {
+        result = connection_discard(self);
+    }
+    if (result < 0) {
+        result = connection_failed(self);
+    }
+    return connection_log(self) < 0 ? -1 : result;
+}
+
+/* Nobody who kept the environ keeps the connection. */
+static void
+connection_end_request(HandlerObject *self)
+{
+    if (self->wsgi_input != NULL && Py_IS_TYPE(self->wsgi_input, Input_Type)) {
+        self->lingers = self->lingers || !((InputObject *)self->wsgi_input)->body.done;
+        green_input_detach((InputObject *)self->wsgi_input);
+    }
+    Py_CLEAR(self->wsgi_input);
+    Py_CLEAR(self->environ);
+    Py_CLEAR(self->result);
+}
+
+/* ---- one request ---- */
+
+/* Ask whoever does upgrades (WebSocket) to put what it has into the environ. */
+static int
+connection_offer_upgrade(HandlerObject *self)
+{
+    PyObject *upgrade = PyObject_GetAttrString(self->server, "upgrade");
+    if (upgrade == NULL) {
+        if (!PyErr_ExceptionMatches(PyExc_AttributeError)) {
+            return -1;
+        }
+        PyErr_Clear();
+        return 0;
+    }
+    PyObject *done = upgrade == Py_None
+                         ? Py_NewRef(Py_None)
+                         : PyObject_CallFunctionObjArgs(upgrade, self, self->environ, NULL);
+    Py_DECREF(upgrade);
+    Py_XDECREF(done);
+    return done == NULL ? -1 : 0;
+}
+
+/* By the methods read_requestline() and read_request(), of which one is somebody else's. */
+static green_step
+connection_read_hooked(HandlerObject *self)
+{
+    PyObject *line = green_handler_call(self, HOOK_READ_REQUESTLINE, NULL);
+    if (line == NULL) {
+        return GREEN_STEP_FAILED;
+    }
+    int any = PyObject_IsTrue(line);
+    if (any <= 0) {
+        Py_DECREF(line);
+        return any < 0 ? GREEN_STEP_FAILED : GREEN_STEP_CLOSE;
+    }
+    PyObject *done = green_handler_call(self, HOOK_READ_REQUEST, line);
+    Py_DECREF(line);
+    int good = done == NULL ? -1 : PyObject_IsTrue(done);
+    Py_XDECREF(done);
+    return good < 0 ? GREEN_STEP_FAILED : good ? GREEN_STEP_ON : GREEN_STEP_CLOSE;
+}
+
+static green_step
+connection_read(HandlerObject *self)
+{
+    bool hooked = green_handler_overrides(self, HOOK_READ_REQUESTLINE) ||
+                  green_handler_overrides(self, HOOK_READ_REQUEST);
+    if (hooked && green_handler_overrides(self, HOOK_READ_REQUESTLINE)) {
+        return connection_read_hooked(self);
+    }
+    int seen = green_request_await(self);
+    if (seen <= 0) {
+        return seen < 0 ? GREEN_STEP_FAILED : GREEN_STEP_CLOSE;
+    }
+    return hooked ? connection_read_hooked(self) : green_request_read(self);
+}
+
+static void
+connection_count(HandlerObject *self, bool at_request)
+{
+    if (self->at_request != at_request) {
+        self->at_request = at_request;
+        self->service->active += at_request ? 1 : -1;
+    }
+}
+
+static int
+connection_set_environ(HandlerObject *self)
+{
+    PyObject *environ = green_handler_overrides(self, HOOK_GET_ENVIRON)
+                            ? green_handler_call(self, HOOK_GET_ENVIRON, NULL)
+                            : green_request_environ(self);
+    if (environ == NULL) {
+        return -1;
+    }
+    green_handler_set(&self->environ, environ);
+    PyObject *application = PyObject_GetAttrString(self->server, "application");
+    if (application == NULL) {
+        return -1;
+    }
+    green_handler_set(&self->application, application);
+    return self->head.is_upgrade ? connection_offer_upgrade(self) : 0;
+}
+
+static green_step
+connection_one_request(HandlerObject *self)
+{
+    green_response_reset(self);
+    self->connection_upgraded = false;
+    green_step step = connection_read(self);
+    if (step == GREEN_STEP_CLOSE) {
+        return step;
+    }
+    connection_count(self, true);
+    if (step == GREEN_STEP_FAILED) {
+        if (PyErr_ExceptionMatches(green_exc_InvalidClientRequest)) {
+            return connection_refuse(self) < 0 ? GREEN_STEP_FAILED : GREEN_STEP_CLOSE;
+        }
+        return step;
+    }
+    self->service->requests++;
+    int result = connection_set_environ(self);
+    if (result == 0) {
+        self->connection_upgraded = self->head.is_upgrade;
+        result = green_handler_overrides(self, HOOK_HANDLE_ONE_RESPONSE)
+                     ? connection_call_hook(self, HOOK_HANDLE_ONE_RESPONSE)
+                     : connection_handle_response(self);
+    }
+    connection_end_request(self);
+    connection_count(self, false);
+    return result < 0               ? GREEN_STEP_FAILED
+           : self->close_connection ? GREEN_STEP_CLOSE
+                                    : GREEN_STEP_ON;
+}
+
+/* The same by the method, whose result says what to do. */
+static green_step
+connection_one_hooked(HandlerObject *self)
+{
+    PyObject *result = green_handler_call(self, HOOK_HANDLE_ONE_REQUEST, NULL);
+    if (result == NULL) {
+        return GREEN_STEP_FAILED;
+    }
+    green_step step = result == Py_True ? GREEN_STEP_ON : GREEN_STEP_CLOSE;
+    if (PyTuple_Check(result)) {
+        step = connection_send_pair(self, result) < 0 ? GREEN_STEP_FAILED : GREEN_STEP_CLOSE;
+    }
+    Py_DECREF(result);
+    return step;
+}
+
+/* ---- the whole life ---- */
+
+static void
+connection_set_nodelay(HandlerObject *self)
+{
+    int one = 1;
+    if (self->plain != NULL &&
+        (self->plain->family == AF_INET || self->plain->family == AF_INET6)) {
+        setsockopt(self->plain->file.fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+    }
+}
+
+/* An exception that only says that the connection is gone. */
+static int
+connection_forgive(HandlerObject *self)
+{
+    PyObject *error = green_error_take();
+    int broken = connection_is_broken(self, error);
+    if (broken == 0 && PyObject_TypeCheck(error, (PyTypeObject *)PyExc_TimeoutError)) {
+        broken = 1;
+    }
+    if (broken > 0) {
+        Py_DECREF(error);
+        return 0;
+    }
+    PyErr_Clear();
+    green_error_raise(error);
+    return -1;
+}
+
+static void
+connection_end(HandlerObject *self)
+{
+    if (!self->handed_over && !PyErr_Occurred() &&
+        (self->lingers || green_transport_has_unread(self))) {
+        green_transport_linger(self);
+    }
+    green_transport_close(self);
+    connection_end_request(self);
+    connection_count(self, false);
+    self->service->connections--;
+    green_response_reset(self);
+    green_buffer_drop(&self->source.buffer);
+    green_head_drop(&self->head);
+    Py_CLEAR(self->rfile);
+    if (self->slot_released) {
+        PyObject *raised = green_error_take();
+        if (green_request_take_slot(self) < 0) {
+            PyErr_Clear();
+        }
+        green_error_raise(raised);
+    }
+}
+
+PyDoc_STRVAR(handle_doc, "handle($self, /)\n--\n\n"
+                         "Serve the connection: request after request, until one side closes it.");
+
+static PyObject *
+connection_handle(PyObject *op, PyObject *Py_UNUSED(unused))
+{
+    HandlerObject *self = (HandlerObject *)op;
+    connection_set_nodelay(self);
+    self->service->connections++;
+    green_step step = GREEN_STEP_ON;
+    bool hooked = green_handler_overrides(self, HOOK_HANDLE_ONE_REQUEST);
+    while (step == GREEN_STEP_ON) {
+        step = hooked ? connection_one_hooked(self) : connection_one_request(self);
+    }
+    if (step == GREEN_STEP_FAILED && connection_forgive(self) == 0) {
+        step = GREEN_STEP_CLOSE;
+    }
+    connection_end(self);
+    if (step == GREEN_STEP_FAILED || PyErr_Occurred()) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+/* ---- the steps as methods ---- */
+
+PyDoc_STRVAR(
+    one_request_doc,
+    "handle_one_request($self, /)\n--\n\n"
+    "Read a request and answer it. True: there may be another; None: the connection is to\n"
+    "be closed.");
+
+static PyObject *
+connection_one_request_method(PyObject *op, PyObject *Py_UNUSED(unused))
+{
+    green_step step = connection_one_request((HandlerObject *)op);
+    if (step == GREEN_STEP_FAILED) {
+        return NULL;
+    }
+    return Py_NewRef(step == GREEN_STEP_ON ? Py_True : Py_None);
+}
+
+PyDoc_STRVAR(get_environ_doc, "get_environ($self, /)\n--\n\nReturn the request's environ, a dict.");
+
+static PyObject *
+connection_get_environ(PyObject *op, PyObject *Py_UNUSED(unused))
+{
+    return green_request_environ((HandlerObject *)op);
+}
+
+PyDoc_STRVAR(one_response_doc, "handle_one_response($self, /)\n--\n\n"
+                               "Run the application, send its answer and log the request.");
+
+static PyObject *
+connection_one_response(PyObject *op, PyObject *Py_UNUSED(unused))
+{
+    if (connection_handle_response((HandlerObject *)op) < 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(run_application_doc, "run_application($self, /)\n--\n\n"
+                                  "Call the application, send what it returns, and close that.");
+
+static PyObject *
+connection_run_method(PyObject *op, PyObject *Py_UNUSED(unused))
+{
+    if (connection_run_application((HandlerObject *)op) < 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(
+    hand_over_doc,
+    "hand_over($self, /)\n--\n\n"
+    "Leave the connection to the caller: returns (socket, bytes that were read already).\n\n"
+    "From then on the server reads and sends nothing; it closes the socket when the\n"
+    "application has returned.");
+
+static PyObject *
+connection_hand_over(PyObject *op, PyObject *Py_UNUSED(unused))
+{
+    HandlerObject *self = (HandlerObject *)op;
+    green_buffer *buffer = &self->source.buffer;
+    PyObject *bytes =
+        PyBytes_FromStringAndSize(buffer->data == NULL ? "" : green_buffer_start(buffer),
+                                  (Py_ssize_t)green_buffer_count(buffer));
+    if (bytes == NULL) {
+        return NULL;
+    }
+    green_buffer_drop(buffer);
+    self->handed_over = true;
+    self->headers_sent = true;
+    self->close_connection = true;
+    return Py_BuildValue("(ON)", self->socket, bytes);
+}
+
+PyDoc_STRVAR(read_into_doc, "_read_into($self, buffer, /)\n--\n\n"
+                            "Receive into a buffer what comes next, bytes read already first; "
+                            "returns the number of bytes.");
+
+static PyObject *
+connection_read_into(PyObject *op, PyObject *target)
+{
+    HandlerObject *self = (HandlerObject *)op;
+    green_buffer *buffer = &self->source.buffer;
+    Py_buffer view;
+    if (PyObject_GetBuffer(target, &view, PyBUF_WRITABLE) < 0) {
+        return NULL;
+    }
+    size_t count = green_buffer_count(buffer);
+    Py_ssize_t got;
+    if (count > 0) {
+        got = (size_t)view.len < count ? view.len : (Py_ssize_t)count;
+        memcpy(view.buf, green_buffer_start(buffer), (size_t)got);
+        buffer->begin += (size_t)got;
+    } else {
+        got = view.len == 0 ? 0 : green_transport_receive(self, view.buf, (size_t)view.len, -1);
+    }
+    PyBuffer_Release(&view);
+    return got < 0 ? NULL : PyLong_FromSsize_t(got);
+}
+
+PyDoc_STRVAR(send_answer_doc,
+             "_send_answer($self, status, answer, /)\n--\n\n"
+             "Send the bytes of a whole answer unless a head was sent, and close the connection.");
+
+static PyObject *
+connection_send_answer(PyObject *op, PyObject *args)
+{
+    if (connection_send_pair((HandlerObject *)op, args) < 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(log_request_doc, "log_request($self, /)\n--\n\nWrite the request's line to the log.");
+
+static PyObject *
+connection_log_request(PyObject *op, PyObject *Py_UNUSED(unused))
+{
+    if (green_log_request((HandlerObject *)op) < 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(format_request_doc, "format_request($self, /)\n--\n\nReturn the request's log line.");
+
+static PyObject *
+connection_format_request(PyObject *op, PyObject *Py_UNUSED(unused))
+{
+    return green_log_format((HandlerObject *)op);
+}
+
+PyMethodDef green_connection_methods[] = {
+    {"handle", connection_handle, METH_NOARGS, handle_doc},
+    {"handle_one_request", connection_one_request_method, METH_NOARGS, one_request_doc},
+    {"get_environ", connection_get_environ, METH_NOARGS, get_environ_doc},
+    {"handle_one_response", connection_one_response, METH_NOARGS, one_response_doc},
+    {"run_application", connection_run_method, METH_NOARGS, run_application_doc},
+    {"log_request", connection_log_request, METH_NOARGS, log_request_doc},
+    {"format_request", connection_format_request, METH_NOARGS, format_request_doc},
+    {"hand_over", connection_hand_over, METH_NOARGS, hand_over_doc},
+    {"_read_into", connection_read_into, METH_O, read_into_doc},
+    {"_send_answer", connection_send_answer, METH_VARARGS, send_answer_doc},
+    {NULL, NULL, 0, NULL},
+};

@@ -1,0 +1,526 @@
+#include "http/input.h"
+
+#include <structmember.h>
+#include "http/handler.h"
+
+PyTypeObject *Input_Type;
+
+enum { FIRST_GUESS = 16 * 1024, BIGGEST_GUESS = 1024 * 1024 };
+
+/* ---- over a file of Python's ---- */
+
+typedef struct green_input_raw {
+    green_source source;
+    green_head head;
+    PyObject *rfile;    /* owned */
+    InputObject *input; /* borrowed: its owner */
+} green_input_raw;
+
+/* Append what rfile.NAME(size) returns. Its length; -1 with an exception. */
+static Py_ssize_t
+raw_call(green_input_raw *raw, const char *name, size_t size)
+{
+    PyObject *data = PyObject_CallMethod(raw->rfile, name, "n", (Py_ssize_t)size);
+    Py_buffer view;
+    if (data == NULL || PyObject_GetBuffer(data, &view, PyBUF_SIMPLE) < 0) {
+        Py_XDECREF(data);
+        return -1;
+    }
+    Py_ssize_t count = view.len;
+    if (green_buffer_append(&raw->source.buffer, view.buf, (size_t)count) < 0) {
+        count = -1;
+    }
+    PyBuffer_Release(&view);
+    Py_DECREF(data);
+    return count;
+}
+
+/* Others may read the file after this request: no more is taken than belongs to it. */
+static int
+raw_fill(green_source *source, size_t wanted)
+{
+    green_input_raw *raw = GREEN_CONTAINER(source, green_input_raw, source);
+    Py_ssize_t got =
+        wanted > 0 ? raw_call(raw, "read", wanted) : raw_call(raw, "readline", GREEN_BUFFER_BLOCK);
+    return got < 0 ? -1 : got > 0;
+}
+
+static Py_ssize_t
+raw_read(green_source *source, char *into, size_t size)
+{
+    int filled = raw_fill(source, size < BIGGEST_GUESS ? size : BIGGEST_GUESS);
+    if (filled <= 0) {
+        return filled;
+    }
+    size_t count = green_buffer_count(&source->buffer);
+    count = count < size ? count : size;
+    memcpy(into, green_buffer_start(&source->buffer), count);
+    source->buffer.begin += count;
+    return (Py_ssize_t)count;
+}
+
+static green_input_raw *
+raw_new(PyObject *rfile)
+{
+    green_input_raw *raw = PyMem_Calloc(1, sizeof(*raw));
+    if (raw == NULL) {
+        PyErr_NoMemory();
+        return NULL;
+    }
+    raw->source.fill = raw_fill;
+    raw->source.read = raw_read;
+    raw->rfile = Py_NewRef(rfile);
+    green_head_begin_chunked(&raw->head);
+    return raw;
+}
+
+static void
+raw_free(green_input_raw *raw)
+{
+    if (raw != NULL) {
+        green_buffer_drop(&raw->source.buffer);
+        Py_DECREF(raw->rfile);
+        PyMem_Free(raw);
+    }
+}
+
+/* ---- reading ---- */
+
+/* Before each read: the request must not be over, and a client that waits for it is told to go on.
+ */
+static int
+input_begin(InputObject *self)
+{
+    if (self->source == NULL) {
+        PyErr_SetString(PyExc_OSError, "the request that this input belongs to is over");
+        return -1;
+    }
+    if (self->continue_pending) {
+        self->continue_pending = false;
+        HandlerObject *handler = self->handler;
+        static const char text[] = "HTTP/1.1 100 Continue\r\n\r\n";
+        if (handler != NULL && !handler->headers_sent &&
+            green_transport_send_bytes(handler, text, sizeof(text) - 1) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static Py_ssize_t
+input_into(InputObject *self, char *into, size_t size)
+{
+    return green_body_read(&self->body, self->head, self->source, self->service, into, size);
+}
+
+/* `want` bytes, or what there is to the end. */
+static PyObject *
+input_bytes(InputObject *self, size_t want)
+{
+    size_t guess = self->body.kind == GREEN_BODY_CHUNKED ? FIRST_GUESS : self->body.remaining;
+    guess = guess < BIGGEST_GUESS ? guess : BIGGEST_GUESS;
+    size_t room = guess < want ? guess : want, used = 0;
+    PyObject *bytes = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)room);
+    while (bytes != NULL && used < want) {
+        if (used == room) {
+            room = room > want / 2 ? want : room ? room * 2 : FIRST_GUESS;
+            if (room > PY_SSIZE_T_MAX / 2) {
+                room = PY_SSIZE_T_MAX / 2;
+            }
+            if (_PyBytes_Resize(&bytes, (Py_ssize_t)room) < 0) {
+                return NULL;
+            }
+        }
+        Py_ssize_t got = input_into(self, PyBytes_AS_STRING(bytes) + used, room - used);
+        if (got < 0) {
+            Py_DECREF(bytes);
+            return NULL;
+        }
+        if (got == 0) {
+            break;
+        }
+        used += (size_t)got;
+        if (self->body.done) {
+            break;
+        }
+    }
+    if (bytes != NULL && used < room) {
+        _PyBytes_Resize(&bytes, (Py_ssize_t)used);
+    }
+    return bytes;
+}
+
+/* A size of Python's: None and negative ones are all there is. -1 with an exception. */
+static int
+input_size(PyObject *const *args, Py_ssize_t nargs, const char *name, size_t *size)
+{
+    *size = SIZE_MAX;
+    if (nargs > 1) {
+        PyErr_Format(PyExc_TypeError, "%s expected at most 1 argument, got %zd", name, nargs);
+        return -1;
+    }
+    if (nargs == 1 && args[0] != Py_None) {
+        Py_ssize_t value = PyNumber_AsSsize_t(args[0], NULL);
+        if (value == -1 && PyErr_Occurred()) {
+            return -1;
+        }
+        *size = value < 0 ? SIZE_MAX : (size_t)value;
+    }
+    return 0;
+}
+
+PyDoc_STRVAR(read_doc,
+             "read($self, size=-1, /)\n--\n\n"
+             "Return `size` bytes of the body, fewer only at its end; all where `size` is "
+             "None or negative.\n\n"
+             "Raises OSError when the client breaks off, TimeoutError when it stops "
+             "sending.");
+
+static PyObject *
+input_read(PyObject *op, PyObject *const *args, Py_ssize_t nargs)
+{
+    InputObject *self = (InputObject *)op;
+    size_t size;
+    if (input_size(args, nargs, "read", &size) < 0 || input_begin(self) < 0) {
+        return NULL;
+    }
+    return input_bytes(self, size);
+}
+
+static PyObject *
+input_line(InputObject *self, size_t most)
+{
+    PyObject *line = NULL;
+    size_t total = 0;
+    while (total < most) {
+        Py_ssize_t got = green_body_peek(&self->body, self->head, self->source, self->service);
+        if (got < 0) {
+            Py_XDECREF(line);
+            return NULL;
+        }
+        if (got == 0) {
+            break;
+        }
+        size_t count = (size_t)got < most - total ? (size_t)got : most - total;
+        const char *start = green_buffer_start(&self->source->buffer);
+        const char *end = memchr(start, '\n', count);
+        if (end != NULL) {
+            count = (size_t)(end - start) + 1;
+        }
+        /* Without its contents, one of a single byte is not shared and can grow. */
+        if (line == NULL) {
+            line = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)count);
+        } else {
+            _PyBytes_Resize(&line, (Py_ssize_t)(total + count));
+        }
+        if (line == NULL) {
+            return NULL;
+        }
+        memcpy(PyBytes_AS_STRING(line) + total, start, count);
+        if (green_body_take(&self->body, self->head, self->source, count) < 0) {
+            Py_DECREF(line);
+            return NULL;
+        }
+        total += count;
+        if (end != NULL) {
+            break;
+        }
+    }
+    return line != NULL ? line : PyBytes_FromStringAndSize(NULL, 0);
+}
+
+PyDoc_STRVAR(readline_doc,
+             "readline($self, size=-1, /)\n--\n\n"
+             "Return the body up to the next line feed, `size` bytes at most; empty at "
+             "its end. Errors: see read().");
+
+static PyObject *
+input_readline(PyObject *op, PyObject *const *args, Py_ssize_t nargs)
+{
+    InputObject *self = (InputObject *)op;
+    size_t size;
+    if (input_size(args, nargs, "readline", &size) < 0 || input_begin(self) < 0) {
+        return NULL;
+    }
+    return input_line(self, size);
+}
+
+static PyObject *
+input_next(PyObject *op)
+{
+    InputObject *self = (InputObject *)op;
+    PyObject *line = input_begin(self) < 0 ? NULL : input_line(self, SIZE_MAX);
+    if (line != NULL && PyBytes_GET_SIZE(line) == 0) {
+        Py_CLEAR(line);
+    }
+    return line;
+}
+
+PyDoc_STRVAR(readlines_doc, "readlines($self, hint=-1, /)\n--\n\n"
+                            "Return the rest of the body as a list of lines. Errors: see read().");
+
+static PyObject *
+input_readlines(PyObject *op, PyObject *const *Py_UNUSED(args), Py_ssize_t nargs)
+{
+    if (nargs > 1) {
+        PyErr_SetString(PyExc_TypeError, "readlines expected at most 1 argument");
+        return NULL;
+    }
+    return PySequence_List(op);
+}
+
+/* ---- the end ---- */
+
+int
+green_input_discard(InputObject *self, size_t most)
+{
+    self->continue_pending = false;
+    if (self->source == NULL || self->body.done) {
+        return 1;
+    }
+    uint64_t from = self->body.position;
+    while (!self->body.done) {
+        if (self->body.position - from > most) {
+            return 0;
+        }
+        Py_ssize_t got = green_body_peek(&self->body, self->head, self->source, self->service);
+        if (got == 0) {
+            break;
+        }
+        if (got < 0 || green_body_take(&self->body, self->head, self->source, (size_t)got) < 0) {
+            return -1;
+        }
+    }
+    return 1;
+}
+
+PyDoc_STRVAR(discard_doc, "_discard($self, /)\n--\n\n"
+                          "Read on to the end of the body, as far as the server's bound for that, "
+                          "and drop it. Errors: see read().");
+
+static PyObject *
+input_discard(PyObject *op, PyObject *Py_UNUSED(unused))
+{
+    InputObject *self = (InputObject *)op;
+    if (green_input_discard(self, (size_t)self->service->max_discard) < 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+void
+green_input_detach(InputObject *self)
+{
+    if (self->raw == NULL) {
+        self->head = NULL;
+        self->source = NULL;
+        Py_CLEAR(self->handler);
+    }
+}
+
+/* ---- attributes ---- */
+
+static PyObject *
+input_get_rfile(PyObject *op, void *Py_UNUSED(closure))
+{
+    InputObject *self = (InputObject *)op;
+    if (self->raw != NULL) {
+        return Py_NewRef(self->raw->rfile);
+    }
+    if (self->handler == NULL) {
+        Py_RETURN_NONE;
+    }
+    return PyObject_GetAttrString((PyObject *)self->handler, "rfile");
+}
+
+static PyObject *
+input_get_position(PyObject *op, void *Py_UNUSED(closure))
+{
+    return PyLong_FromUnsignedLongLong(((InputObject *)op)->body.position);
+}
+
+static PyObject *
+input_get_chunked(PyObject *op, void *Py_UNUSED(closure))
+{
+    return PyBool_FromLong(((InputObject *)op)->body.kind == GREEN_BODY_CHUNKED);
+}
+
+static PyObject *
+input_get_continue(PyObject *op, void *Py_UNUSED(closure))
+{
+    return PyBool_FromLong(((InputObject *)op)->continue_pending);
+}
+
+static int
+input_set_continue(PyObject *op, PyObject *value, void *Py_UNUSED(closure))
+{
+    int pending = value == NULL ? 0 : PyObject_IsTrue(value);
+    if (pending < 0) {
+        return -1;
+    }
+    ((InputObject *)op)->continue_pending = ((InputObject *)op)->continue_pending && pending;
+    return 0;
+}
+
+static PyGetSetDef input_getset[] = {
+    {"rfile", input_get_rfile, NULL, "The file that it reads.", NULL},
+    {"position", input_get_position, NULL, "How many bytes of the body were read.", NULL},
+    {"chunked_input", input_get_chunked, NULL, "Whether the body comes in chunks.", NULL},
+    {"send_100_continue_enabled", input_get_continue, input_set_continue,
+     "Whether the next read tells the client to send the body; can be set to false.", NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+static PyMemberDef input_members[] = {
+    {"content_length", T_OBJECT, offsetof(InputObject, content_length), READONLY,
+     PyDoc_STR("Bytes of the body, or None where that is not known.")},
+    {"socket", T_OBJECT, offsetof(InputObject, socket), READONLY,
+     PyDoc_STR("What was given as `socket`.")},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static PyMethodDef input_methods[] = {
+    {"read", (PyCFunction)(void (*)(void))input_read, METH_FASTCALL, read_doc},
+    {"readline", (PyCFunction)(void (*)(void))input_readline, METH_FASTCALL, readline_doc},
+    {"readlines", (PyCFunction)(void (*)(void))input_readlines, METH_FASTCALL, readlines_doc},
+    {"_discard", input_discard, METH_NOARGS, discard_doc},
+    {NULL, NULL, 0, NULL},
+};
+
+/* ---- the type ---- */
+
+InputObject *
+green_input_new(HandlerObject *handler)
+{
+    InputObject *self = (InputObject *)Input_Type->tp_alloc(Input_Type, 0);
+    if (self == NULL) {
+        return NULL;
+    }
+    const green_head *head = &handler->head;
+    self->body.kind = head->body_kind;
+    self->body.remaining = head->content_length;
+    self->body.at_size_line = head->body_kind == GREEN_BODY_CHUNKED;
+    self->body.done = head->body_kind == GREEN_BODY_NONE;
+    self->continue_pending = head->expects_continue && !self->body.done;
+    self->head = &handler->head;
+    self->source = &handler->source;
+    self->service = (ServiceObject *)Py_NewRef(handler->service);
+    self->handler = (HandlerObject *)Py_NewRef(handler);
+    if (head->body_kind == GREEN_BODY_LENGTH) {
+        self->content_length = PyLong_FromUnsignedLongLong(head->content_length);
+        if (self->content_length == NULL) {
+            Py_CLEAR(self);
+        }
+    }
+    return self;
+}
+
+static PyObject *
+input_tp_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    static char *keywords[] = {"rfile", "content_length", "socket", "chunked_input", NULL};
+    PyObject *rfile, *length = Py_None, *socket = Py_None;
+    int chunked = 0;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|OOp:Input", keywords, &rfile, &length,
+                                     &socket, &chunked)) {
+        return NULL;
+    }
+    Py_ssize_t count = 0;
+    if (length != Py_None) {
+        count = PyNumber_AsSsize_t(length, PyExc_OverflowError);
+        if (count == -1 && PyErr_Occurred()) {
+            return NULL;
+        }
+    }
+    InputObject *self = (InputObject *)type->tp_alloc(type, 0);
+    if (self == NULL) {
+        return NULL;
+    }
+    self->service = (ServiceObject *)PyObject_CallNoArgs((PyObject *)Service_Type);
+    self->raw = self->service == NULL ? NULL : raw_new(rfile);
+    if (self->raw == NULL) {
+        Py_DECREF(self);
+        return NULL;
+    }
+    self->raw->input = self;
+    self->head = &self->raw->head;
+    self->source = &self->raw->source;
+    self->content_length = Py_NewRef(length);
+    self->socket = Py_NewRef(socket);
+    self->body.kind = chunked ? GREEN_BODY_CHUNKED : GREEN_BODY_LENGTH;
+    self->body.at_size_line = chunked;
+    self->body.remaining = chunked || count < 0 ? 0 : (uint64_t)count;
+    self->body.done = !chunked && self->body.remaining == 0;
+    return (PyObject *)self;
+}
+
+static int
+input_traverse(PyObject *op, visitproc visit, void *arg)
+{
+    InputObject *self = (InputObject *)op;
+    Py_VISIT(Py_TYPE(op));
+    Py_VISIT(self->handler);
+    Py_VISIT(self->content_length);
+    Py_VISIT(self->socket);
+    if (self->raw != NULL) {
+        Py_VISIT(self->raw->rfile);
+    }
+    return 0;
+}
+
+static int
+input_clear(PyObject *op)
+{
+    InputObject *self = (InputObject *)op;
+    self->head = NULL;
+    self->source = NULL;
+    Py_CLEAR(self->handler);
+    Py_CLEAR(self->content_length);
+    Py_CLEAR(self->socket);
+    green_input_raw *raw = self->raw;
+    self->raw = NULL;
+    raw_free(raw);
+    return 0;
+}
+
+static void
+input_dealloc(PyObject *op)
+{
+    PyTypeObject *type = Py_TYPE(op);
+    PyObject_GC_UnTrack(op);
+    input_clear(op);
+    Py_XDECREF(((InputObject *)op)->service);
+    type->tp_free(op);
+    Py_DECREF(type);
+}
+
+static PyType_Slot input_slots[] = {
+    {Py_tp_doc, "Input(rfile, content_length=None, socket=None, chunked_input=False)\n--\n\n"
+                "The body of a request as a file: wsgi.input.\n\n"
+                "rfile: what to read it from. content_length: its bytes, None for no body.\n"
+                "chunked_input: it comes in chunks, and content_length says nothing."},
+    {Py_tp_new, input_tp_new},
+    {Py_tp_dealloc, input_dealloc},
+    {Py_tp_traverse, input_traverse},
+    {Py_tp_clear, input_clear},
+    {Py_tp_iter, PyObject_SelfIter},
+    {Py_tp_iternext, input_next},
+    {Py_tp_getset, input_getset},
+    {Py_tp_members, input_members},
+    {Py_tp_methods, input_methods},
+    {0, NULL},
+};
+
+static PyType_Spec input_spec = {
+    .name = "greencore.pywsgi.Input",
+    .basicsize = sizeof(InputObject),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+    .slots = input_slots,
+};
+
+int
+green_input_exec(PyObject *module)
+{
+    Input_Type = (PyTypeObject *)PyType_FromSpec(&input_spec);
+    return Input_Type == NULL ? -1 : PyModule_AddObjectRef(module, "Input", (PyObject *)Input_Type);
+}

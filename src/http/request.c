@@ -1,0 +1,318 @@
+/* A request up to its environ: waiting for it, reading its head. */
+#include "http/request.h"
+
+#include "http/environ.h"
+
+PyObject *green_exc_InvalidClientRequest;
+
+/* ---- the pool's place ---- */
+
+/* An idle connection leaves its place to others; one with a request waits for a place again. */
+static int
+slot_release(HandlerObject *self)
+{
+    if (self->slot == NULL || self->slot_released) {
+        return 0;
+    }
+    PyObject *done = PyObject_CallMethod(self->slot, "release", NULL);
+    self->slot_released = done != NULL;
+    Py_XDECREF(done);
+    return done == NULL ? -1 : 0;
+}
+
+int
+green_request_take_slot(HandlerObject *self)
+{
+    if (!self->slot_released) {
+        return 0;
+    }
+    PyObject *done = PyObject_CallMethod(self->slot, "acquire", NULL);
+    self->slot_released = done == NULL;
+    Py_XDECREF(done);
+    return done == NULL ? -1 : 0;
+}
+
+void
+green_request_raise(green_refusal refusal, PyObject *line)
+{
+    PyObject *text = PyUnicode_FromFormat(line == NULL ? "%s" : "%s: %R", refusal.why, line);
+    PyObject *error =
+        text == NULL ? NULL : PyObject_CallOneArg(green_exc_InvalidClientRequest, text);
+    PyObject *status = error == NULL ? NULL : PyLong_FromLong(refusal.status);
+    if (status != NULL && PyObject_SetAttrString(error, "status", status) == 0) {
+        PyErr_SetObject(green_exc_InvalidClientRequest, error);
+    }
+    Py_XDECREF(text);
+    Py_XDECREF(error);
+    Py_XDECREF(status);
+}
+
+/* ---- reading the head ---- */
+
+static int
+request_receive(HandlerObject *self, double seconds)
+{
+    green_buffer *buffer = &self->source.buffer;
+    if (buffer->end == buffer->size && green_buffer_reserve(buffer, 1) < 0) {
+        return -1;
+    }
+    Py_ssize_t got = green_transport_receive(self, buffer->data + buffer->end,
+                                             buffer->size - buffer->end, seconds);
+    if (got > 0) {
+        buffer->end += (size_t)got;
+    }
+    return got < 0 ? -1 : got > 0;
+}
+
+/* Some bytes of a request are there: 1. 0: the connection has ended, or is to. */
+int
+green_request_await(HandlerObject *self)
+{
+    green_buffer *buffer = &self->source.buffer;
+    if (green_buffer_count(buffer) > 0) {
+        return 1;
+    }
+    green_buffer_drop(buffer);
+    if (slot_release(self) < 0) {
+        return -1;
+    }
+    int seen = green_transport_idle(self);
+    if (seen > 0) {
+        seen = green_request_take_slot(self);
+        seen = seen < 0 ? -1 : 1;
+    }
+    return seen <= 0 ? seen : request_receive(self, self->service->keepalive_timeout);
+}
+
+/* An empty line before a request is what some clients end a body with: one is skipped. True: more
+   must come to tell. */
+static bool
+request_skip_line(HandlerObject *self, bool *skipped)
+{
+    green_buffer *buffer = &self->source.buffer;
+    if (*skipped) {
+        return green_buffer_count(buffer) == 0;
+    }
+    size_t count = green_buffer_count(buffer);
+    const char *start = green_buffer_start(buffer);
+    if (count == 0 || (count == 1 && *start == '\r')) {
+        return true;
+    }
+    *skipped = true;
+    if (count >= 2 && memcmp(start, "\r\n", 2) == 0) {
+        buffer->begin += 2;
+    }
+    return green_buffer_count(buffer) == 0;
+}
+
+static double
+request_left(uint64_t deadline)
+{
+    uint64_t now = green_time_now();
+    return now < deadline ? (double)(deadline - now) / 1e9 : 0;
+}
+
+/* The request line as far as it is there, for the log. */
+static PyObject *
+request_line(HandlerObject *self)
+{
+    green_buffer *buffer = &self->source.buffer;
+    size_t count = green_buffer_count(buffer);
+    const char *start = green_buffer_start(buffer);
+    const char *end = count == 0 ? NULL : memchr(start, '\n', count);
+    if (end != NULL) {
+        count = (size_t)(end - start) + 1;
+    }
+    return PyUnicode_DecodeLatin1(count == 0 ? "" : start, (Py_ssize_t)count, NULL);
+}
+
+/* All of the head. GREEN_STEP_FAILED with InvalidClientRequest where it is refused. */
+static green_step
+request_read_head(HandlerObject *self)
+{
+    const ServiceObject *service = self->service;
+    green_buffer *buffer = &self->source.buffer;
+    uint64_t deadline = 0;
+    bool skipped = false;
+    if (green_head_begin(&self->head, service) < 0) {
+        return GREEN_STEP_FAILED;
+    }
+    for (;;) {
+        green_head_state state = request_skip_line(self, &skipped)
+                                     ? GREEN_HEAD_MORE
+                                     : green_head_feed(&self->head, green_buffer_start(buffer),
+                                                       green_buffer_count(buffer), service);
+        if (state == GREEN_HEAD_COMPLETE) {
+            return GREEN_STEP_ON;
+        }
+        if (state == GREEN_HEAD_REFUSED) {
+            break;
+        }
+        if (deadline == 0) {
+            deadline = green_time_after(service->header_timeout);
+        }
+        int got = request_receive(self, service->header_timeout < 0 ? -1 : request_left(deadline));
+        if (got == 0) {
+            return GREEN_STEP_CLOSE; /* there is nobody to tell */
+        }
+        if (got < 0) {
+            if (!PyErr_ExceptionMatches(PyExc_TimeoutError)) {
+                return GREEN_STEP_FAILED;
+            }
+            PyErr_Clear();
+            self->head.refusal = (green_refusal){408, "Timed out"};
+            break;
+        }
+    }
+    PyObject *line = request_line(self);
+    if (line != NULL) {
+        green_request_raise(self->head.refusal, line);
+        Py_DECREF(line);
+    }
+    return GREEN_STEP_FAILED;
+}
+
+/* Whether anybody may ask for the request's text later: a hook, or the log. */
+static bool
+request_keeps_text(const HandlerObject *self)
+{
+    return self->overrides != 0 || self->logs;
+}
+
+/* The head is complete: keep of it what will be asked for. */
+static int
+request_take_head(HandlerObject *self)
+{
+    Py_CLEAR(self->raw_head);
+    Py_CLEAR(self->requestline);
+    Py_CLEAR(self->headers);
+    self->close_connection = !self->head.keep_alive || self->service->stopping;
+    if (request_keeps_text(self)) {
+        self->raw_head = PyBytes_FromStringAndSize(green_buffer_start(&self->source.buffer),
+                                                   (Py_ssize_t)self->head.length);
+        return self->raw_head == NULL ? -1 : 0;
+    }
+    return 0;
+}
+
+green_step
+green_request_read(HandlerObject *self)
+{
+    green_step step = request_read_head(self);
+    if (step == GREEN_STEP_ON && request_take_head(self) < 0) {
+        step = GREEN_STEP_FAILED;
+    }
+    return step;
+}
+
+/* ---- the environ ---- */
+
+static PyObject *
+request_new_environ(HandlerObject *self)
+{
+    static PyObject *name;
+    if (name == NULL && (name = PyUnicode_InternFromString("get_environ")) == NULL) {
+        return NULL;
+    }
+    PyObject *environ = self->base_environ != NULL ? PyDict_Copy(self->base_environ)
+                                                   : PyObject_CallMethodNoArgs(self->server, name);
+    if (environ != NULL && !PyDict_Check(environ)) {
+        PyErr_SetString(PyExc_TypeError, "the environ must be a dict");
+        Py_CLEAR(environ);
+    }
+    return environ;
+}
+
+/* New reference. The head's bytes are used up with it. */
+PyObject *
+green_request_environ(HandlerObject *self)
+{
+    PyObject *environ = request_new_environ(self);
+    green_buffer *buffer = &self->source.buffer;
+    if (environ != NULL && green_environ_fill(self, environ, green_buffer_start(buffer),
+                                              self->service->lenient_folding) < 0) {
+        Py_CLEAR(environ);
+    }
+    buffer->begin += self->head.length;
+    green_head_drop(&self->head);
+    return environ;
+}
+
+/* The line that a hook has read, put back before what follows it. */
+int
+green_request_put_back(HandlerObject *self, PyObject *line)
+{
+    const char *text;
+    Py_ssize_t length;
+    PyObject *bytes = PyUnicode_Check(line) ? PyUnicode_AsLatin1String(line) : Py_NewRef(line);
+    if (bytes == NULL || PyBytes_AsStringAndSize(bytes, (char **)&text, &length) < 0) {
+        Py_XDECREF(bytes);
+        return -1;
+    }
+    green_buffer joined = {0}, *buffer = &self->source.buffer;
+    int result = green_buffer_append(&joined, text, (size_t)length);
+    if (result == 0 && green_buffer_count(buffer) > 0) {
+        result =
+            green_buffer_append(&joined, green_buffer_start(buffer), green_buffer_count(buffer));
+    }
+    Py_DECREF(bytes);
+    if (result < 0) {
+        green_buffer_drop(&joined);
+        return -1;
+    }
+    green_buffer_drop(buffer);
+    *buffer = joined;
+    return 0;
+}
+
+/* ---- as methods ---- */
+
+PyDoc_STRVAR(read_requestline_doc,
+             "read_requestline($self, /)\n--\n\n"
+             "Wait for a request and return its first line, a str; empty when the client has "
+             "closed.");
+
+static PyObject *
+request_read_requestline(PyObject *op, PyObject *Py_UNUSED(unused))
+{
+    HandlerObject *self = (HandlerObject *)op;
+    green_buffer *buffer = &self->source.buffer;
+    int seen = green_request_await(self);
+    bool skipped = false;
+    while (seen > 0 && request_skip_line(self, &skipped)) {
+        seen = request_receive(self, self->service->header_timeout);
+    }
+    while (seen > 0 && green_buffer_count(buffer) <= (size_t)self->service->max_request_line &&
+           memchr(green_buffer_start(buffer), '\n', green_buffer_count(buffer)) == NULL) {
+        seen = request_receive(self, self->service->header_timeout);
+    }
+    if (seen < 0) {
+        return NULL;
+    }
+    PyObject *line = request_line(self);
+    if (line != NULL) {
+        buffer->begin += (size_t)PyUnicode_GET_LENGTH(line);
+    }
+    return line;
+}
+
+PyDoc_STRVAR(read_request_doc,
+             "read_request($self, raw_requestline, /)\n--\n\n"
+             "Read the rest of a request's head. Returns True; ValueError: it is refused.");
+
+static PyObject *
+request_read_request_method(PyObject *op, PyObject *line)
+{
+    HandlerObject *self = (HandlerObject *)op;
+    if (green_request_put_back(self, line) < 0) {
+        return NULL;
+    }
+    green_step step = green_request_read(self);
+    return step == GREEN_STEP_FAILED ? NULL : PyBool_FromLong(step == GREEN_STEP_ON);
+}
+
+PyMethodDef green_request_methods[] = {
+    {"read_requestline", request_read_requestline, METH_NOARGS, read_requestline_doc},
+    {"read_request", request_read_request_method, METH_O, read_request_doc},
+    {NULL, NULL, 0, NULL},
+};

@@ -1,0 +1,361 @@
+/* A connection's bytes: by system calls where it is a plain socket, by the methods of whatever else
+   it is. */
+#include "http/handler.h"
+
+#include <errno.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+#include "greenlet/error.h"
+#include "hub/hub.h"
+
+/* ---- time ---- */
+
+/* The seconds to wait: `seconds`, but not past the request's end. */
+static double
+transport_seconds(const HandlerObject *self, double seconds)
+{
+    if (self->deadline == 0) {
+        return seconds;
+    }
+    uint64_t now = green_time_now();
+    double left = now < self->deadline ? (double)(self->deadline - now) / 1e9 : 0;
+    return seconds < 0 || left < seconds ? left : seconds;
+}
+
+/* 0; -1 with TimeoutError or what ended the wait. */
+static int
+transport_wait(HandlerObject *self, int events, double seconds, const char *verb)
+{
+    seconds = transport_seconds(self, seconds);
+    int seen =
+        seconds == 0 ? 0 : green_file_wait(&self->plain->file, events, seconds, verb, self->socket);
+    if (seen == 0) {
+        PyErr_SetString(PyExc_TimeoutError, "timed out");
+    }
+    return seen > 0 ? 0 : -1;
+}
+
+/* After a failed system call: 0, make it again; -1 with an exception. */
+static int
+transport_again(HandlerObject *self, int events, double seconds, const char *verb)
+{
+    if (errno == EINTR) {
+        return PyErr_CheckSignals();
+    }
+    if (errno != EAGAIN && errno != EWOULDBLOCK) {
+        PyErr_SetFromErrno(PyExc_OSError);
+        return -1;
+    }
+    return transport_wait(self, events, seconds, verb);
+}
+
+/* ---- by methods ---- */
+
+static PyObject *
+transport_call(HandlerObject *self, const char *name, void *bytes, size_t count, int flags,
+               double seconds)
+{
+    seconds = transport_seconds(self, seconds);
+    PyObject *timeout =
+        seconds < 0 ? Py_NewRef(Py_None) : PyFloat_FromDouble(seconds > 0 ? seconds : 1e-3);
+    PyObject *done =
+        timeout == NULL ? NULL : PyObject_CallMethod(self->socket, "settimeout", "N", timeout);
+    if (done == NULL) {
+        return NULL;
+    }
+    Py_DECREF(done);
+    PyObject *view = PyMemoryView_FromMemory(bytes, (Py_ssize_t)count, flags);
+    PyObject *result = view == NULL ? NULL : PyObject_CallMethod(self->socket, name, "O", view);
+    Py_XDECREF(view);
+    return result;
+}
+
+static Py_ssize_t
+transport_receive_call(HandlerObject *self, char *into, size_t size, double seconds)
+{
+    PyObject *got = transport_call(self, "recv_into", into, size, PyBUF_WRITE, seconds);
+    Py_ssize_t count = got == NULL ? -1 : PyLong_AsSsize_t(got);
+    Py_XDECREF(got);
+    return count;
+}
+
+/* From the file that was given in the socket's place. */
+static Py_ssize_t
+transport_receive_file(HandlerObject *self, char *into, size_t size)
+{
+    PyObject *data = PyObject_CallMethod(self->given_rfile, "read1", "n", (Py_ssize_t)size);
+    Py_buffer view;
+    if (data == NULL || PyObject_GetBuffer(data, &view, PyBUF_SIMPLE) < 0) {
+        Py_XDECREF(data);
+        return -1;
+    }
+    Py_ssize_t count = view.len;
+    if ((size_t)count > size) {
+        PyErr_SetString(PyExc_ValueError, "read1() returned more than it was asked for");
+        count = -1;
+    } else {
+        memcpy(into, view.buf, (size_t)count);
+    }
+    PyBuffer_Release(&view);
+    Py_DECREF(data);
+    return count;
+}
+
+/* ---- receiving ---- */
+
+Py_ssize_t
+green_transport_receive(HandlerObject *self, char *into, size_t size, double seconds)
+{
+    if (self->given_rfile != NULL) {
+        return transport_receive_file(self, into, size);
+    }
+    green_socket *plain = self->plain;
+    if (plain == NULL) {
+        return transport_receive_call(self, into, size, seconds);
+    }
+    if (plain->drained) {
+        plain->drained = false;
+        if (transport_wait(self, GREEN_READ, seconds, "WSGI request") < 0) {
+            return -1;
+        }
+    }
+    for (;;) {
+        ssize_t got = recv(plain->file.fd, into, size, 0);
+        if (got >= 0) {
+            plain->drained = got > 0 && (size_t)got < size;
+            return got;
+        }
+        if (transport_again(self, GREEN_READ, seconds, "WSGI request") < 0) {
+            return -1;
+        }
+    }
+}
+
+static int
+transport_fill(green_source *source, size_t Py_UNUSED(wanted))
+{
+    HandlerObject *self = GREEN_CONTAINER(source, HandlerObject, source);
+    green_buffer *buffer = &source->buffer;
+    if (buffer->size == buffer->end && green_buffer_reserve(buffer, 1) < 0) {
+        return -1;
+    }
+    Py_ssize_t got = green_transport_receive(
+        self, buffer->data + buffer->end, buffer->size - buffer->end, self->service->body_timeout);
+    if (got > 0) {
+        buffer->end += (size_t)got;
+    }
+    return got < 0 ? -1 : got > 0;
+}
+
+static Py_ssize_t
+transport_read(green_source *source, char *into, size_t size)
+{
+    HandlerObject *self = GREEN_CONTAINER(source, HandlerObject, source);
+    return green_transport_receive(self, into, size, self->service->body_timeout);
+}
+
+void
+green_transport_init(HandlerObject *self)
+{
+    self->source.fill = transport_fill;
+    self->source.read = transport_read;
+    PyObject *socket = self->socket;
+    self->plain =
+        Py_IS_TYPE(socket, (PyTypeObject *)green_socket_class) ? green_socket_of(socket) : NULL;
+}
+
+/* ---- idle ---- */
+
+/* TLS may have decrypted more than was read so far. */
+static int
+transport_pending(HandlerObject *self)
+{
+    PyObject *pending = PyObject_CallMethod(self->socket, "pending", NULL);
+    if (pending == NULL) {
+        PyErr_Clear();
+        return 0;
+    }
+    int result = PyObject_IsTrue(pending);
+    Py_DECREF(pending);
+    return result;
+}
+
+int
+green_transport_idle(HandlerObject *self)
+{
+    if (self->given_rfile != NULL || !PyObject_TypeCheck(self->socket, Socket_Type)) {
+        return 1; /* receiving will wait */
+    }
+    if (self->plain == NULL) {
+        int pending = transport_pending(self);
+        if (pending != 0) {
+            return pending;
+        }
+    }
+    green_socket *s = green_socket_of(self->socket);
+    if (green_service_idle(self->service, &self->idle, &s->file) < 0) {
+        return -1;
+    }
+    if (self->idle.ended) {
+        return 0;
+    }
+    s->drained = false;
+    int seen = green_file_wait(&s->file, GREEN_READ, -1, "WSGI request", self->socket);
+    green_service_busy(&self->idle);
+    if (seen < 0 && self->idle.ended && PyErr_ExceptionMatches(green_exc_cancel_wait)) {
+        PyErr_Clear();
+        return 0;
+    }
+    return seen < 0 ? -1 : 1;
+}
+
+/* ---- sending ---- */
+
+enum { LOCK_KEPT_SIZE = 64 * 1024 };
+
+static ssize_t
+transport_sendmsg(int fd, struct iovec *vector, int count)
+{
+    struct msghdr message = {.msg_iov = vector, .msg_iovlen = (size_t)count};
+    size_t total = 0;
+    for (int i = 0; i < count; i++) {
+        total += vector[i].iov_len;
+    }
+    if (total <= LOCK_KEPT_SIZE) {
+        return sendmsg(fd, &message, MSG_NOSIGNAL);
+    }
+    ssize_t sent;
+    Py_BEGIN_ALLOW_THREADS;
+    sent = sendmsg(fd, &message, MSG_NOSIGNAL);
+    Py_END_ALLOW_THREADS;
+    return sent;
+}
+
+static int
+transport_send_call(HandlerObject *self, struct iovec *vector, int count)
+{
+    for (int i = 0; i < count; i++) {
+        if (vector[i].iov_len == 0) {
+            continue;
+        }
+        PyObject *done = transport_call(self, "sendall", vector[i].iov_base, vector[i].iov_len,
+                                        PyBUF_READ, self->service->write_timeout);
+        if (done == NULL) {
+            return -1;
+        }
+        Py_DECREF(done);
+    }
+    return 0;
+}
+
+static int
+transport_send_plain(HandlerObject *self, struct iovec *vector, int count)
+{
+    for (;;) {
+        while (count > 0 && vector->iov_len == 0) {
+            vector++;
+            count--;
+        }
+        if (count == 0) {
+            return 0;
+        }
+        ssize_t sent = transport_sendmsg(self->plain->file.fd, vector, count);
+        if (sent < 0) {
+            if (transport_again(self, GREEN_WRITE, self->service->write_timeout, "WSGI response") <
+                0) {
+                return -1;
+            }
+            continue;
+        }
+        size_t left = (size_t)sent;
+        while (count > 0 && left >= vector->iov_len) {
+            left -= vector->iov_len;
+            vector++;
+            count--;
+        }
+        if (count > 0) {
+            vector->iov_base = (char *)vector->iov_base + left;
+            vector->iov_len -= left;
+        }
+    }
+}
+
+int
+green_transport_send(HandlerObject *self, struct iovec *vector, int count)
+{
+    int result = self->plain != NULL ? transport_send_plain(self, vector, count)
+                                     : transport_send_call(self, vector, count);
+    if (result < 0) {
+        self->aborted = true;
+    }
+    return result;
+}
+
+int
+green_transport_send_bytes(HandlerObject *self, const void *bytes, size_t count)
+{
+    struct iovec vector = {.iov_base = (void *)bytes, .iov_len = count};
+    return green_transport_send(self, &vector, 1);
+}
+
+/* ---- the end ---- */
+
+enum { LINGER_BLOCK = 4096 };
+
+bool
+green_transport_has_unread(HandlerObject *self)
+{
+    int count = 0;
+    return green_buffer_count(&self->source.buffer) > 0 ||
+           (self->plain != NULL && self->plain->file.fd >= 0 &&
+            ioctl(self->plain->file.fd, FIONREAD, &count) == 0 && count > 0);
+}
+
+void
+green_transport_linger(HandlerObject *self)
+{
+    green_socket *plain = self->plain;
+    double seconds = self->service->linger_timeout;
+    if (plain == NULL || plain->file.fd < 0 || self->aborted || seconds == 0 ||
+        shutdown(plain->file.fd, SHUT_WR) < 0) {
+        return;
+    }
+    uint64_t until = green_time_after(seconds < 0 ? 60 : seconds);
+    Py_ssize_t left = self->service->max_discard;
+    static char nowhere[LINGER_BLOCK]; /* guarded by the interpreter lock */
+    while (left > 0) {
+        ssize_t got = recv(plain->file.fd, nowhere, sizeof(nowhere), 0);
+        if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) {
+            return;
+        }
+        if (got > 0) {
+            left -= got;
+            continue;
+        }
+        uint64_t now = green_time_now();
+        if (now >= until || green_file_wait(&plain->file, GREEN_READ, (double)(until - now) / 1e9,
+                                            "WSGI end", self->socket) <= 0) {
+            return; /* an exception is the caller's */
+        }
+    }
+}
+
+void
+green_transport_close(HandlerObject *self)
+{
+    PyObject *raised = green_error_take();
+    PyObject *done = PyObject_CallMethod(self->socket, "close", NULL);
+    Py_XDECREF(done);
+    if (done != NULL && PyObject_TypeCheck(self->socket, Socket_Type) &&
+        green_socket_of(self->socket)->file.fd >= 0) {
+        /* Files that it made are still open, or a request's input is kept. */
+        done = PyObject_CallMethod(self->socket, "_real_close", NULL);
+        Py_XDECREF(done);
+    }
+    if (done == NULL) {
+        PyErr_Clear(); /* somebody closed the descriptor */
+    }
+    green_error_raise(raised);
+}
