@@ -3,10 +3,12 @@
 import os
 import time
 
-
 import gevent
+import gevent.core
+import pytest
 from gevent import get_hub
 from gevent.event import Event
+from threads import in_thread
 
 
 def test_greenlets_start_and_wake_in_the_order_they_were_queued():
@@ -118,3 +120,81 @@ def test_sleep_0_is_fair():
     stop.append(1)
     gevent.joinall(greenlets)
     assert max(turns.values()) - min(turns.values()) <= 1
+
+
+@pytest.mark.parametrize("sender", ["its own thread", "another thread"])
+def test_an_async_watcher_fires_after_all_that_is_ready_and_what_that_makes_ready(sender):
+    seen = []
+    loop = get_hub().loop
+
+    def chain(n):
+        seen.append(n)
+        if n:
+            loop.run_callback(chain, n - 1)
+
+    def step():
+        for n in range(3):
+            seen.append(f"step {n}")
+            gevent.sleep(0)
+
+    with loop.async_() as watcher:
+        watcher.start(seen.append, "sent")
+        if sender == "its own thread":
+            watcher.send()
+        else:
+            in_thread(watcher.send)
+        assert watcher.pending
+        loop.run_callback(chain, 2)
+        gevent.spawn(step)
+        gevent.sleep(0.001)
+    assert seen == [2, "step 0", 1, "step 1", 0, "step 2", "sent"]
+
+
+def test_an_async_watcher_sent_by_its_own_callback_fires_in_the_next_iteration():
+    seen = []
+    loop = get_hub().loop
+
+    def again():
+        seen.append(len(seen))
+        if len(seen) < 5:
+            watcher.send()
+            loop.run_callback(seen.append, "callback")
+
+    with loop.async_() as watcher:
+        watcher.start(again)
+        watcher.send()
+        gevent.sleep(0.001)
+    assert seen == [0, "callback", 2, "callback", 4]
+
+
+def test_async_watchers_before_timers_and_descriptors():
+    seen = []
+    loop = get_hub().loop
+    r, w = os.pipe()
+    os.write(w, b"x")
+    with loop.io(r, 1) as io, loop.timer(0.001) as timer, loop.async_() as watcher:
+        io.start(lambda: (seen.append("descriptor"), io.stop()))
+        timer.start(seen.append, "timer")
+        watcher.start(seen.append, "sent")
+        time.sleep(0.002)
+        watcher.send()
+        gevent.sleep(0.001)
+    assert seen == ["sent", "timer", "descriptor"]
+    os.close(r)
+    os.close(w)
+
+
+def test_an_async_watcher_that_is_sent_keeps_the_loop_running_and_ends_with_it():
+    loop = gevent.core.loop(default=False)
+    seen = []
+    watcher = loop.async_(ref=False)
+    watcher.start(seen.append, 1)
+    watcher.send()
+    loop.run()
+    watcher.send()
+    watcher.stop()
+    loop.run()
+    watcher.start(seen.append, 2)
+    watcher.send()
+    loop.destroy()
+    assert seen == [1]

@@ -6,6 +6,7 @@ import gevent
 from gevent.event import Event
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from isolated.run import check_code
 
 ACTORS = 5
 THINGS = 3  # of each kind: events, async watchers, timers
@@ -169,9 +170,48 @@ def test_every_entry_has_its_turn_in_order(programs):
     assert all(one.ready() for one in world.spawned)
     while any(world.running):
         gevent.sleep(SOON)
-    gevent.sleep(0)
-    gevent.sleep(0)
+    gevent.sleep(SOON)
     assert world.due == set() and world.unseen == [0] * THINGS
     assert world.turns == sorted(world.turns)
     assert all(len(called) == 1 for called in world.links)
     world.close()
+
+
+def test_a_thread_pushes_while_the_loop_polls():
+    """What the poll sees meanwhile may be the same entry."""
+    check_code(
+        """
+        import os, sys, threading, time
+        import gevent
+
+        sys.setswitchinterval(1e-6)
+        loop = gevent.get_hub().loop
+        r, w = os.pipe()
+        os.set_blocking(r, False)
+        watchers = [loop.io(r, 1) for _ in range(20)]
+
+        def read():
+            try:
+                os.read(r, 100)
+            except BlockingIOError:
+                pass
+
+        def work():
+            for _ in range(10000):
+                os.write(w, b"x")
+                for watcher in watchers:
+                    watcher.feed(1, read)
+                time.sleep(0)
+
+        for watcher in watchers:
+            watcher.start(read)
+        thread = threading.Thread(target=work)
+        thread.start()
+        while thread.is_alive():
+            gevent.sleep(0.01)
+        gevent.sleep(0.001)
+        print(any(watcher.pending for watcher in watchers))
+        """,
+        "False",
+        patched=False,
+    )

@@ -15,14 +15,9 @@ typedef struct green_fd_wait {
 } green_fd_wait;
 
 static void
-wait_fire(green_fd_interest *interest, int revents)
+wait_fire(green_fd_interest *interest, int Py_UNUSED(revents))
 {
-    green_waiter *waiter = &GREEN_CONTAINER(interest, green_fd_wait, interest)->waiter;
-    if (revents & GREEN_FD_CLOSED) {
-        green_wake(waiter);
-    } else {
-        green_waiter_fire(waiter);
-    }
+    green_wake(&GREEN_CONTAINER(interest, green_fd_wait, interest)->waiter);
 }
 
 static int

@@ -80,15 +80,6 @@ green_wake(green_waiter *w)
     }
 }
 
-void
-green_waiter_fire(green_waiter *waiter)
-{
-    if (waiter->status == GREEN_PARKED) {
-        waiter->status = GREEN_WOKEN;
-        green_ready_fire(waiter->loop, &waiter->ready);
-    }
-}
-
 /* Out of its list and the queue, woken unless it was timed out before. */
 static inline void
 waiter_take(green_waiter *w)

@@ -49,9 +49,6 @@ void green_waiter_cancel(green_waiter *w);
    its list. Any thread may call it, holding the interpreter lock. */
 void green_wake(green_waiter *w);
 
-/* The same from the poll, without the interpreter lock. w stays in its list. */
-void green_waiter_fire(green_waiter *w);
-
 /* The same, ahead of what is ready: in a turn of its own loop. */
 void green_wake_next(green_waiter *w);
 

@@ -13,6 +13,8 @@
 
 struct green_fd {
     uv_poll_t handle;
+    green_seen seen;
+    int revents; /* that were seen and are not told */
     green_link interests;
     green_link link;      /* among green_fds.fresh or .unpollable, or a circle of one */
     green_fd_owner owner; /* whose registration it is; 0: it ends with the last interest */
@@ -52,6 +54,7 @@ fds_peek(const green_poll *poll)
     green_part *part = poll->parts[GREEN_FDS];
     return part == NULL ? NULL : GREEN_CONTAINER(part, green_fds, part);
 }
+static void fd_tell(green_seen *seen);
 
 static green_fds *
 fds_get(LoopObject *loop)
@@ -127,6 +130,8 @@ fds_add(green_fds *fds, int number)
     }
     green_list_init(&fd->interests);
     green_list_init(&fd->link);
+    green_list_init(&fd->seen.link);
+    fd->seen.tell = fd_tell;
     fd->number = number;
     fds->table[number] = fd;
     return fd;
@@ -134,17 +139,19 @@ fds_add(green_fds *fds, int number)
 
 /* ---- registration ---- */
 
-static void
-fd_fire(green_fd *fd, int revents)
+/* Of one that is bound. */
+static green_poll *
+fd_poll(const green_fd *fd)
 {
-    for (green_link *link = fd->interests.next; link != &fd->interests; link = link->next) {
-        green_fd_interest *interest = GREEN_CONTAINER(link, green_fd_interest, link);
-        int seen = interest->events & revents;
-        if (seen) {
-            interest->revents |= seen;
-            interest->fire(interest, seen);
-        }
-    }
+    return GREEN_CONTAINER(fd->handle.loop, green_poll, uv);
+}
+
+/* Without the interpreter lock. */
+static void
+fd_note(green_poll *poll, green_fd *fd, int revents)
+{
+    fd->revents |= revents;
+    green_poll_note(poll, &fd->seen);
 }
 
 static int
@@ -192,26 +199,41 @@ static void
 fd_ready_cb(uv_poll_t *handle, int status, int events)
 {
     green_fd *fd = handle->data;
-    green_fds *fds = fds_peek(GREEN_CONTAINER(handle->loop, green_poll, uv));
-    if (status < 0) {
-        /* The file has an error to tell, by the next system call; libuv has stopped the handle. */
-        fd->armed = 0;
-        fd_fire(fd, EVERY_EVENT);
-        int wanted = fd_wanted(fd);
-        if (wanted) {
-            fd_arm(fds, fd, wanted);
-        }
-        return;
-    }
+    green_poll *poll = fd_poll(fd);
     int revents = (events & UV_READABLE ? GREEN_READ : 0) |
                   (events & UV_WRITABLE ? GREEN_WRITE : 0) |
                   (events & UV_PRIORITIZED ? GREEN_PRIORITY : 0);
-    fd_fire(fd, revents);
-    int unwanted = revents & ~fd_wanted(fd);
+    if (status < 0) {
+        /* The file has an error to tell, by the next system call; libuv has stopped the handle. */
+        revents = EVERY_EVENT;
+        fd->armed = 0;
+        int wanted = fd_wanted(fd);
+        if (wanted) {
+            fd_arm(fds_peek(poll), fd, wanted);
+        }
+    }
+    fd_note(poll, fd, revents);
+}
+
+static void
+fd_tell(green_seen *seen)
+{
+    green_fd *fd = GREEN_CONTAINER(seen, green_fd, seen);
+    int revents = fd->revents, unwanted = revents & fd->armed;
+    fd->revents = 0;
+    for (green_link *link = fd->interests.next; link != &fd->interests; link = link->next) {
+        green_fd_interest *interest = GREEN_CONTAINER(link, green_fd_interest, link);
+        int seen = interest->events & revents;
+        unwanted &= ~interest->events;
+        if (seen) {
+            interest->revents |= seen;
+            interest->fire(interest, seen);
+        }
+    }
     if (unwanted) {
         /* Level-triggered: it would fire for nobody, again and again. */
         int rest = fd->armed & ~unwanted;
-        if (rest == 0 || fd_arm(fds, fd, rest) != 0) {
+        if (rest == 0 || fd_arm(fds_peek(fd_poll(fd)), fd, rest) != 0) {
             fd_disarm(fd);
         }
     }
@@ -226,7 +248,7 @@ checker_cb(uv_prepare_t *handle)
         green_fd *fd = GREEN_CONTAINER(green_list_pop(&fds->fresh), green_fd, link);
         if (green_poll_register(&fd->handle) < 0) {
             fd_disarm(fd);
-            fd_fire(fd, EVERY_EVENT);
+            fd_note(fd_poll(fd), fd, EVERY_EVENT);
             uv_idle_start(&fds->spinner, spinner_cb);
         }
     }
@@ -238,18 +260,21 @@ spinner_cb(uv_idle_t *handle)
 {
     green_fds *fds = handle->data;
     for (green_link *link = fds->unpollable.next; link != &fds->unpollable; link = link->next) {
-        fd_fire(GREEN_CONTAINER(link, green_fd, link), EVERY_EVENT);
+        fd_note(GREEN_CONTAINER(handle->loop, green_poll, uv),
+                GREEN_CONTAINER(link, green_fd, link), EVERY_EVENT);
     }
     if (green_list_empty(&fds->unpollable)) {
         uv_idle_stop(handle);
     }
 }
 
-/* End the registration. */
+/* End the registration, and forget what was seen. */
 static void
 fd_rest(green_fds *fds, green_fd *fd)
 {
     fd_disarm(fd);
+    fd->revents = 0;
+    green_list_remove(&fd->seen.link);
     green_list_remove(&fd->link);
     if (green_list_empty(&fds->unpollable)) {
         uv_idle_stop(&fds->spinner);

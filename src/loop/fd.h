@@ -18,9 +18,8 @@ typedef struct green_fd_interest {
     int events;      /* GREEN_READ, GREEN_WRITE, GREEN_PRIORITY wanted */
     int revents;     /* what fired; whoever consumes it clears it */
     bool ref;        /* keeps the loop running */
-    /* Called from the poll, without the interpreter lock: fires a ready node (green_ready_fire).
-       The interest stays started until stopped, and fires again at each poll until then. With
-       GREEN_FD_CLOSED the lock is held, the interest has been stopped: pushes a ready node. */
+    /* Pushes a ready node. The interest stays started until stopped, and fires again at each poll
+       until then; with GREEN_FD_CLOSED it has been stopped. */
     void (*fire)(struct green_fd_interest *interest, int revents);
     GreenletObject *whose; /* whose wait it is, borrowed; NULL: a watcher's */
 } green_fd_interest;

@@ -60,10 +60,14 @@ green_ready_push_front(LoopObject *loop, green_ready *ready)
 }
 
 void
-green_ready_fire(LoopObject *loop, green_ready *ready)
+green_ready_push_later(LoopObject *loop, green_ready *ready)
 {
-    if (!green_ready_queued(ready)) {
-        green_list_append(&loop->fired, &ready->link);
+    if (green_ready_queued(ready)) {
+        return;
+    }
+    green_list_append(&loop->later, &ready->link);
+    if (loop->polling) {
+        green_poll_wake(loop->poll);
     }
 }
 
@@ -187,7 +191,7 @@ loop_deadline(const LoopObject *loop)
     return timers < own ? timers : own;
 }
 
-/* Poll. What is seen goes to loop->fired. -1 with an exception where the loop is lost. */
+/* Poll. What is seen is still to be told. -1 with an exception where the loop is lost. */
 static int
 loop_look(LoopObject *loop, bool nowait)
 {
@@ -237,8 +241,9 @@ loop_poll(LoopObject *loop, bool nowait)
         loop->tidied = loop->polled;
         loop->untidy -= !green_tidy();
     }
-    if (loop_look(loop, nowait || !green_list_empty(&loop->ready) ||
-                            !green_list_empty(&loop->phases[GREEN_IDLE])) < 0) {
+    nowait = nowait || !green_list_empty(&loop->ready) || !green_list_empty(&loop->later) ||
+             !green_list_empty(&loop->phases[GREEN_IDLE]);
+    if (loop_look(loop, nowait) < 0) {
         Py_XSETREF(loop->failure, green_error_take());
         loop->stopping = true;
         return;
@@ -248,12 +253,13 @@ loop_poll(LoopObject *loop, bool nowait)
     }
     /* Timers before I/O, and time-outs last: what came in time counts. */
     loop->polled = green_time_now();
+    green_list_splice(&loop->ready, &loop->later);
     if (green_timers_deadline(&loop->timers) <= loop->polled) {
         green_timers_expire(&loop->timers, loop->polled, false);
-        green_list_splice(&loop->ready, &loop->fired);
+        green_poll_tell(loop->poll);
         green_timers_expire(&loop->timers, loop->polled, true);
     } else {
-        green_list_splice(&loop->ready, &loop->fired);
+        green_poll_tell(loop->poll);
     }
     if (green_interrupt_check(loop->poll) < 0) {
         green_loop_handle_error(loop, NULL);
@@ -279,8 +285,8 @@ green_loop_release(LoopObject *loop)
 static bool
 loop_alive(LoopObject *loop)
 {
-    return !green_list_empty(&loop->ready) || loop->refs || loop->timers.refs ||
-           green_poll_alive(loop->poll);
+    return !green_list_empty(&loop->ready) || !green_list_empty(&loop->later) || loop->refs ||
+           loop->timers.refs || green_poll_alive(loop->poll);
 }
 
 int
@@ -359,7 +365,7 @@ green_loop_new(PyTypeObject *type, bool is_default)
         return NULL;
     }
     green_list_init(&loop->ready);
-    green_list_init(&loop->fired);
+    green_list_init(&loop->later);
     green_list_init(&loop->watchers);
     green_list_init(&loop->link);
     for (int phase = 0; phase < 4; phase++) {
@@ -434,6 +440,7 @@ green_loop_exec(PyObject *module)
 void
 green_loop_drop_ready(LoopObject *loop)
 {
+    green_list_splice(&loop->ready, &loop->later);
     while (!green_list_empty(&loop->ready)) {
         green_ready_drop(GREEN_CONTAINER(green_list_pop(&loop->ready), green_ready, link));
     }

@@ -20,7 +20,7 @@ typedef struct LoopObject {
     PyObject *weakrefs;
     green_loop_state state;
     green_link ready; /* green_ready nodes, FIFO; guarded by the interpreter lock */
-    green_link fired; /* green_ready nodes seen by the poll in progress; its thread's only */
+    green_link later; /* green_ready nodes that the next poll puts behind those; likewise */
     green_timers timers;
     int budget;             /* turns until the clock is looked at */
     uint64_t polled;        /* when the loop last polled, ns */
@@ -108,9 +108,9 @@ green_loop_defer(LoopObject *loop, void (*function)(void *), void *arg)
 /* Queue it as the next one, wherever it was queued. */
 void green_ready_push_front(LoopObject *loop, green_ready *ready);
 
-/* From a uv callback: without the interpreter lock. Runs behind what is ready, in the order fired;
-   one that is queued keeps its place. */
-void green_ready_fire(LoopObject *loop, green_ready *ready);
+/* Queue it behind all that is ready, and behind what that makes ready in turn: ahead of what the
+   next poll finds. One that is queued keeps its place. */
+void green_ready_push_later(LoopObject *loop, green_ready *ready);
 
 /* Turns may run no Python code, so what one gave up is kept until somebody has arrived: that one
    drops it. The current exception stays. */

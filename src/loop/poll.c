@@ -55,11 +55,27 @@ poll_wake_cb(uv_poll_t *handle, int Py_UNUSED(status), int Py_UNUSED(events))
 {
     green_poll *poll = GREEN_CONTAINER(handle, green_poll, wake);
     poll_drain(poll->wake_fd);
+    green_poll_note(poll, &poll->woken);
+}
+
+static void
+poll_tell_woken(green_seen *seen)
+{
+    green_poll *poll = GREEN_CONTAINER(seen, green_poll, woken);
     for (int i = 0; i < GREEN_PART_COUNT; i++) {
         green_part *part = poll->parts[i];
         if (part != NULL && part->kind->woken != NULL) {
             part->kind->woken(part);
         }
+    }
+}
+
+void
+green_poll_tell(green_poll *poll)
+{
+    while (!green_list_empty(&poll->seen)) {
+        green_seen *seen = GREEN_CONTAINER(green_list_pop(&poll->seen), green_seen, link);
+        seen->tell(seen);
     }
 }
 
@@ -158,6 +174,9 @@ green_poll_new(void)
         green_poll_error(code);
         return NULL;
     }
+    green_list_init(&poll->seen);
+    green_list_init(&poll->woken.link);
+    poll->woken.tell = poll_tell_woken;
     poll->ring_fd = poll_find_ring(&poll->uv);
     poll->alarm_at = UINT64_MAX;
     poll->alarm_fd = -1;

@@ -9,13 +9,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <uv.h>
+#include "switch/list.h"
 
 struct GreenletObject;
 struct green_part;
 
 /* What a part has to do when something befalls the poll. NULL: nothing. */
 typedef struct green_part_kind {
-    /* In the poll, without the interpreter lock: the eventfd was written to. */
+    /* After a poll: the eventfd was written to. */
     void (*woken)(struct green_part *part);
     /* In a forked child, whose poll is its own by now. 0, or -1 with an exception. */
     int (*forked)(struct green_part *part);
@@ -35,6 +36,13 @@ typedef struct green_part {
 /* In the order in which they are told. */
 typedef enum { GREEN_FDS, GREEN_SIGNALS, GREEN_INTERRUPT, GREEN_PART_COUNT } green_part_index;
 
+/* What a uv callback has seen, without the interpreter lock: told once that is held again, for the
+   ready queue is guarded by it. */
+typedef struct green_seen {
+    green_link link; /* among green_poll.seen, or a circle of one */
+    void (*tell)(struct green_seen *seen);
+} green_seen;
+
 typedef struct green_poll {
     uv_loop_t uv;
     uv_poll_t wake;    /* unref'd; of wake_fd: other threads end a sleep with it */
@@ -45,6 +53,8 @@ typedef struct green_poll {
     uv_poll_t alarm;   /* unref'd; of alarm_fd: a deadline of the loop's own timers */
     int alarm_fd;      /* a timerfd: libuv's own timers know milliseconds only */
     uint64_t alarm_at; /* what it is set to, ns; UINT64_MAX: not set */
+    green_link seen;   /* green_seen, in the order seen; the polling thread's only */
+    green_seen woken;  /* the eventfd was written to */
     green_part *parts[GREEN_PART_COUNT]; /* each its own file's; NULL until first used */
 } green_poll;
 
@@ -63,8 +73,20 @@ bool green_poll_sleeps(green_poll *poll, uint64_t deadline);
    most cases, at `now` (ns) and for a poll that sleeps or does not. */
 bool green_poll_intact(green_poll *poll, bool sleeps, uint64_t now);
 
-/* One look at the system, which sleeps or does not. Callbacks fire what they see. */
+/* One look at the system, which sleeps or does not. Callbacks note what they see. */
 void green_poll_run(green_poll *poll, bool sleeps);
+
+/* From a uv callback: keep it in mind. Harmless when that was done. */
+static inline void
+green_poll_note(green_poll *poll, green_seen *seen)
+{
+    if (!green_link_linked(&seen->link)) {
+        green_list_append(&poll->seen, &seen->link);
+    }
+}
+
+/* After a poll: tell all that was seen, which queues entries. Runs no Python code. */
+void green_poll_tell(green_poll *poll);
 
 /* Do now what libuv would do as it begins to poll: tell the kernel of a handle that was started.
    libuv aborts when that fails, since somebody has closed the descriptor. 0, or a negative errno.

@@ -14,7 +14,7 @@ typedef struct green_signal {
     green_link link;                 /* among those of its loop */
     struct green_listener *listener; /* set while started, else NULL */
     int number;
-    /* Called from the poll, without the interpreter lock: fires a ready node. */
+    /* Pushes a ready node. */
     void (*fire)(struct green_signal *signal);
 } green_signal;
 

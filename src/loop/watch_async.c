@@ -1,5 +1,5 @@
-/* async watchers: fired by send() from any thread. The queue is guarded by the interpreter lock,
-   and a push ends the loop's sleep; no handle is needed. */
+/* async watchers: fired by send() from any thread, at the next poll. The queue is guarded by the
+   interpreter lock, and a push ends the loop's sleep; no handle is needed. */
 #include "loop/watcher.h"
 
 static int
@@ -32,7 +32,7 @@ static PyObject *
 asyncwatcher_send(WatcherObject *self, PyObject *Py_UNUSED(ignored))
 {
     if (self->active && !green_loop_destroyed(self->loop)) {
-        green_watcher_push(self);
+        green_ready_push_later(self->loop, &self->ready);
     }
     Py_RETURN_NONE;
 }

@@ -54,14 +54,14 @@ childwatcher_fire(green_fd_interest *interest, int revents)
 {
     ChildWatcherObject *self = GREEN_CONTAINER(interest, ChildWatcherObject, interest);
     if (!(revents & GREEN_FD_CLOSED)) {
-        green_watcher_fire(&self->base);
+        green_watcher_push(&self->base);
     }
 }
 
 static void
 childwatcher_fire_signal(green_signal *signal)
 {
-    green_watcher_fire(&GREEN_CONTAINER(signal, ChildWatcherObject, signal)->base);
+    green_watcher_push(&GREEN_CONTAINER(signal, ChildWatcherObject, signal)->base);
 }
 
 static int

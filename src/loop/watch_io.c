@@ -12,13 +12,8 @@ static void
 iowatcher_fire(green_fd_interest *interest, int revents)
 {
     IOWatcherObject *self = GREEN_CONTAINER(interest, IOWatcherObject, interest);
-    if (revents & GREEN_FD_CLOSED) {
-        self->base.revents |= interest->events;
-        green_watcher_push(&self->base);
-    } else {
-        self->base.revents |= revents;
-        green_watcher_fire(&self->base);
-    }
+    self->base.revents |= revents & GREEN_FD_CLOSED ? interest->events : revents;
+    green_watcher_push(&self->base);
 }
 
 static int

@@ -12,7 +12,7 @@ typedef struct {
 static void
 signalwatcher_fire(green_signal *signal)
 {
-    green_watcher_fire(&GREEN_CONTAINER(signal, SignalWatcherObject, signal)->base);
+    green_watcher_push(&GREEN_CONTAINER(signal, SignalWatcherObject, signal)->base);
 }
 
 static int

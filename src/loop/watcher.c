@@ -78,12 +78,6 @@ static const green_ready_kind watcher_ready_kind = {
     .turn = watcher_turn, .on_hub = true, .drop = watcher_drop};
 
 void
-green_watcher_fire(WatcherObject *self)
-{
-    green_ready_fire(self->loop, &self->ready);
-}
-
-void
 green_watcher_push(WatcherObject *self)
 {
     green_ready_push(self->loop, &self->ready);

@@ -47,9 +47,7 @@ extern PyTypeObject *Watcher_Type;
 WatcherObject *green_watcher_new(PyTypeObject *type, const green_watcher_kind *kind, PyObject *loop,
                                  int ref, PyObject *priority);
 
-/* Something happened: queue its turn. `fire` without the interpreter lock, from a uv callback;
-   `push` with it. No-op when it is queued. */
-void green_watcher_fire(WatcherObject *self);
+/* Something happened: queue its turn. No-op when it is queued. */
 void green_watcher_push(WatcherObject *self);
 
 /* 0, or -1 with an exception. Starting an active one replaces callback and args only. */

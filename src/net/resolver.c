@@ -75,14 +75,10 @@ socket_turn(green_ready *ready)
 static const green_ready_kind socket_kind = {.turn = socket_turn, .on_hub = true};
 
 static void
-socket_fire(green_fd_interest *interest, int revents)
+socket_fire(green_fd_interest *interest, int Py_UNUSED(revents))
 {
     channel_socket *s = GREEN_CONTAINER(interest, channel_socket, interest);
-    if (revents & GREEN_FD_CLOSED) {
-        green_ready_push(s->channel->loop, &s->ready);
-    } else {
-        green_ready_fire(s->channel->loop, &s->ready);
-    }
+    green_ready_push(s->channel->loop, &s->ready);
 }
 
 static channel_socket *

@@ -120,14 +120,9 @@ typedef struct {
 } selected;
 
 static void
-selected_fire(green_fd_interest *interest, int revents)
+selected_fire(green_fd_interest *interest, int Py_UNUSED(revents))
 {
-    green_waiter *waiter = GREEN_CONTAINER(interest, selected, interest)->waiter;
-    if (revents & GREEN_FD_CLOSED) {
-        green_wake(waiter);
-    } else {
-        green_waiter_fire(waiter);
-    }
+    green_wake(GREEN_CONTAINER(interest, selected, interest)->waiter);
 }
 
 /* Start an interest for each (descriptor, events) of `pairs`. A descriptor that isn't open is
