@@ -5,23 +5,31 @@ ARGS ?=
 
 .PHONY: build test test-stdlib test-all test-aarch64 test-references test-sanitizers test-valgrind test-soak demo bench bench-versions format clean
 
-# What Debian has to lend; an interpreter that is not Debian's brings its own headers and venv.
-SYSTEM = gcc make pkg-config libuv1-dev libc-ares-dev
-ifeq ($(shell command -v $(PYTHON)),/usr/bin/python3)
-SYSTEM += python3-dev python3-venv
+# What Debian has to lend; an interpreter that is not Debian's brings its own headers, venv and tests.
+SYSTEM = gcc libc6-dev make pkg-config libuv1-dev libc-ares-dev
+TESTING = netbase openssl
+PYTHON_NAME = $(notdir $(PYTHON))
+ifneq ($(filter /usr/bin/$(PYTHON_NAME),$(shell command -v $(PYTHON) || echo /usr/bin/$(PYTHON_NAME))),)
+SYSTEM += $(PYTHON_NAME)-dev $(PYTHON_NAME)-venv
+TESTING += $(shell $(PYTHON) -c 'import sys; print("libpython%d.%d-testsuite" % sys.version_info[:2])')
 endif
 
 build: $(VENV)/.ready
 	$(BIN)/python setup.py -q build_ext --inplace
 
-$(VENV)/.ready: tests/requirements.txt
-	! command -v dpkg-query >/dev/null || .ci/packages $(SYSTEM)
+$(VENV)/.ready: pyproject.toml
+	@! command -v dpkg-query >/dev/null || .ci/packages $(SYSTEM)
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install -q --disable-pip-version-check -r tests/requirements.txt
+	$(BIN)/python -m pip install -q --disable-pip-version-check 'setuptools>=77'
+	touch $@
+
+$(VENV)/.tests-ready: tests/requirements.txt tests/beside.txt | build
+	@! command -v dpkg-query >/dev/null || .ci/packages $(TESTING)
+	$(BIN)/python -m pip install -q --disable-pip-version-check -r tests/requirements.txt -r tests/beside.txt
 	touch $@
 
 # The suite, with this interpreter; ARGS goes to pytest.
-test: build
+test: build $(VENV)/.tests-ready
 	$(BIN)/python -m pytest $(ARGS)
 
 # The standard library's own tests, patched; PEER: an interpreter with real gevent, to compare with. With all versions,

@@ -11,7 +11,7 @@ from time import monotonic
 
 from greencore._base.tools import rebind as _rebind
 from greencore._core import shed_stack
-from greencore.socket import SO_TYPE, SOCK_STREAM, SOL_SOCKET, _GiveupOnSendfile, create_connection, socket  # noqa: F401 - what is rebound uses it
+from greencore.socket import AF_INET, SO_TYPE, SOCK_STREAM, SOL_SOCKET, _GiveupOnSendfile, create_connection, socket  # noqa: F401 - what is rebound uses it
 
 _ssl = __ssl__._ssl
 orig_SSLContext = __ssl__.SSLContext
@@ -78,12 +78,49 @@ class SSLSocket(socket):
         "__dict__",
     )
 
-    def __init__(self, *args, **kwargs):
-        raise TypeError(f"{type(self).__name__} has no public constructor: SSLContext.wrap_socket() makes them")
+    def __init__(
+        self,
+        sock=None,
+        keyfile=None,
+        certfile=None,
+        server_side=False,
+        cert_reqs=__ssl__.CERT_NONE,
+        ssl_version=__ssl__.PROTOCOL_TLS,
+        ca_certs=None,
+        do_handshake_on_connect=True,
+        family=AF_INET,
+        type=SOCK_STREAM,
+        proto=0,
+        fileno=None,
+        suppress_ragged_eofs=True,
+        npn_protocols=None,
+        ciphers=None,
+        server_hostname=None,
+        _session=None,
+        _context=None,
+    ):
+        """Take over `sock`, with the context `_context` or one made of the arguments. SSLContext.wrap_socket() is the usual way.
+
+        Family, type, protocol and descriptor are those of `sock`, whatever is given. Raises TypeError without `sock`.
+        """
+        if sock is None:
+            raise TypeError("SSLSocket() needs the socket that it takes over")
+        if _context is None:
+            _context = _make_context(server_side, keyfile, certfile, cert_reqs, ssl_version, ca_certs, ciphers)
+            if npn_protocols:
+                _context.set_npn_protocols(npn_protocols)
+        self._take_over(
+            sock, server_side, do_handshake_on_connect, suppress_ragged_eofs, server_hostname, _context, _session
+        )
 
     @classmethod
-    def _create(
-        cls,
+    def _create(cls, *args, **kwargs):
+        self = cls.__new__(cls)
+        self._take_over(*args, **kwargs)
+        return self
+
+    def _take_over(
+        self,
         sock,
         server_side=False,
         do_handshake_on_connect=True,
@@ -101,7 +138,6 @@ class SSLSocket(socket):
         if context.check_hostname and not server_hostname:
             raise ValueError("check_hostname requires server_hostname")
         timeout = sock.gettimeout()
-        self = cls.__new__(cls)
         socket.__init__(self, sock.family, sock.type, sock.proto, sock.fileno())
         sock.detach()  # its descriptor is ours from here on
         self._context = context
@@ -123,7 +159,6 @@ class SSLSocket(socket):
         except BaseException:
             self.close()
             raise
-        return self
 
     def _start(self):
         self._sslobj = self._context._wrap_socket(
@@ -360,6 +395,24 @@ for _name in ("get_server_certificate", *_rebound):
 del _name
 _create_stdlib_context = globals()["_create_unverified_context"]
 
+
+def _make_context(server_side, keyfile, certfile, cert_reqs, ssl_version, ca_certs, ciphers):
+    """Return the context that the arguments of sockets of before contexts describe."""
+    if server_side and not certfile:
+        raise ValueError("certfile must be specified for server-side operations")
+    if keyfile and not certfile:
+        raise ValueError("certfile must be specified")
+    context = SSLContext(ssl_version)
+    context.verify_mode = cert_reqs
+    if ca_certs:
+        context.load_verify_locations(ca_certs)
+    if certfile:
+        context.load_cert_chain(certfile, keyfile)
+    if ciphers:
+        context.set_ciphers(ciphers)
+    return context
+
+
 if hasattr(__ssl__, "wrap_socket"):
     wrap_socket = _rebind(__ssl__.wrap_socket, globals())
     wrap_socket.__doc__ = "Wrap `sock` with a context made of the arguments. Returns an SSLSocket."
@@ -381,18 +434,7 @@ else:
 
         The standard module had this until Python 3.11.
         """
-        if server_side and not certfile:
-            raise ValueError("certfile must be specified for server-side operations")
-        if keyfile and not certfile:
-            raise ValueError("certfile must be specified")
-        context = SSLContext(ssl_version)
-        context.verify_mode = cert_reqs
-        if ca_certs:
-            context.load_verify_locations(ca_certs)
-        if certfile:
-            context.load_cert_chain(certfile, keyfile)
-        if ciphers:
-            context.set_ciphers(ciphers)
+        context = _make_context(server_side, keyfile, certfile, cert_reqs, ssl_version, ca_certs, ciphers)
         return context.wrap_socket(
             sock,
             server_side=server_side,

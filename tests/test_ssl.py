@@ -806,6 +806,35 @@ def test_wrap_socket(certificates):
         ssl.wrap_socket(sock, server_side=True)
 
 
+def test_the_class_makes_sockets_too(certificates, contexts):
+    server, client = contexts
+    a, b = tcp_pair()
+    own = certificates["server"]
+    accepting = gevent.spawn(ssl.SSLSocket, a, own.key, own.cert, True, ssl_version=ssl.PROTOCOL_TLS_SERVER)
+    there = ssl.SSLSocket(b, _context=client, server_hostname="localhost")
+    here = accepting.get()
+    assert (type(here), type(there), a.fileno(), b.fileno()) == (ssl.SSLSocket, ssl.SSLSocket, -1, -1)
+    assert there.context is client and there.server_hostname == "localhost" and here.server_side
+    here.sendall(b"hello")
+    assert there.recv(10) == b"hello"
+    there.close()
+    here.close()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"server_side": True}, {"keyfile": "key"}, {"server_side": True, "server_hostname": "h", "certfile": "?"}, {"ciphers": "no"}],
+)
+def test_the_class_refuses_what_gevents_does(options):
+    with socket.socket() as sock:
+        with pytest.raises((ValueError, OSError)), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            ssl.SSLSocket(sock, **options)
+        assert sock.fileno() >= 0
+    with pytest.raises(TypeError, match="needs the socket"):
+        ssl.SSLSocket()
+
+
 def test_no_reference_is_leaked(contexts):
     def visit():
         here, there = connect(*contexts)
