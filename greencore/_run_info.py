@@ -2,6 +2,7 @@
 
 import pprint
 import sys
+import threading
 import traceback
 from gc import get_objects
 
@@ -44,8 +45,6 @@ def is_idle_threadpool_worker(frame):
 
 
 def _thread_lines(stacks, limit, current_ident):
-    import threading
-
     threads = {thread.ident: thread for thread in threading.enumerate()}
     lines = [_RULE, "* Threads"]
     for ident, frame in sys._current_frames().items():

@@ -2,11 +2,12 @@
 
 import sys
 from _thread import _local, get_ident
+from gc import get_objects as _get_objects
 
 from greencore import _core
 from greencore._base.config import config as GEVENT_CONFIG
 from greencore._base.ident import IdentRegistry
-from greencore._base.tools import Lazy, readproperty
+from greencore._base.tools import Lazy, gmctime, readproperty
 from greencore._core import (  # noqa: F401 - programs import them from here
     GreenletExit,
     Waiter,
@@ -51,6 +52,15 @@ else:
     del _threading
 thread_mod_name = "_thread"
 MOST_DESCRIBED = 100  # greenlets that LoopExit lists
+
+
+def _print_traceback(t, v, tb, stream):
+    if sys.meta_path is None:  # the interpreter's end, where nothing can be imported any more
+        sys.__excepthook__(t, v, tb)
+        return
+    import traceback  # here, since it takes longer to import than all of this package
+
+    traceback.print_exception(t, v, tb, file=stream)
 
 
 class _Loops(_local):
@@ -304,15 +314,11 @@ class Hub(_core.Hub):
         stream = self.exception_stream
         if not stream:
             return
-        import traceback  # here, since it takes longer to import than all of this package
-
-        from greencore._base.tools import gmctime
-
         t, v, tb = self._normalize_exception(t, v, tb)
         if v is None:
             stream.write(f"{t.__name__}\n")
         else:
-            traceback.print_exception(t, v, tb, file=stream)
+            _print_traceback(t, v, tb, stream)
         del tb
         if context is None:
             stream.write(f"{gmctime()}\n")
@@ -321,17 +327,15 @@ class Hub(_core.Hub):
             try:
                 context = self.format_context(context)
             except Exception:
-                traceback.print_exc(file=stream)
+                _print_traceback(*sys.exc_info(), stream)
                 context = object.__repr__(context)
         stream.write(f"{gmctime()} {context} failed with {getattr(t, '__name__', 'exception')}\n\n")
 
     def _describe_waiting(self):
         """For LoopExit: a line for each greenlet of this hub that is parked, the first ones if there are many."""
-        from gc import get_objects
-
         parked = [
             greenlet
-            for greenlet in get_objects()
+            for greenlet in _get_objects()
             if isinstance(greenlet, RawGreenlet)
             and greenlet is not self
             and _core.waiting(greenlet) is not None

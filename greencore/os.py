@@ -16,7 +16,7 @@ from _signal import SIGCHLD
 
 from greencore._base.config import config
 from greencore._base.tools import copy_globals
-from greencore._core import forbid_switch, get_hub_if_exists, leave_behind, os_close, os_closing
+from greencore._core import forbid_switch, get_hub_if_exists, leave_behind, os_close, os_closing, sleep as _sleep
 from greencore.hub import get_hub, reinit
 
 __implements__ = ["close", "closerange", "fork", "forkpty", "posix_spawn", "posix_spawnp"]
@@ -261,12 +261,10 @@ def _wait_for_end(pid):
 
 def _look_again(look, pid=None):
     """Return what `look()` returns, once that is true. In between, wait for the end of the child `pid`, or nap."""
-    from greencore.hub import sleep
-
     delay = 0.0005
     while not (result := look()):
         if pid is None or not _wait_for_end(pid):
-            sleep(delay)
+            _sleep(delay)
             delay = min(delay * 2, 0.02)
     return result
 

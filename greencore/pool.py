@@ -174,10 +174,12 @@ class Pool(Group):
     """A Group of at most `size` greenlets: spawn() and add() wait for a place.
 
     size: None is no limit, 0 a pool that never has a place. greenlet_class: what spawn() makes.
-    Raises ValueError for a negative size.
+    Raises TypeError for a size that is no integer, ValueError for a negative one.
     """
 
     def __init__(self, size=None, greenlet_class=None):
+        if size is not None and not hasattr(size, "__index__"):
+            raise TypeError(f"size must be an integer or None, not {size!r}")
         if size is not None and size < 0:
             raise ValueError("size must not be negative: %r" % (size,))
         super().__init__()

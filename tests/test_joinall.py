@@ -56,6 +56,15 @@ def test_joinall_of_results(quiet):
         gevent.joinall([result], raise_error=True)
 
 
+@pytest.mark.parametrize("function", [gevent.joinall, gevent.wait, lambda objects: list(gevent.iwait(objects))])
+def test_what_cannot_be_waited_for_is_named(function):
+    first = gevent.spawn(sleep, 0)
+    with pytest.raises(AttributeError, match=r"^3 can't be waited for: it has no rawlink$"):
+        function([first, 3])
+    assert not first.has_links()
+    first.join()
+
+
 def test_joinall_takes_an_iterator():
     assert len(gevent.joinall(gevent.spawn(sleep, 0) for _ in range(3))) == 3
 

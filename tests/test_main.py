@@ -3,6 +3,9 @@
 import subprocess
 import sys
 
+import greencore
+import pytest
+
 
 def run(*arguments):
     return subprocess.run(
@@ -47,11 +50,35 @@ def test_error_and_exit_status(tmp_path):
 
 def test_no_script_says_how():
     done = run()
-    assert done.returncode == 1
+    assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("usage:")
 
 
-def test_missing_script():
-    done = run("/nonexistent/script.py")
-    assert done.returncode == 1
-    assert "FileNotFoundError" in done.stderr
+@pytest.mark.parametrize("option", ["-h", "--help"])
+def test_help(option):
+    done = run(option)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("usage: python -m greencore SCRIPT")
+
+
+def test_version():
+    done = run("--version")
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"greencore {greencore.__version__}\n", "")
+
+
+def test_an_option_that_is_none():
+    done = run("--nonsense")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("python -m greencore: no option '--nonsense'\n\nusage:")
+
+
+def test_missing_script(tmp_path):
+    for path, missing in [("/nonexistent/script.py", "/nonexistent/script.py"), (tmp_path, tmp_path / "__main__.py")]:
+        done = run(path)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr == f"python -m greencore: can't open '{missing}': No such file or directory\n"
+
+
+def test_folder(tmp_path):
+    (tmp_path / "__main__.py").write_text("import sys\nprint('here', sys.argv[1:])\n")
+    assert run(tmp_path, "one").stdout == "here ['one']\n"

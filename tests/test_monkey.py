@@ -179,6 +179,12 @@ def test_as_a_program(tmp_path):
     assert "USAGE" in run().stdout
     bad = run("--nonsense", str(script))
     assert bad.returncode == 1 and "Cannot patch 'nonsense'" in bad.stderr
+    for option in ("-h", "--help"):
+        helped = run(option, str(script))
+        assert (helped.returncode, helped.stderr) == (0, "") and "USAGE" in helped.stdout
+    missing = run("--no-time", str(tmp_path / "nosuch.py"))
+    assert (missing.returncode, missing.stdout) == (1, "")
+    assert missing.stderr == f"python -m gevent.monkey: can't open '{tmp_path}/nosuch.py': No such file or directory\n"
 
 
 def test_warning_class():

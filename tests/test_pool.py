@@ -40,6 +40,15 @@ def group(request):
 # Members
 
 
+def test_sizes():
+    for size in ("3", 2.5, [1]):
+        with pytest.raises(TypeError, match="size must be an integer or None, not "):
+            Pool(size)
+    with pytest.raises(ValueError):
+        Pool(-1)
+    assert Pool(None).size is None and Pool(True).free_count() == 1
+
+
 def test_members_come_and_go():
     group = Group()
     assert not group and len(group) == 0

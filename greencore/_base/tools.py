@@ -1,5 +1,6 @@
 """Small tools that the package and its dependents share."""
 
+import os
 import time
 
 
@@ -154,3 +155,15 @@ class CallbackLink:
 def gmctime():
     """Return the time of day as RFC 3339 writes it, in UTC."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+
+
+def why_not_run(path):
+    """Return why `runpy.run_path` would find no program at `path`, None if there is one."""
+    try:
+        if os.path.isdir(path):
+            os.stat(os.path.join(path, "__main__.py"))
+        else:
+            open(path, "rb").close()
+    except OSError as error:
+        return f"can't open {error.filename!r}: {error.strerror}"
+    return None

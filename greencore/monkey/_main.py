@@ -4,6 +4,7 @@ import inspect
 import sys
 
 from greencore import monkey
+from greencore._base.tools import why_not_run
 
 
 def _switches():
@@ -26,12 +27,15 @@ def usage():
 
 
 def parse(argv):
-    """Return (arguments for patch_all, run as a module?, verbose?, what is left of argv). Exits for a bad option."""
+    """Return (arguments for patch_all, run as a module?, verbose?, what is left of argv: nothing, for --help). Exits for a bad
+    option."""
     known, modules = _switches()
     settings, as_module, verbose = {}, False, False
     argv = list(argv)
-    while argv and argv[0].startswith("--"):
-        option = argv.pop(0)[2:]
+    while argv and argv[0].startswith("-"):
+        option = argv.pop(0).removeprefix("--")
+        if option in ("help", "-h"):
+            return settings, as_module, verbose, []
         if option == "verbose":
             verbose = True
         elif option == "module":
@@ -66,6 +70,9 @@ def main():
     if not argv:
         print(usage())
         return None
+    fault = None if as_module else why_not_run(argv[0])
+    if fault:
+        sys.exit(f"python -m gevent.monkey: {fault}")
     sys.argv[:] = argv
     monkey.patch_all(**settings)
 

@@ -1,6 +1,7 @@
 /* What the hub's greenlet does: it runs the loop, and raises in the main greenlet what nobody else
    is there for. */
 #include "greenlet/error.h"
+#include "greenlet/name.h"
 #include "hub/hub.h"
 #include "hub/patience.h"
 
@@ -22,9 +23,9 @@ hub_loop_exit(HubObject *self)
 static int
 hub_leave_process(PyObject *exc)
 {
-    PyObject *module = PyImport_ImportModule("greencore._shutdown");
-    PyObject *done = module == NULL ? NULL : PyObject_CallMethod(module, "leave", "O", exc);
-    Py_XDECREF(module);
+    PyObject *leave = green_name_get("greencore._shutdown", "leave");
+    PyObject *done = leave == NULL ? NULL : PyObject_CallOneArg(leave, exc);
+    Py_XDECREF(leave);
     Py_XDECREF(done);
     Py_DECREF(exc);
     return -1;

@@ -1,5 +1,6 @@
 /* Which hub a thread has: made on first use, and ended with the thread. */
 #include "greenlet/error.h"
+#include "greenlet/name.h"
 #include "hub/hub.h"
 
 static PyObject *hub_default_class; /* owned; NULL: greencore.hub.Hub, not looked up yet */
@@ -9,14 +10,12 @@ static PyObject *
 hub_class(void)
 {
     if (hub_default_class == NULL) {
-        PyObject *module = PyImport_ImportModule("greencore.hub");
-        if (module == NULL) {
-            return NULL;
-        }
+        PyObject *class = green_name_get("greencore.hub", "Hub");
         if (hub_default_class == NULL) {
-            hub_default_class = PyObject_GetAttrString(module, "Hub");
+            hub_default_class = class;
+        } else {
+            Py_XDECREF(class); /* the import let another thread set it */
         }
-        Py_DECREF(module);
     }
     return hub_default_class;
 }

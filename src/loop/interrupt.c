@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "greenlet/error.h"
+#include "greenlet/name.h"
 #include "switch/list.h"
 
 /* ns between looks at the slot */
@@ -77,9 +78,7 @@ interrupt_set_slot(int fd, bool warn)
 {
     static PyObject *set; /* kept for good */
     if (set == NULL) {
-        PyObject *module = PyImport_ImportModule("_signal");
-        set = module ? PyObject_GetAttrString(module, "set_wakeup_fd") : NULL;
-        Py_XDECREF(module);
+        set = green_name_get("_signal", "set_wakeup_fd");
     }
     PyObject *kwargs = Py_BuildValue("{sO}", "warn_on_full_buffer", warn ? Py_True : Py_False);
     int before = -2;

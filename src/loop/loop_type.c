@@ -3,6 +3,7 @@
 #include <structmember.h>
 
 #include "greenlet/error.h"
+#include "greenlet/name.h"
 #include "loop/callback.h"
 #include "loop/errors.h"
 #include "loop/fd.h"
@@ -269,9 +270,7 @@ loop_closing_fd(LoopObject *self, PyObject *args, PyObject *kwargs)
 static PyObject *
 loop_make_watcher(LoopObject *self, const char *name, PyObject *args, PyObject *kwargs)
 {
-    PyObject *module = PyImport_ImportModule("greencore._core");
-    PyObject *type = module ? PyObject_GetAttrString(module, name) : NULL;
-    Py_XDECREF(module);
+    PyObject *type = green_name_get("greencore._core", name);
     Py_ssize_t count = PyTuple_GET_SIZE(args);
     PyObject *all = type ? PyTuple_New(count + 1) : NULL;
     if (all == NULL) {

@@ -2,6 +2,7 @@
    that libuv would start for it. */
 #include <math.h>
 
+#include "greenlet/name.h"
 #include "loop/watcher.h"
 
 #define STAT_INTERVAL 5.0 /* seconds, where none is given */
@@ -21,9 +22,9 @@ typedef struct {
 static PyObject *
 statwatcher_look(StatWatcherObject *self)
 {
-    PyObject *module = PyImport_ImportModule("posix"); /* never patched */
-    PyObject *found = module ? PyObject_CallMethod(module, "stat", "O", self->encoded) : NULL;
-    Py_XDECREF(module);
+    PyObject *stat = green_name_get("posix", "stat"); /* never patched */
+    PyObject *found = stat == NULL ? NULL : PyObject_CallOneArg(stat, self->encoded);
+    Py_XDECREF(stat);
     if (found == NULL && PyErr_ExceptionMatches(PyExc_OSError)) {
         PyErr_Clear();
         return Py_NewRef(Py_None);

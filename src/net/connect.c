@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
+#include "greenlet/name.h"
 #include "hub/wait.h"
 
 /* What Linux has no event for: room in the queue of a Unix socket that listens. In seconds. */
@@ -14,7 +15,6 @@
 PyObject *
 green_socket_resolve(PyObject *self, PyObject *address)
 {
-    static PyObject *resolve; /* of greencore.socket, which imports this module */
     int family = green_socket_of(self)->family;
     if ((family != AF_INET && family != AF_INET6) || !PyTuple_Check(address) ||
         PyTuple_GET_SIZE(address) < 1) {
@@ -33,15 +33,11 @@ green_socket_resolve(PyObject *self, PyObject *address)
             return Py_NewRef(address);
         }
     }
-    if (resolve == NULL) {
-        PyObject *module = PyImport_ImportModule("greencore.socket");
-        resolve = module ? PyObject_GetAttrString(module, "_resolve_addr") : NULL;
-        Py_XDECREF(module);
-        if (resolve == NULL) {
-            return NULL;
-        }
-    }
-    return PyObject_CallFunctionObjArgs(resolve, self, address, NULL);
+    PyObject *resolve = green_name_get("greencore.socket", "_resolve_addr");
+    PyObject *resolved =
+        resolve == NULL ? NULL : PyObject_CallFunctionObjArgs(resolve, self, address, NULL);
+    Py_XDECREF(resolve);
+    return resolved;
 }
 
 /* connect(2): 0 or an errno value; -1 with an exception where the address is wrong. */
@@ -143,9 +139,7 @@ connect_error(void)
     if (gaierror == NULL) {
         PyObject *type, *value, *traceback;
         PyErr_Fetch(&type, &value, &traceback);
-        PyObject *module = PyImport_ImportModule("_socket");
-        gaierror = module ? PyObject_GetAttrString(module, "gaierror") : NULL;
-        Py_XDECREF(module);
+        gaierror = green_name_get("_socket", "gaierror");
         if (gaierror == NULL) {
             Py_XDECREF(type);
             Py_XDECREF(value);

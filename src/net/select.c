@@ -1,6 +1,7 @@
 #include "net/select.h"
 
 #include <fcntl.h>
+#include "greenlet/name.h"
 #include "hub/wait.h"
 #include "loop/fd.h"
 #include "net/socket.h"
@@ -23,12 +24,10 @@ file_of(PyObject *object, green_file *file)
 static PyObject *
 timeout_new(PyObject *seconds, PyObject *value)
 {
-    PyObject *module = PyImport_ImportModule("greencore.timeout");
-    if (module == NULL) {
-        return NULL;
-    }
-    PyObject *timeout = PyObject_CallMethod(module, "Timeout", "OO", seconds, value);
-    Py_DECREF(module);
+    PyObject *class = green_name_get("greencore.timeout", "Timeout");
+    PyObject *timeout =
+        class == NULL ? NULL : PyObject_CallFunctionObjArgs(class, seconds, value, NULL);
+    Py_XDECREF(class);
     return timeout;
 }
 

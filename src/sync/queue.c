@@ -1,20 +1,12 @@
 #include "sync/queue.h"
 
-/* A name of greencore.queue, where the standard library's exceptions are known: a new reference. */
-PyObject *
-green_queue_global(const char *name)
-{
-    PyObject *module = PyImport_ImportModule("greencore.queue");
-    PyObject *value = module == NULL ? NULL : PyObject_GetAttrString(module, name);
-    Py_XDECREF(module);
-    return value;
-}
+#include "greenlet/name.h"
 
 /* Raise Empty, Full or ShutDown. Returns NULL. */
 PyObject *
 green_queue_raise(const char *name)
 {
-    PyObject *exception = green_queue_global(name);
+    PyObject *exception = green_name_get("greencore.queue", name);
     if (exception != NULL) {
         PyErr_SetNone(exception);
         Py_DECREF(exception);

@@ -98,9 +98,6 @@ int green_queue_refuse(QueueObject *self, PyObject *exception);
 PyObject *green_queue_put(QueueObject *self, PyObject *item, bool block, PyObject *timeout);
 PyObject *green_queue_get(QueueObject *self, bool peek, bool block, PyObject *timeout);
 
-/* A name of greencore.queue, where the standard library's exceptions are known: a new reference. */
-PyObject *green_queue_global(const char *name);
-
 /* No subclass's method, condition or end to care about: puts and gets are the store's alone. */
 static inline bool
 green_queue_plain(const QueueObject *self)

@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 #include <structmember.h>
+#include "greenlet/name.h"
 #include "sync/arguments.h"
 #include "sync/timeout.h"
 
@@ -556,7 +557,7 @@ queue_shutdown_core(QueueObject *self, bool immediate)
     }
     while (green_queue_serve(self, true)) { /* those whose item is there already */
     }
-    PyObject *exception = green_queue_global("ShutDown");
+    PyObject *exception = green_name_get("greencore.queue", "ShutDown");
     int result = exception == NULL ? -1 : green_queue_refuse(self, exception);
     Py_XDECREF(exception);
     return result < 0 ? -1 : green_queue_tell(self, "shutdown");
@@ -581,7 +582,7 @@ static PyObject *
 queue_get_condition(QueueObject *self, void *closure)
 {
     if (self->conditions == NULL) {
-        PyObject *class = green_queue_global("_Conditions");
+        PyObject *class = green_name_get("greencore.queue", "_Conditions");
         PyObject *conditions = class == NULL ? NULL : PyObject_CallNoArgs(class);
         Py_XDECREF(class);
         if (conditions == NULL) {

@@ -1,5 +1,6 @@
 #include "sync/store.h"
 
+#include "greenlet/name.h"
 #include "sync/heap.h"
 
 enum { STORE_FIRST_ROOM = 8 };
@@ -185,11 +186,11 @@ green_store_fill(green_store *store, PyObject *items)
 
 /* function(*args), from a module of the standard library. */
 static PyObject *
-store_import_call(const char *module_name, const char *function, PyObject *arg)
+store_import_call(const char *module, const char *function, PyObject *arg)
 {
-    PyObject *module = PyImport_ImportModule(module_name);
-    PyObject *result = module == NULL ? NULL : PyObject_CallMethod(module, function, "(O)", arg);
-    Py_XDECREF(module);
+    PyObject *called = green_name_get(module, function);
+    PyObject *result = called == NULL ? NULL : PyObject_CallOneArg(called, arg);
+    Py_XDECREF(called);
     return result;
 }
 

@@ -1,5 +1,6 @@
 #include "task/group.h"
 
+#include "greenlet/name.h"
 #include "sync/arguments.h"
 #include "sync/semaphore.h"
 #include "task/hook.h"
@@ -137,13 +138,11 @@ group_gives_back_plainly(GroupObject *self)
 static PyObject *
 group_raise_full(void)
 {
-    PyObject *module = PyImport_ImportModule("greencore.pool");
-    PyObject *class = module == NULL ? NULL : PyObject_GetAttrString(module, "PoolFull");
+    PyObject *class = green_name_get("greencore.pool", "PoolFull");
     if (class != NULL) {
         PyErr_SetNone(class);
+        Py_DECREF(class);
     }
-    Py_XDECREF(class);
-    Py_XDECREF(module);
     return NULL;
 }
 
@@ -630,9 +629,7 @@ group_set_semaphore(GroupObject *self, PyObject *value, void *Py_UNUSED(closure)
 {
     bool unlimited = false;
     if (value != NULL && !Py_IS_TYPE(value, Semaphore_Type)) {
-        PyObject *module = PyImport_ImportModule("greencore.lock");
-        PyObject *dummy = module == NULL ? NULL : PyObject_GetAttrString(module, "DummySemaphore");
-        Py_XDECREF(module);
+        PyObject *dummy = green_name_get("greencore.lock", "DummySemaphore");
         if (dummy == NULL) {
             return -1;
         }

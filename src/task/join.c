@@ -112,7 +112,15 @@ iwait_link(IwaitObject *self, Py_ssize_t i, PyObject *object)
             return -1;
         }
     }
-    PyObject *done = PyObject_CallMethod(object, "rawlink", "O", self->callback);
+    PyObject *rawlink = PyObject_GetAttrString(object, "rawlink");
+    if (rawlink == NULL) {
+        if (PyErr_ExceptionMatches(PyExc_AttributeError)) {
+            PyErr_Format(PyExc_AttributeError, "%R can't be waited for: it has no rawlink", object);
+        }
+        return -1;
+    }
+    PyObject *done = PyObject_CallOneArg(rawlink, self->callback);
+    Py_DECREF(rawlink);
     Py_XDECREF(done);
     return done == NULL ? -1 : 0;
 }

@@ -1,5 +1,6 @@
 #include "task/kill.h"
 
+#include "greenlet/name.h"
 #include "sync/arguments.h"
 #include "sync/timeout.h"
 
@@ -333,9 +334,9 @@ kill_function(PyObject *Py_UNUSED(module), PyObject *args, PyObject *kwargs)
         return NULL;
     }
     if (target == NULL) {
-        PyObject *module = PyImport_ImportModule("greencore._shutdown");
-        PyObject *done = module == NULL ? NULL : PyObject_CallMethod(module, "shutdown", NULL);
-        Py_XDECREF(module);
+        PyObject *shutdown = green_name_get("greencore._shutdown", "shutdown");
+        PyObject *done = shutdown == NULL ? NULL : PyObject_CallNoArgs(shutdown);
+        Py_XDECREF(shutdown);
         return done;
     }
     if (!Greenlet_Check(target)) {

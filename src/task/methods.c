@@ -1,5 +1,6 @@
 #include "task/attributes.h"
 
+#include "greenlet/name.h"
 #include "sync/arguments.h"
 #include "sync/timeout.h"
 #include "task/kill.h"
@@ -321,9 +322,7 @@ task_link_by(PyObject *self, const char *function, const char *wrapper, PyObject
     }
     PyObject *class = Py_XNewRef(values[1]);
     if (class == NULL) {
-        PyObject *module = PyImport_ImportModule("greencore.greenlet");
-        class = module == NULL ? NULL : PyObject_GetAttrString(module, wrapper);
-        Py_XDECREF(module);
+        class = green_name_get("greencore.greenlet", wrapper);
     }
     PyObject *link = class == NULL ? NULL : PyObject_CallOneArg(class, values[0]);
     PyObject *done = link == NULL ? NULL : PyObject_CallMethod(self, "rawlink", "O", link);
