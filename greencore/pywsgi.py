@@ -381,9 +381,8 @@ class WSGIServer(StreamServer):
     environ_class = dict
     secure_environ_class = WSGISecureEnviron
 
-    #: Called with (handler, environ) for a request that asks for another protocol, before the application: what puts
-    #: environ["wsgi.websocket"] there. None: nobody is.
-    upgrade = None
+    #: Arguments of `greencore.websocket.WebSocket` for those that applications find in environ["wsgi.websocket"].
+    websocket_options = {}
 
     base_env = {
         "GATEWAY_INTERFACE": "CGI/1.1",
@@ -471,6 +470,16 @@ class WSGIServer(StreamServer):
         """Accept one connection at a time where processes share the listener."""
         if self.environ.get("wsgi.multiprocess"):
             self.max_accept = 1
+
+    def upgrade(self, handler, environ):
+        """Called for a GET that asks for another protocol, before the application: puts a WebSocket into the environ.
+
+        handler.hand_over() returns (socket, bytes that were read from it already) and leaves the connection to the caller.
+        Returns None, or an object whose finish(failed) is called when the application is done with the request.
+        """
+        from greencore.websocket.server import offer
+
+        return offer(handler, environ)
 
     def get_environ(self):
         """Return a new environ, which the request's own entries are added to."""

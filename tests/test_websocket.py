@@ -6,7 +6,7 @@ import pytest
 
 import gevent
 from gevent import server, socket
-from gevent.websocket import HandshakeError, ProtocolError, ServerWebSocket, WebSocket, WebSocketError, connect
+from gevent.websocket import HandshakeError, ProtocolError, WebSocket, WebSocketError, connect
 from gevent.websocket import deflate, handshake
 from greencore._core import websocket_frame
 
@@ -318,25 +318,3 @@ def test_headers_can_not_split(header):
         handshake.request("host", "/", headers=[header])
     with pytest.raises(ValueError):
         handshake.answer(request_environ(), headers=[header])
-
-
-def test_server_side_accepts_when_first_used():
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        ws = ServerWebSocket(request_environ(HTTP_SEC_WEBSOCKET_PROTOCOL="chat, other", HTTP_ORIGIN="http://o"), ours)
-        assert (ws.path, ws.origin, ws.version, ws.protocols) == ("/chat", "http://o", "13", ["chat", "other"])
-        ws.send("hello")
-        head = theirs.recv(1000).partition(b"\r\n\r\n")[0]
-        assert head.startswith(b"HTTP/1.1 101 Switching Protocols\r\n")
-        with pytest.raises(WebSocketError):
-            ws.accept()
-
-
-def test_server_side_that_is_not_used():
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        ws = ServerWebSocket(request_environ(), ours)
-        assert ws.finish() is False
-        for use in (ws.accept, ws.receive, lambda: ws.send("x")):
-            with pytest.raises(WebSocketError):
-                use()

@@ -1,8 +1,25 @@
-"""WebSockets (RFC 6455) over cooperative sockets: a client, and the server's side for WSGI applications."""
+"""WebSockets (RFC 6455) over cooperative sockets: a client, the server's side for WSGI applications, and a server."""
 
 from greencore.websocket.client import connect
 from greencore.websocket.connection import WebSocket
 from greencore.websocket.errors import HandshakeError, ProtocolError, WebSocketError
 from greencore.websocket.server import ServerWebSocket
 
-__all__ = ["HandshakeError", "ProtocolError", "ServerWebSocket", "WebSocket", "WebSocketError", "connect"]
+__all__ = [
+    "HandshakeError",
+    "ProtocolError",
+    "ServerWebSocket",
+    "WebSocket",
+    "WebSocketError",
+    "WebSocketServer",
+    "connect",
+]
+
+
+def __getattr__(name):
+    if name != "WebSocketServer":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from greencore.websocket.site import WebSocketServer
+
+    globals()[name] = WebSocketServer
+    return WebSocketServer

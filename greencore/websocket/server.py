@@ -1,10 +1,8 @@
-"""The server's half: what a WSGI application finds in environ["wsgi.websocket"], and a server of one's own."""
-
-from http import HTTPStatus
+"""The server's half: what a WSGI application finds in environ["wsgi.websocket"]."""
 
 from greencore.websocket import deflate, handshake
 from greencore.websocket.connection import NORMAL, WebSocket
-from greencore.websocket.errors import HandshakeError, WebSocketError
+from greencore.websocket.errors import WebSocketError
 
 INTERNAL_ERROR = 1011
 
@@ -13,14 +11,16 @@ class ServerWebSocket(WebSocket):
     """A request for a WebSocket, which becomes one by accept(): receive() and send() call it where the application has not.
 
     An application that answers with start_response() instead has sent an ordinary response.
+
+    environ: the request's. hand_over: called once the request is to become a WebSocket; returns (socket, bytes received).
+    options: of WebSocket.
     """
 
-    def __init__(self, environ, sock, received=b"", **options):
+    def __init__(self, environ, hand_over, **options):
         self.environ = environ
-        self.socket = sock
         self.accepted = False
         self.closed = False
-        self._received = received
+        self._hand_over = hand_over
         self._options = options
 
     @property
@@ -53,10 +53,12 @@ class ServerWebSocket(WebSocket):
         handshake.check_request(self.environ)
         agreed = deflate.choose(self.environ.get("HTTP_SEC_WEBSOCKET_EXTENSIONS", "")) if compress else None
         head = handshake.answer(self.environ, protocol, agreed, headers)
+        sock, received = self._hand_over()
+        self._hand_over = None
         self.accepted = True
-        self.socket.sendall(head)
         streams = agreed and deflate.Deflate(agreed, client=False)
-        super().__init__(self.socket, received=self._received, deflate=streams, protocol=protocol, **self._options)
+        super().__init__(sock, received=received, deflate=streams, protocol=protocol, **self._options)
+        sock.sendall(head)
 
     def receive(self):
         if not self.accepted:
@@ -74,13 +76,23 @@ class ServerWebSocket(WebSocket):
         super().ping(payload)
 
     def close(self, code=NORMAL, reason=""):
-        if not self.accepted and not self.closed:
-            self.accept()
-        super().close(code, reason)
+        if not self.closed:
+            if not self.accepted:
+                self.accept()
+            super().close(code, reason)
 
     def finish(self, failed=False):
-        """For the server: the application is done with the request. Return whether a WebSocket was opened."""
+        """For the server: the application is done with the request, failed or not. Goodbye is said if nobody has."""
         if self.accepted:
             self.close(INTERNAL_ERROR if failed else NORMAL)
         self.closed = True
-        return self.accepted
+        self._hand_over = None
+
+
+def offer(handler, environ):
+    """Put a ServerWebSocket into the environ of a request for one: what `WSGIServer.upgrade` does. Return it, or None."""
+    if not handshake.is_request(environ):
+        return None
+    made = ServerWebSocket(environ, handler.hand_over, **handler.server.websocket_options)
+    environ["wsgi.websocket"] = made
+    return made

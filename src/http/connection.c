@@ -107,7 +107,7 @@ static int
 connection_run_application(HandlerObject *self)
 {
     int result = connection_call_application(self);
-    if (result == 0) {
+    if (result == 0 && !self->handed_over) {
         result = green_handler_overrides(self, HOOK_PROCESS_RESULT)
                      ? connection_call_hook(self, HOOK_PROCESS_RESULT)
                      : green_response_process(self);
@@ -215,6 +215,25 @@ connection_log(HandlerObject *self)
     return 0;
 }
 
+/* The application is done with a connection that may have been handed over to it: what was offered
+   to it ends. Keeps the current exception, if `result` says that there is one. */
+static int
+connection_finish_upgrade(HandlerObject *self, int result)
+{
+    PyObject *upgrade = self->upgrade;
+    self->upgrade = NULL;
+    PyObject *raised = green_error_take();
+    PyObject *done = PyObject_CallMethod(upgrade, "finish", "O", result < 0 ? Py_True : Py_False);
+    Py_DECREF(upgrade);
+    Py_XDECREF(done);
+    if (raised != NULL) {
+        PyErr_Clear();
+        green_error_raise(raised);
+        return -1;
+    }
+    return done == NULL ? -1 : 0;
+}
+
 static int
 connection_handle_response(HandlerObject *self)
 {
@@ -223,6 +242,9 @@ connection_handle_response(HandlerObject *self)
     int result = green_handler_overrides(self, HOOK_RUN_APPLICATION)
                      ? connection_call_hook(self, HOOK_RUN_APPLICATION)
                      : connection_run_application(self);
+    if (self->upgrade != NULL) {
+        result = connection_finish_upgrade(self, result);
+    }
     if (result == 0) {
         result = connection_discard(self);
     }
@@ -243,6 +265,7 @@ connection_end_request(HandlerObject *self)
     Py_CLEAR(self->wsgi_input);
     Py_CLEAR(self->environ);
     Py_CLEAR(self->result);
+    Py_CLEAR(self->upgrade);
 }
 
 /* ---- one request ---- */
@@ -259,12 +282,17 @@ connection_offer_upgrade(HandlerObject *self)
         PyErr_Clear();
         return 0;
     }
-    PyObject *done = upgrade == Py_None
-                         ? Py_NewRef(Py_None)
-                         : PyObject_CallFunctionObjArgs(upgrade, self, self->environ, NULL);
+    PyObject *offered = upgrade == Py_None
+                            ? Py_NewRef(Py_None)
+                            : PyObject_CallFunctionObjArgs(upgrade, self, self->environ, NULL);
     Py_DECREF(upgrade);
-    Py_XDECREF(done);
-    return done == NULL ? -1 : 0;
+    if (offered == Py_None) {
+        Py_CLEAR(offered);
+    } else if (offered == NULL) {
+        return -1;
+    }
+    green_handler_set(&self->upgrade, offered);
+    return 0;
 }
 
 /* By the methods read_requestline() and read_request(), of which one is somebody else's. */
@@ -508,8 +536,8 @@ PyDoc_STRVAR(
     hand_over_doc,
     "hand_over($self, /)\n--\n\n"
     "Leave the connection to the caller: returns (socket, bytes that were read already).\n\n"
-    "From then on the server reads and sends nothing; it closes the socket when the\n"
-    "application has returned.");
+    "From then on the server reads and sends nothing, whatever the application returns; it\n"
+    "closes the socket after that.");
 
 static PyObject *
 connection_hand_over(PyObject *op, PyObject *Py_UNUSED(unused))

@@ -134,6 +134,7 @@ handler_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(k
     DO(base_environ)                                                                               \
     DO(application)                                                                                \
     DO(wsgi_input)                                                                                 \
+    DO(upgrade)                                                                                    \
     DO(result)                                                                                     \
     DO(status)                                                                                     \
     DO(orig_status)                                                                                \

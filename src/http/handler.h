@@ -39,6 +39,7 @@ typedef struct HandlerObject {
     PyObject *environ;
     PyObject *base_environ; /* owned: the server's, to be copied; NULL: it is asked */
     PyObject *application;
+    PyObject *upgrade; /* owned; what server.upgrade() returned, or NULL: its finish() is called */
     PyObject *wsgi_input;
     PyObject *result;
     uint64_t deadline; /* ns, of the whole request; 0: none */

@@ -1,14 +1,16 @@
 #include "websocket/writer.h"
 #include <errno.h>
 #include <string.h>
-#include <sys/random.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 #include "websocket/frame.h"
 
-/* A mask that nobody can foretell (RFC 6455, section 10.3). -1 with OSError. */
+/* A mask that nobody can foretell (RFC 6455, section 10.3). -1 with OSError. The C library's
+   getrandom() is younger than the C libraries that wheels are for. */
 static int
 writer_draw_mask(unsigned char mask[4])
 {
-    while (getrandom(mask, 4, 0) != 4) {
+    while (syscall(SYS_getrandom, mask, 4, 0) != 4) {
         if (errno != EINTR) {
             PyErr_SetFromErrno(PyExc_OSError);
             return -1;
