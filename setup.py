@@ -43,7 +43,7 @@ COMPILING = {"build", "build_ext", "bdist_wheel", "install", "develop", "editabl
 
 
 def version():
-    text = (ROOT / "greencore" / "__init__.py").read_text()
+    text = (ROOT / "greencore" / "_base" / "version.py").read_text()
     return re.search(r'^__version__ = "(.+)"$', text, re.MULTILINE)[1]
 
 

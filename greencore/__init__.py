@@ -1,10 +1,8 @@
 """Greenlets and a green network library: the interface of gevent, made again in C."""
 
 import sys
-from collections import namedtuple
 
-__version__ = "26.11.0"
-version_info = namedtuple("version_info", "major minor micro releaselevel serial")(26, 11, 0, "final", 0)
+from greencore._base.version import __version__, version_info
 
 __all__ = [
     "Greenlet",

@@ -9,8 +9,8 @@ import sys
 import traceback
 import warnings
 
-import greencore
-from greencore._core import Input, InvalidClientInput, InvalidClientRequest, Service, WSGIHandlerBase
+from greencore._base.version import version_info
+from greencore._core import InvalidClientInput, InvalidClientRequest, Service, WSGIHandlerBase
 from greencore.greenlet import GreenletExit
 from greencore.server import StreamServer
 from greencore.socket import SocketIO, getfqdn
@@ -387,7 +387,7 @@ class WSGIServer(StreamServer):
     base_env = {
         "GATEWAY_INTERFACE": "CGI/1.1",
         "SERVER_SOFTWARE": "gevent/{}.{} Python/{}.{}".format(
-            *greencore.__version__.split(".")[:2], *sys.version_info[:2]
+            *version_info[:2], *sys.version_info[:2]
         ),
         "SCRIPT_NAME": "",
         "wsgi.version": (1, 0),

@@ -15,7 +15,7 @@ PACKAGE = ROOT / "greencore"
 
 # From the ground up. On a floor, a module imports only from those named before it.
 FLOORS = [
-    ("the ground", "_base _base.tools _base.tracebacks _base.ident _base.plugins _base.originals _base.native _base.config"),
+    ("the ground", "_base _base.version _base.tools _base.tracebacks _base.ident _base.plugins _base.originals _base.native _base.config"),
     ("greenlets", "exceptions timeout event lock local _condition queue core greenlet _shutdown"),
     ("looking inside", "events _run_info _tracer _monitor util"),
     ("the hub", "hub"),

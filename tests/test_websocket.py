@@ -145,7 +145,11 @@ def test_a_peer_that_answers_pings_is_kept():
         receiving = gevent.spawn(ours.receive)
         asked = []
         reader = theirs._handle
-        theirs._handle = lambda *event: (asked.append(event[0]), reader(*event), len(asked) == 3 and theirs.send("still here"))
+        theirs._handle = lambda *event: (
+            asked.append(event[0]),
+            reader(*event),
+            len(asked) == 3 and theirs.send("still here"),
+        )
         assert receiving.get() == "still here"
         assert asked[:3] == [9, 9, 9]
         answering.kill()
@@ -204,9 +208,15 @@ def test_request_that_opens_one():
         ("x-webkit-deflate-frame", None),
         ("permessage-deflate", "permessage-deflate; server_max_window_bits=12"),
         ("permessage-deflate; client_max_window_bits", "permessage-deflate; server_max_window_bits=12"),
-        ("permessage-deflate; client_max_window_bits=10", "permessage-deflate; server_max_window_bits=12; client_max_window_bits=10"),
+        (
+            "permessage-deflate; client_max_window_bits=10",
+            "permessage-deflate; server_max_window_bits=12; client_max_window_bits=10",
+        ),
         ("permessage-deflate; server_max_window_bits=9", "permessage-deflate; server_max_window_bits=9"),
-        ("permessage-deflate; server_max_window_bits=8, permessage-deflate", "permessage-deflate; server_max_window_bits=12"),
+        (
+            "permessage-deflate; server_max_window_bits=8, permessage-deflate",
+            "permessage-deflate; server_max_window_bits=12",
+        ),
         ("permessage-deflate; server_max_window_bits=16", None),
         ("permessage-deflate; server_max_window_bits", None),
         ("permessage-deflate; server_no_context_takeover; server_no_context_takeover", None),
@@ -258,7 +268,8 @@ def key_of(head):
 
 
 def accepted(head, *lines):
-    fields = ["HTTP/1.1 101 Yes", "Upgrade: websocket", "Connection: Upgrade", f"Sec-WebSocket-Accept: {handshake.accept_key(key_of(head))}"]
+    accept = handshake.accept_key(key_of(head))
+    fields = ["HTTP/1.1 101 Yes", "Upgrade: websocket", "Connection: Upgrade", f"Sec-WebSocket-Accept: {accept}"]
     return ("\r\n".join([*fields, *lines]) + "\r\n\r\n").encode()
 
 

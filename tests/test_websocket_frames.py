@@ -76,7 +76,10 @@ WRONG = {
     "too big in pieces": (websocket_frame(BINARY, bytes(600), fin=False) + websocket_frame(0, bytes(600)), 1009),
     "not UTF-8": (websocket_frame(TEXT, b"\xce\xba\xe1\xbd\xb9\xcf\x83\xce\xbc\xce\xb5\xed\xa0\x80"), 1007),
     "half a character": (websocket_frame(TEXT, b"\xe2\x82"), 1007),
-    "half a character at the end of fragments": (websocket_frame(TEXT, b"\xe2", fin=False) + websocket_frame(0, b"\x82"), 1007),
+    "half a character at the end of fragments": (
+        websocket_frame(TEXT, b"\xe2", fin=False) + websocket_frame(0, b"\x82"),
+        1007,
+    ),
     "close of one byte": (websocket_frame(CLOSE, b"\x03"), 1002),
     "close 999": (websocket_frame(CLOSE, (999).to_bytes(2, "big")), 1002),
     "close 1005": (websocket_frame(CLOSE, (1005).to_bytes(2, "big")), 1002),
@@ -141,7 +144,9 @@ def test_any_bytes_cut_anywhere_mean_the_same():
         for _ in range(chance.randrange(1, 6)):
             opcode = chance.choice([0, 1, 2, 2, 8, 9, 10, 11])
             payload = chance.randbytes(chance.choice([0, 1, 5, 130]))
-            data += websocket_frame(opcode, payload, chance.random() < 0.8, chance.random() < 0.1, chance.random() < 0.9)
+            data += websocket_frame(
+                opcode, payload, chance.random() < 0.8, chance.random() < 0.1, chance.random() < 0.9
+            )
         data = data[: chance.randrange(len(data) + 1)]
         whole = read(data, True, 300)
         for cut in (1, 2, 5, 64):

@@ -11,6 +11,7 @@ from gevent.pywsgi import WSGIHandler, WSGIServer
 from gevent.websocket import HandshakeError, WebSocketError, WebSocketServer, connect
 
 LOCAL = ("127.0.0.1", 0)
+UPGRADE = "Upgrade: websocket\r\nConnection: Upgrade\r\n"
 
 
 @contextmanager
@@ -145,7 +146,9 @@ def test_other_requests_have_none():
         return []
 
     with serving(application) as (_, site), socket.create_connection(site.address) as raw:
-        raw.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\nUpgrade: h2c\r\nConnection: Upgrade, close\r\n\r\n")
+        raw.sendall(
+            b"GET / HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\nUpgrade: h2c\r\nConnection: Upgrade, close\r\n\r\n"
+        )
         assert raw.makefile("rb").read().count(b"HTTP/1.1 200") == 2
     assert found == [False, False]
 
@@ -213,8 +216,8 @@ def test_server_looks_at_origins():
     "fields, status",
     [
         ("", b"426"),
-        ("Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 8\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n", b"426"),
-        ("Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: short\r\n", b"400"),
+        (UPGRADE + "Sec-WebSocket-Version: 8\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n", b"426"),
+        (UPGRADE + "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: short\r\n", b"400"),
     ],
 )
 def test_server_refuses(fields, status):
