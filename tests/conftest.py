@@ -24,6 +24,9 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
     [str(ROOT), str(ROOT / "tests" / "site"), *filter(None, [os.environ.get("PYTHONPATH")])]
 )
 
+# Programs that tests start print as they do for anybody, whatever the developer prefers.
+os.environ.pop("PYTHONUNBUFFERED", None)
+
 # A shell ignores them for what it runs in the background, and what is ignored is inherited.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGQUIT, signal.SIG_DFL)

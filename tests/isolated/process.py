@@ -15,6 +15,7 @@ BEGIN = """
 import greencore.alias
 greencore.alias.install()
 import os, signal, sys, threading, time
+sys.stdout.reconfigure(line_buffering=True)  # what was printed is there, whatever ends the process
 import gevent, gevent.os, gevent.socket
 from gevent import get_hub
 from gevent.event import Event

@@ -11,7 +11,9 @@ LIMIT = 60  # seconds; a hang is a failure
 
 def run_code(code, patched=True):
     """Return (exit status, what it wrote) of `code`, run after everything was patched unless told otherwise."""
-    head = "import greencore.alias\ngreencore.alias.install()\n"
+    # Lines are written as they are printed, whatever ends the process.
+    head = "import sys; sys.stdout.reconfigure(line_buffering=True)\n"
+    head += "import greencore.alias\ngreencore.alias.install()\n"
     if patched:
         head += "from gevent import monkey\nmonkey.patch_all()\n"
     done = subprocess.run(

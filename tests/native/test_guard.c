@@ -173,8 +173,13 @@ guard_is_hit_in_locked_memory(void)
     green_stack *before = green_stack_acquire(16 * KIB);
     CHECK(before != NULL && mlockall(MCL_FUTURE | MCL_ONFAULT) == 0);
     green_stack *after = green_stack_acquire(32 * KIB);
-    CHECK(after != NULL);
     CHECK(killed_by(in_child(writes, before->limit - 1), SIGSEGV));
+    struct rlimit most;
+    CHECK(getrlimit(RLIMIT_MEMLOCK, &most) == 0);
+    if (after == NULL) { /* nobody but root may lock more than that */
+        CHECK(geteuid() != 0 && most.rlim_cur != RLIM_INFINITY);
+        return;
+    }
     CHECK(killed_by(in_child(writes, after->limit - 1), SIGSEGV));
 }
 
