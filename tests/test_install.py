@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -129,6 +130,13 @@ def test_all_that_a_build_lacks_is_said_at_once(copy, tmp_path):
     version = "%d.%d" % sys.version_info[:2]
     assert last == f"  apt-get install gcc libc6-dev python{version}-dev pkg-config libuv1-dev libc-ares-dev"
     assert "Python.h" in done.stderr and "/nowhere" in done.stderr and "libuv 1.44 or newer" in done.stderr
+
+
+def test_the_readme_names_all_packages(copy, tmp_path):
+    told = build(copy, "import sysconfig; sysconfig.get_path = lambda name: '/nowhere'", PATH=str(tmp_path)).stderr
+    needed = {re.sub(r"^python3\.\d+-", "python3-", name) for name in told.split("apt-get install ")[1].split()}
+    named = re.search(r"apt-get install (.*)", (ROOT / "README.rst").read_text())[1].split()
+    assert {*needed, "python3-venv"} == set(named)
 
 
 def test_an_old_library_is_named_with_its_version(copy, tmp_path):
