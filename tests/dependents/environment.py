@@ -1,0 +1,125 @@
+"""Environments for the suites: what PyPI has, the real gevent and greenlet among it, and greencore beside them.
+
+In each, `gevent` is greencore; with GREENCORE_ALIAS=0 in the environment of a process it is the real one.
+"""
+
+import hashlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+CACHE = Path(os.environ.get("GREENCORE_CACHE") or ROOT / ".cache").resolve() / "dependents"
+REAL = ("gevent==26.9.0", "greenlet==3.5.6")
+# What greencore's wheel is made from.
+INPUTS = ("greencore", "src", "setup.py", "pyproject.toml", "MANIFEST.in", "README.rst", "LICENSE")
+INPUTS += ("_greencore_alias.py", "greencore-alias.pth")
+PORTS = {"PostgreSQL": 5432, "Redis": 6379, "RabbitMQ": 5672}
+LIMIT = 600  # seconds, of one command of pip
+
+
+class Failed(Exception):
+    """An environment or a suite's tests could not be had."""
+
+
+def pip(*words, env=None):
+    command = [sys.executable, "-m", "pip", "-q", "--disable-pip-version-check", "--no-input", *words]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT, env=env)
+    if done.returncode:
+        raise Failed(f"{' '.join(command)}\n{done.stdout}{done.stderr}")
+
+
+def short_hash(*parts):
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:10]
+
+
+def files_of(path):
+    """Return the files of the sources at `path`, without what compilers leave."""
+    if path.is_file():
+        return [path]
+    return sorted(p for p in path.rglob("*") if p.is_file() and p.suffix not in (".so", ".pyc"))
+
+
+def make_wheel():
+    """Build greencore as it is in the work tree. Return the wheel's path; the same sources are built once."""
+    parts = [sys.version]
+    for file in [file for name in INPUTS for file in files_of(ROOT / name)]:
+        parts += [str(file.relative_to(ROOT)), file.read_bytes().decode("latin-1")]
+    folder = CACHE / "wheels" / short_hash(*parts)
+    if not any(folder.glob("*.whl")):
+        # From a copy, so that nothing of earlier builds gets in; its objects are kept.
+        tree = CACHE / "tree"
+        for path in tree.glob("*"):
+            if path.is_file():
+                path.unlink()
+            elif path.name != "build":
+                shutil.rmtree(path)
+        for path in tree.glob("build/*"):
+            if not path.name.startswith("temp"):
+                shutil.rmtree(path)
+        for file in [file for name in INPUTS for file in files_of(ROOT / name)]:
+            target = tree / file.relative_to(ROOT)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(file, target)
+        pip("wheel", "--no-deps", "--no-build-isolation", "-w", str(folder), str(tree))
+    return next(folder.glob("*.whl"))
+
+
+def make_environment(requires, wheel):
+    """Make a virtual environment with `requires`, the real gevent and greencore's `wheel`, where it is not yet made.
+
+    Return its interpreter.
+    """
+    wanted = [*REAL, "pytest", *requires]
+    folder = CACHE / "environments" / short_hash(sys.version, *wanted)
+    python = folder / "bin" / "python"
+    ready = folder / "ready"
+    if not ready.exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True, timeout=LIMIT)
+        pip("--python", str(python), "install", *wanted)
+        ready.touch()
+    if ready.read_text() != str(wheel):
+        pip("--python", str(python), "install", "--no-deps", "--force-reinstall", str(wheel))
+        ready.write_text(str(wheel))
+    return python
+
+
+def fetch_tests(requirement, paths):
+    """Unpack `paths` of a package's sdist, and nothing else, so that the package itself is the installed one.
+
+    Return the folder they lie in. Without settings for pytest among them it has empty ones: none above it count.
+    """
+    folder = CACHE / "tests" / short_hash(requirement, *paths)
+    ready = folder / "ready"
+    if not ready.exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        name = requirement.partition("==")[0]
+        sdists = CACHE / "sdists" / requirement
+        if not any(sdists.glob("*.tar.gz")):
+            pip("download", "--no-deps", "--no-binary", name, "-d", str(sdists), requirement)
+        with tarfile.open(next(sdists.glob("*.tar.gz"))) as sdist:
+            for member in sdist:
+                member.name = member.name.partition("/")[2]
+                if any(member.name == path or member.name.startswith(path + "/") for path in paths):
+                    sdist.extract(member, folder)
+        missing = [path for path in paths if not (folder / path).exists()]
+        if missing:
+            raise Failed(f"the sdist of {requirement} has no {', '.join(missing)}")
+        if not set(paths) & {"pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg"}:
+            (folder / "pytest.ini").touch()
+        ready.touch()
+    return folder
+
+
+def is_there(service):
+    """Whether a server answers on this machine."""
+    try:
+        socket.create_connection(("127.0.0.1", PORTS[service]), 5).close()
+    except OSError:
+        return False
+    return True

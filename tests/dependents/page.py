@@ -1,0 +1,104 @@
+"""The page docs/dependents.rst, made of the results that run.py keeps."""
+
+import json
+
+HEAD = """\
+Other packages' own tests
+=========================
+
+Packages that stand on gevent or greenlet bring tests of their own, which know nothing of greencore. ``tests/dependents/``
+runs them in virtual environments that have the real gevent, greenlet and greencore installed side by side: once with
+``GREENCORE_ALIAS=0``, so with the real ones, and once with greencore. ::
+
+    make test-dependents                              # all; what fails that passes with gevent and has no reason is an error
+    make test-dependents ARGS="eventlet huey"         # just these suites; --list names them all
+    make test-dependents ARGS="--fast --time 300"     # those that take seconds, as many as fit in five minutes
+    make test-dependents ARGS="--write docs/dependents.rst"    # and write this page; results of earlier runs are kept
+
+The tests come from a package's source distribution, and nothing of them is kept here. Where that has none, or where they
+never run a worker, a server or a debugger in earnest, programs in ``tests/dependents/programs/`` do. A test that hangs or
+takes its process down has failed, and the suite goes on without it; what has failed is run once more.
+"""
+
+
+def passes(outcomes):
+    return sum(outcome == "passed" for outcome, _ in outcomes.values())
+
+
+def differences(suite, result):
+    """Return [(test, reason)] of what passes with real gevent and not with greencore; a reason may be empty.
+
+    Where greencore's run has no test of a file, since that could not be imported, the file is named instead.
+    """
+    ours = result["greencore"]
+    lost = {}  # for its order
+    for test, (outcome, _) in result["real"].items():
+        if outcome == "passed" and ours.get(test, ("",))[0] != "passed":
+            file = test.partition("::")[0]
+            lost[file if test not in ours and file in ours else test] = None
+    return [(test, reason_for(suite, test)) for test in lost]
+
+
+def gained(result):
+    """Return the tests that pass with greencore and not with real gevent."""
+    return [
+        test
+        for test, (outcome, _) in result["greencore"].items()
+        if outcome == "passed" and result["real"].get(test, ("",))[0] != "passed"
+    ]
+
+
+def reason_for(suite, test):
+    return next((reason for part, reason in suite.differences.items() if part in test), "")
+
+
+def rst_table(rows):
+    """Return a table of reStructuredText; the first row is its head."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    rule = "  ".join("=" * width for width in widths)
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
+    return "\n".join([rule, lines[0], rule, *lines[1:], rule])
+
+
+def make(suites, folder):
+    """Return the page's text, of the results in `folder`."""
+    results = {suite: folder / f"{suite.name}.json" for suite in suites}
+    results = {suite: json.loads(path.read_text()) for suite, path in results.items() if path.exists()}
+    rows = [["suite", "version", "greencore", "gevent", "what runs"]]
+    for suite, result in results.items():
+        counts = [str(passes(result[side])) for side in ("greencore", "real")]
+        rows.append([suite.name, result["versions"]["package"], *counts, suite.what])
+    parts = [HEAD, said_of(list(results.values())), rst_table(rows)]
+    for title, lines in (
+        ("What passes with gevent and not with greencore", lost_lines(results)),
+        ("What passes with greencore and not with gevent", gained_lines(results)),
+        ("What is run with neither", left_out_lines(suites)),
+    ):
+        parts.append(f"{title}: {len(lines) or 'nothing'}." + "".join(f"\n\n- {line}" for line in lines))
+    return "\n\n".join(part.strip("\n") for part in parts) + "\n"
+
+
+def said_of(results):
+    def each(name):
+        return ", ".join(sorted({result["versions"][name] for result in results}))
+
+    return (
+        f"Tests passed. Written on {max(result['date'] for result in results)} with CPython {each('python')}: greencore\n"
+        f"{each('greencore')}; gevent {each('gevent')} with greenlet {each('greenlet')}."
+    )
+
+
+def lost_lines(results):
+    return [
+        f"{suite.name}: ``{test}``: {reason or 'no reason is known'}"
+        for suite, result in results.items()
+        for test, reason in differences(suite, result)
+    ]
+
+
+def gained_lines(results):
+    return [f"{suite.name}: ``{test}``" for suite, result in results.items() for test in gained(result)]
+
+
+def left_out_lines(suites):
+    return [f"{suite.name}: ``{part}``: {reason}" for suite in suites for part, reason in suite.left_out.items()]

@@ -1,0 +1,205 @@
+#!/usr/bin/env python3
+"""Run other packages' own tests with real gevent and with greencore, and compare them case by case.
+
+    run.py [--fast] [--time SECONDS] [--write FILE] [--list] [SUITE...]
+
+suites.py lists them. Each runs in a virtual environment that has the real gevent and greencore. A process that hangs or
+dies is started again without the test at fault. What failed is run once more. Results are kept in the cache folder;
+--write makes the page of them, with what earlier runs left there. --fast takes only the suites that take seconds; with
+--time no suite begins after that many.
+
+Prints a table. The exit status is 1 if a test that passes with real gevent fails with greencore and suites.py gives no
+reason, or if a suite could not be run.
+"""
+
+import argparse
+import json
+import os
+import platform
+import signal
+import subprocess
+import sys
+import time
+from datetime import date
+from pathlib import Path
+
+import environment
+import page
+from environment import CACHE, Failed
+from suites import SUITES
+
+HERE = Path(__file__).resolve().parent
+RESTARTS = 12  # of a suite; then its rest is not run
+SIDES = ("real", "greencore")
+
+
+def read_events(path):
+    """Return {test: (outcome, text)}; a test that began and did not end has the outcome "started"."""
+    events = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    return {test: (outcome, text) for test, outcome, text in events if test}
+
+
+def read_sides(path):
+    """Return which gevent the processes of a run had."""
+    events = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    return {outcome for test, outcome, _ in events if not test}
+
+
+class Run:
+    """A suite on one side: "real" or "greencore"."""
+
+    def __init__(self, suite, side, python, folder):
+        self.suite = suite
+        self.side = side
+        self.python = python
+        self.folder = folder  # of the tests
+        self.log = CACHE / "logs" / f"{suite.name}-{side}.log"
+        self.env = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "GREENCORE_"))}
+        self.env |= suite.environ
+        self.env |= {
+            "GREENCORE_ALIAS": "0" if side == "real" else "1",
+            "PATH": f"{python.parent}:{os.environ['PATH']}",
+            "PYTHONPATH": str(HERE / "plugin"),
+            "PYTHONFAULTHANDLER": "1",
+        }
+
+    def once(self, events, *choice):
+        """Run the tests that the options `choice` select. Return the exit status, None if it hung."""
+        command = [str(self.python), "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+        command += ["--continue-on-collection-errors", "-p", "green_recorder"]
+        command += ["-p", "green_patched"] if self.suite.patched else []
+        command += [f"--green-events={events}", f"--green-limit={self.suite.limit}", *choice]
+        command += [f"--green-without={part}" for part in self.suite.left_out]
+        command += [str(HERE / "programs" / arg) for arg in self.suite.programs] + list(self.suite.args)
+        with open(self.log, "ab") as log:
+            process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, cwd=self.folder, env=self.env,
+                start_new_session=True,
+            )  # fmt: skip
+            try:
+                last, since = None, time.monotonic()
+                while time.monotonic() - since < self.suite.limit + 30:
+                    try:
+                        return process.wait(1)
+                    except subprocess.TimeoutExpired:
+                        now = events.stat().st_size if events.exists() else 0
+                        if now != last:
+                            last, since = now, time.monotonic()
+                return None
+            finally:
+                try:
+                    os.killpg(process.pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
+                process.wait()
+
+    def all_tests(self, events):
+        """Run all tests, past those that hang or crash. Return the outcomes."""
+        for _ in range(RESTARTS):
+            before = read_events(events)
+            status = self.once(events)
+            after = read_events(events)
+            open_tests = [test for test, (outcome, _) in after.items() if outcome == "started"]
+            if not open_tests:
+                if not after:
+                    raise Failed(f"{self.suite.name} ran no test: {self.log}")
+                if status is None or status < 0:
+                    after["(the end)"] = ("failed", "the process hung or died after its last test")
+                return after
+            with open(events, "a") as file:
+                for test in open_tests:
+                    file.write(json.dumps([test, "failed", f"hung or died (status {status})"]) + "\n")
+            if len(after) == len(before):
+                break
+        return read_events(events) | {"(the rest)": ("failed", "not run: too many hung or died")}
+
+    def outcomes(self):
+        """Run the suite. Return {test: (outcome, text)}."""
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        self.log.unlink(missing_ok=True)
+        events = self.log.with_suffix(".events")
+        again = self.log.with_suffix(".again")
+        only = self.log.with_suffix(".only")
+        for path in (events, again):
+            path.unlink(missing_ok=True)
+        outcomes = self.all_tests(events)
+        failed = [test for test, (outcome, text) in outcomes.items() if outcome == "failed" and "hung" not in text]
+        if failed:
+            only.write_text("\n".join(failed))
+            self.once(again, f"--green-only={only}")
+            outcomes |= {test: found for test, found in read_events(again).items() if found[0] == "passed"}
+        if read_sides(events) != {self.side}:
+            raise Failed(f"{self.suite.name} was to run with {self.side}, and ran with {read_sides(events)}")
+        return outcomes
+
+
+def versions(python, suite):
+    """Return what is said of a run's environment."""
+    names = ["gevent", "greenlet", "greencore", suite.package]
+    code = "import sys; from importlib.metadata import version; print(*map(version, sys.argv[1:]))"
+    found = subprocess.run([python, "-c", code, *names], capture_output=True, text=True, check=True).stdout.split()
+    return dict(zip(["gevent", "greenlet", "greencore", "package"], found)) | {"python": platform.python_version()}
+
+
+def run_suite(suite, wheel):
+    """Run a suite on both sides. Return what is written of it."""
+    python = environment.make_environment(suite.requires, wheel)
+    folder = environment.fetch_tests(suite.requires[0], suite.sdist) if suite.sdist else HERE / "programs"
+    result = {"date": date.today().isoformat(), "versions": versions(python, suite)}
+    for side in SIDES:
+        result[side] = Run(suite, side, python, folder).outcomes()
+    return result
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--fast", action="store_true")
+    parser.add_argument("--time", type=float, default=float("inf"))
+    parser.add_argument("--write", type=Path)
+    parser.add_argument("--list", action="store_true")
+    parser.add_argument("suites", nargs="*")
+    options = parser.parse_args()
+    unknown = set(options.suites) - {suite.name for suite in SUITES}
+    if unknown:
+        parser.error(f"no such suite: {', '.join(sorted(unknown))}")
+    chosen = [suite for suite in SUITES if suite.name in options.suites or not options.suites and suite.fast >= options.fast]
+    if options.list:
+        print(*(suite.name for suite in chosen), sep="\n")
+        return
+    results = CACHE / "results"
+    results.mkdir(parents=True, exist_ok=True)
+    started = time.monotonic()
+    wheel = environment.make_wheel()
+    broken = []
+    print(f"{'suite':32} {'greencore':>9} {'real':>9}  seconds")
+    for suite in chosen:
+        if time.monotonic() - started > options.time:
+            print("no time left for", suite.name)
+            continue
+        began = time.monotonic()
+        try:
+            missing = [service for service in suite.services if not environment.is_there(service)]
+            if missing:
+                raise Failed(f"{suite.name} needs {', '.join(missing)}")
+            result = run_suite(suite, wheel)
+        except Failed as error:
+            print(error)
+            broken.append(suite.name)
+            continue
+        (results / f"{suite.name}.json").write_text(json.dumps(result, indent=1))
+        ours, real = page.passes(result["greencore"]), page.passes(result["real"])
+        print(f"{suite.name:32} {ours:9} {real:9}  {time.monotonic() - began:.0f}", flush=True)
+        for test, reason in page.differences(suite, result):
+            print(f"    {test}: {reason or 'no reason is known'}")
+            if not reason:
+                print("        " + result["greencore"].get(test, ("", "not run"))[1][-1500:].replace("\n", "\n        "))
+                broken.append(suite.name)
+    if options.write:
+        options.write.write_text(page.make(SUITES, results))
+    if broken:
+        print("failed:", *sorted(set(broken)))
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
