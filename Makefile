@@ -3,7 +3,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 ARGS ?=
 
-.PHONY: build test test-stdlib test-all test-aarch64 test-references test-sanitizers test-valgrind test-soak demo bench bench-versions format clean
+.PHONY: build test test-stdlib test-dependents test-all test-aarch64 test-references test-sanitizers test-valgrind test-soak demo bench bench-versions format clean
 
 # What Debian has to lend; an interpreter that is not Debian's brings its own headers, venv and tests.
 SYSTEM = gcc libc6-dev make pkg-config libuv1-dev libc-ares-dev
@@ -36,6 +36,10 @@ test: build $(VENV)/.tests-ready
 # beside gevent, for docs/stdlib.rst: .ci/stdlib.
 test-stdlib: build
 	$(BIN)/python tests/stdlib/run.py $(if $(PEER),--peer $(PEER)) $(ARGS)
+
+# Other packages' own tests, with real gevent and with greencore; ARGS: see tests/dependents/run.py.
+test-dependents: build
+	$(BIN)/python tests/dependents/run.py $(ARGS)
 
 # The suite with CPython 3.10 to 3.15, and on an emulated arm64 machine. These need root.
 test-all:

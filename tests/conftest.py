@@ -12,7 +12,7 @@ import pytest
 import greencore.alias
 
 ROOT = Path(__file__).resolve().parent.parent
-collect_ignore = ["stdlib"]  # not ours: run.py there runs them, patched
+collect_ignore = ["dependents", "stdlib"]  # not ours: a run.py there runs them
 REQUIRE_SERVICES = os.environ.get("GREENCORE_REQUIRE_SERVICES", "0") not in ("", "0")
 
 # Seconds until a test that hangs ends the run with a traceback of all threads.

@@ -88,16 +88,21 @@ def said_of(results):
     )
 
 
+def short(test):
+    """Return a test's id without the folder that its file is in."""
+    return "".join(test.partition("::")[0].rpartition("/")[2:] + test.partition("::")[1:])
+
+
 def lost_lines(results):
     return [
-        f"{suite.name}: ``{test}``: {reason or 'no reason is known'}"
+        f"{suite.name}: ``{short(test)}``: {reason or 'no reason is known'}"
         for suite, result in results.items()
         for test, reason in differences(suite, result)
     ]
 
 
 def gained_lines(results):
-    return [f"{suite.name}: ``{test}``" for suite, result in results.items() for test in gained(result)]
+    return [f"{suite.name}: ``{short(test)}``" for suite, result in results.items() for test in gained(result)]
 
 
 def left_out_lines(suites):
