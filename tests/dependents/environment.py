@@ -89,6 +89,11 @@ def make_environment(requires, wheel):
     return python
 
 
+def package_of(requirement):
+    """Return the package's name: "celery" of "celery[redis]==5.7.0"."""
+    return requirement.partition("==")[0].partition("[")[0]
+
+
 def fetch_tests(requirement, paths):
     """Unpack `paths` of a package's sdist, and nothing else, so that the package itself is the installed one.
 
@@ -98,8 +103,8 @@ def fetch_tests(requirement, paths):
     ready = folder / "ready"
     if not ready.exists():
         shutil.rmtree(folder, ignore_errors=True)
-        name = requirement.partition("==")[0]
-        sdists = CACHE / "sdists" / requirement
+        name = package_of(requirement)
+        sdists = CACHE / "sdists" / short_hash(requirement)
         if not any(sdists.glob("*.tar.gz")):
             pip("download", "--no-deps", "--no-binary", name, "-d", str(sdists), requirement)
         with tarfile.open(next(sdists.glob("*.tar.gz"))) as sdist:

@@ -135,7 +135,7 @@ class Run:
 
 def versions(python, suite):
     """Return what is said of a run's environment."""
-    names = ["gevent", "greenlet", "greencore", suite.package]
+    names = ["gevent", "greenlet", "greencore", environment.package_of(suite.requires[0])]
     code = "import sys; from importlib.metadata import version; print(*map(version, sys.argv[1:]))"
     found = subprocess.run([python, "-c", code, *names], capture_output=True, text=True, check=True).stdout.split()
     return dict(zip(["gevent", "greenlet", "greencore", "package"], found)) | {"python": platform.python_version()}

@@ -26,10 +26,6 @@ class Suite:
     left_out: dict = field(default_factory=dict)
     differences: dict = field(default_factory=dict)
 
-    @property
-    def package(self):
-        return self.requires[0].partition("==")[0]
-
 
 SUITES = [
     Suite(
