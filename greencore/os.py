@@ -13,6 +13,7 @@ import os
 import sys
 import time as _time
 from _signal import SIGCHLD
+from _thread import get_ident
 
 from greencore._base.config import config
 from greencore._base.tools import copy_globals
@@ -128,15 +129,20 @@ def _busy_lock():
     return None
 
 
+_forking = set()  # the identifiers of native threads that are inside of `_fork`
+
+
 def _fork(function):
-    """Call a fork function. Nothing else runs from now until it returns, fork hooks included.
+    """Call a fork function. Nothing else runs from now until it returns, fork hooks included, but for the child's.
 
     In the child only this greenlet goes on, unless `config.fork_keeps_greenlets` is set.
     """
     while (lock := _busy_lock()) is not None:
         with lock:
             pass
+    thread = get_ident()
     forbid_switch(1)
+    _forking.add(thread)
     try:
         if sys.version_info >= (3, 12):
             import warnings
@@ -144,20 +150,32 @@ def _fork(function):
             # The interpreter warns of threads, and may count the pool's.
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", DeprecationWarning)
-                result = function()
-        else:
-            result = function()
+                return function()
+        return function()
     finally:
-        forbid_switch(-1)
-    in_child = not (result[0] if isinstance(result, tuple) else result)
-    if in_child:
+        if thread in _forking:
+            _forking.discard(thread)
+            forbid_switch(-1)
+
+
+def _fork_in_child():
+    """Leave the parent's greenlets behind. The hooks that come after this one may wait: they start threads."""
+    if get_ident() not in _forking:
+        _forking.clear()
+        return
+    _forking.clear()
+    try:
         if not config.fork_keeps_greenlets:
             leave_behind()
             hub = get_hub_if_exists()
             if hub is not None:
                 hub._leave_waits_behind()
         reinit()
-    return result
+    finally:
+        forbid_switch(-1)
+
+
+os.register_at_fork(after_in_child=_fork_in_child)
 
 
 def fork_gevent():

@@ -83,8 +83,18 @@ def test_differences(runner):
 
     suite = Suite("some", ("some==1",), "what", differences={"::b": "its reason"})
     result = {
-        "real": {"x.py::a": ["passed", ""], "x.py::b": ["passed", ""], "x.py::c": ["failed", ""], "y.py::d": ["passed", ""]},
-        "greencore": {"x.py::a": ["passed", ""], "x.py::b": ["failed", ""], "x.py::c": ["passed", ""], "y.py": ["failed", ""]},
+        "real": {
+            "x.py::a": ["passed", ""],
+            "x.py::b": ["passed", ""],
+            "x.py::c": ["failed", ""],
+            "y.py::d": ["passed", ""],
+        },
+        "greencore": {
+            "x.py::a": ["passed", ""],
+            "x.py::b": ["failed", ""],
+            "x.py::c": ["passed", ""],
+            "y.py": ["failed", ""],
+        },
     }
     assert runner.page.differences(suite, result) == [("x.py::b", "its reason"), ("y.py", "")]
     assert runner.page.gained(result) == ["x.py::c"]

@@ -243,6 +243,43 @@ def test_nothing_switches_inside_fork_hooks():
     assert (status, output) == (0, "refused\n0\n")
 
 
+def test_a_hook_starts_a_thread_in_the_child():
+    """As libraries do whose writer threads a fork leaves behind. The parent's greenlets run no more there."""
+    check_code(
+        """
+        import gevent, os, queue, threading
+        from gevent.event import Event
+        lines, written = queue.Queue(), threading.Event()
+        def write():
+            for line in iter(lines.get, None): os.write(1, line)
+            written.set()
+        def hook():
+            global writer
+            writer = threading.Thread(target=write)
+            writer.start()
+        os.register_at_fork(after_in_child=hook)
+        go, parents = Event(), []
+        left = gevent.spawn(lambda: (go.wait(), os.write(1, b"here\\n")))
+        r, w = os.pipe()
+        ready = gevent.spawn(lambda: (os.write(1, b"parent\\n"), os.write(w, b"x")))
+        pid = os.fork()
+        if not pid:
+            os.read(r, 1)
+            go.set()
+            assert writer.is_alive()
+            lines.put(b"child\\n")
+            lines.put(None)
+            assert written.wait(10)
+            writer.join()
+            os._exit(0)
+        print(os.waitpid(pid, 0)[1], flush=True)
+        go.set()
+        left.join()
+        """,
+        "parent\nchild\n0\nhere",
+    )
+
+
 def test_closerange_wakes_who_waits_and_spares_the_loop():
     check_code(
         """

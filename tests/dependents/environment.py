@@ -14,10 +14,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = Path(os.environ.get("GREENCORE_CACHE") or ROOT / ".cache").resolve() / "dependents"
+RESULTS = CACHE / "results"
 REAL = ("gevent==26.9.0", "greenlet==3.5.6")
-# What greencore's wheel is made from.
-INPUTS = ("greencore", "src", "setup.py", "pyproject.toml", "MANIFEST.in", "README.rst", "LICENSE")
-INPUTS += ("_greencore_alias.py", "greencore-alias.pth")
+# No part of greencore's wheel.
+NO_INPUTS = ("build", "dist", "docs", "examples", "tests")
 PORTS = {"PostgreSQL": 5432, "Redis": 6379, "RabbitMQ": 5672}
 LIMIT = 600  # seconds, of one command of pip
 
@@ -37,31 +37,27 @@ def short_hash(*parts):
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:10]
 
 
-def files_of(path):
-    """Return the files of the sources at `path`, without what compilers leave."""
-    if path.is_file():
-        return [path]
-    return sorted(p for p in path.rglob("*") if p.is_file() and p.suffix not in (".so", ".pyc"))
+def sources():
+    """Return the files that greencore's wheel is made from."""
+    tops = [path for path in ROOT.iterdir() if not path.name.startswith(".") and path.name not in NO_INPUTS]
+    files = [file for top in tops for file in (top.rglob("*") if top.is_dir() else [top]) if file.is_file()]
+    return sorted(file for file in files if file.suffix not in (".so", ".pyc") and ".egg-info" not in str(file))
 
 
 def make_wheel():
     """Build greencore as it is in the work tree. Return the wheel's path; the same sources are built once."""
-    parts = [sys.version]
-    for file in [file for name in INPUTS for file in files_of(ROOT / name)]:
-        parts += [str(file.relative_to(ROOT)), file.read_bytes().decode("latin-1")]
-    folder = CACHE / "wheels" / short_hash(*parts)
+    files = sources()
+    parts = [text for file in files for text in (str(file.relative_to(ROOT)), file.read_bytes().decode("latin-1"))]
+    folder = CACHE / "wheels" / short_hash(sys.version, *parts)
     if not any(folder.glob("*.whl")):
         # From a copy, so that nothing of earlier builds gets in; its objects are kept.
         tree = CACHE / "tree"
-        for path in tree.glob("*"):
+        for path in [*tree.glob("*"), *tree.glob("build/*")]:
             if path.is_file():
                 path.unlink()
-            elif path.name != "build":
+            elif path.name != "build" and not path.name.startswith("temp"):
                 shutil.rmtree(path)
-        for path in tree.glob("build/*"):
-            if not path.name.startswith("temp"):
-                shutil.rmtree(path)
-        for file in [file for name in INPUTS for file in files_of(ROOT / name)]:
+        for file in files:
             target = tree / file.relative_to(ROOT)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(file, target)

@@ -1,6 +1,10 @@
-"""The page docs/dependents.rst, made of the results that run.py keeps."""
+#!/usr/bin/env python3
+"""Print the page docs/dependents.rst, made of the results that run.py keeps."""
 
 import json
+
+from environment import RESULTS
+from suites import SUITES
 
 HEAD = """\
 Other packages' own tests
@@ -13,12 +17,14 @@ runs them in virtual environments that have the real gevent, greenlet and greenc
     make test-dependents                              # all; what fails that passes with gevent and has no reason is an error
     make test-dependents ARGS="eventlet huey"         # just these suites; --list names them all
     make test-dependents ARGS="--fast --time 300"     # those that take seconds, as many as fit in five minutes
-    make test-dependents ARGS="--write docs/dependents.rst"    # and write this page; results of earlier runs are kept
+    .venv/bin/python tests/dependents/page.py >docs/dependents.rst    # make this page of what was run last
 
 The tests come from a package's source distribution, and nothing of them is kept here. Where that has none, or where they
 never run a worker, a server or a debugger in earnest, programs in ``tests/dependents/programs/`` do. A test that hangs or
 takes its process down has failed, and the suite goes on without it; what has failed is run once more.
 """
+
+NAMED = 3  # tests of a suite that pass with greencore only, at most
 
 
 def passes(outcomes):
@@ -60,9 +66,9 @@ def rst_table(rows):
     return "\n".join([rule, lines[0], rule, *lines[1:], rule])
 
 
-def make(suites, folder):
-    """Return the page's text, of the results in `folder`."""
-    results = {suite: folder / f"{suite.name}.json" for suite in suites}
+def make():
+    """Return the page's text, of the results that are there."""
+    results = {suite: RESULTS / f"{suite.name}.json" for suite in SUITES}
     results = {suite: json.loads(path.read_text()) for suite, path in results.items() if path.exists()}
     rows = [["suite", "version", "greencore", "gevent", "what runs"]]
     for suite, result in results.items():
@@ -72,7 +78,7 @@ def make(suites, folder):
     for title, lines in (
         ("What passes with gevent and not with greencore", lost_lines(results)),
         ("What passes with greencore and not with gevent", gained_lines(results)),
-        ("What is run with neither", left_out_lines(suites)),
+        ("What is run with neither", left_out_lines()),
     ):
         parts.append(f"{title}: {len(lines) or 'nothing'}." + "".join(f"\n\n- {line}" for line in lines))
     return "\n\n".join(part.strip("\n") for part in parts) + "\n"
@@ -102,8 +108,18 @@ def lost_lines(results):
 
 
 def gained_lines(results):
-    return [f"{suite.name}: ``{short(test)}``" for suite, result in results.items() for test in gained(result)]
+    lines = []
+    for suite, result in results.items():
+        tests = gained(result)
+        if tests:
+            more = f" and {len(tests) - NAMED} more" if len(tests) > NAMED else ""
+            lines.append(f"{suite.name}: {', '.join(f'``{short(test)}``' for test in tests[:NAMED])}{more}")
+    return lines
 
 
-def left_out_lines(suites):
-    return [f"{suite.name}: ``{part}``: {reason}" for suite in suites for part, reason in suite.left_out.items()]
+def left_out_lines():
+    return [f"{suite.name}: ``{part}``: {reason}" for suite in SUITES for part, reason in suite.left_out.items()]
+
+
+if __name__ == "__main__":
+    print(make(), end="")

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """Run other packages' own tests with real gevent and with greencore, and compare them case by case.
 
-    run.py [--fast] [--time SECONDS] [--write FILE] [--list] [SUITE...]
+    run.py [--fast] [--time SECONDS] [--list] [SUITE...]
 
 suites.py lists them. Each runs in a virtual environment that has the real gevent and greencore. A process that hangs or
-dies is started again without the test at fault. What failed is run once more. Results are kept in the cache folder;
---write makes the page of them, with what earlier runs left there. --fast takes only the suites that take seconds; with
---time no suite begins after that many.
+dies is started again without the test at fault. What failed is run once more. Results are kept in the cache folder, and
+page.py makes docs/dependents.rst of them. --fast takes only the suites that take seconds; with --time no suite begins
+after that many.
 
 Prints a table. The exit status is 1 if a test that passes with real gevent fails with greencore and suites.py gives no
 reason, or if a suite could not be run.
@@ -25,7 +25,7 @@ from pathlib import Path
 
 import environment
 import page
-from environment import CACHE, Failed
+from environment import CACHE, RESULTS, Failed
 from suites import SUITES
 
 HERE = Path(__file__).resolve().parent
@@ -155,19 +155,19 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--fast", action="store_true")
     parser.add_argument("--time", type=float, default=float("inf"))
-    parser.add_argument("--write", type=Path)
     parser.add_argument("--list", action="store_true")
     parser.add_argument("suites", nargs="*")
     options = parser.parse_args()
     unknown = set(options.suites) - {suite.name for suite in SUITES}
     if unknown:
         parser.error(f"no such suite: {', '.join(sorted(unknown))}")
-    chosen = [suite for suite in SUITES if suite.name in options.suites or not options.suites and suite.fast >= options.fast]
+    chosen = [
+        suite for suite in SUITES if suite.name in options.suites or not options.suites and suite.fast >= options.fast
+    ]
     if options.list:
         print(*(suite.name for suite in chosen), sep="\n")
         return
-    results = CACHE / "results"
-    results.mkdir(parents=True, exist_ok=True)
+    RESULTS.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
     wheel = environment.make_wheel()
     broken = []
@@ -186,16 +186,16 @@ def main():
             print(error)
             broken.append(suite.name)
             continue
-        (results / f"{suite.name}.json").write_text(json.dumps(result, indent=1))
+        (RESULTS / f"{suite.name}.json").write_text(json.dumps(result, indent=1))
         ours, real = page.passes(result["greencore"]), page.passes(result["real"])
         print(f"{suite.name:32} {ours:9} {real:9}  {time.monotonic() - began:.0f}", flush=True)
         for test, reason in page.differences(suite, result):
             print(f"    {test}: {reason or 'no reason is known'}")
             if not reason:
-                print("        " + result["greencore"].get(test, ("", "not run"))[1][-1500:].replace("\n", "\n        "))
+                print(
+                    "        " + result["greencore"].get(test, ("", "not run"))[1][-1500:].replace("\n", "\n        ")
+                )
                 broken.append(suite.name)
-    if options.write:
-        options.write.write_text(page.make(SUITES, results))
     if broken:
         print("failed:", *sorted(set(broken)))
         sys.exit(1)

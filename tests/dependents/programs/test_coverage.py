@@ -19,5 +19,7 @@ def test_every_line_is_seen(tmp_path, monkeypatch, concurrency, core):
     command = [sys.executable, "-m", "coverage", "json", "-q", "-o", str(tmp_path / "report")]
     subprocess.run(command, cwd=HERE, check=True, timeout=60)
     found = json.loads((tmp_path / "report").read_text())["files"]["traced.py"]["functions"]
-    missed = {name: of["missing_lines"] for name, of in found.items() if name.startswith("after_") or name.endswith("_work")}
+    missed = {
+        name: of["missing_lines"] for name, of in found.items() if name.startswith("after_") or name.endswith("_work")
+    }
     assert missed == {name: [] for name in missed} and len(missed) == 6

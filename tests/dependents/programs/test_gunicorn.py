@@ -19,7 +19,18 @@ def free_port():
 @pytest.fixture(params=["gevent", "gevent_pywsgi"])
 def server(request):
     port = free_port()
-    command = ["-m", "gunicorn", "-k", request.param, "-w", "1", "-b", f"127.0.0.1:{port}", "--worker-connections", "500"]
+    command = [
+        "-m",
+        "gunicorn",
+        "-k",
+        request.param,
+        "-w",
+        "1",
+        "-b",
+        f"127.0.0.1:{port}",
+        "--worker-connections",
+        "500",
+    ]
     with running(*command, "--graceful-timeout", "20", "wsgi_app:app", ready="Booting worker") as server:
         server.url = f"http://127.0.0.1:{port}"
         until(lambda: answers(server.url), lambda: server.output)

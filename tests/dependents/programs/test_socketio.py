@@ -50,7 +50,9 @@ def test_calls_are_answered(clients):
 
 
 def test_binary(clients):
-    assert clients[0].call("echo", {"data": bytes(range(256)) * 100}, timeout=LIMIT) == {"data": bytes(range(256)) * 100}
+    assert clients[0].call("echo", {"data": bytes(range(256)) * 100}, timeout=LIMIT) == {
+        "data": bytes(range(256)) * 100
+    }
 
 
 def test_a_room_hears_all(clients):

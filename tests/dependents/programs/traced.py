@@ -47,7 +47,9 @@ def after_lock():
 
 
 def main():
-    waiters = [gevent.spawn(function) for function in (after_event, after_sleep, after_queue, after_lock) for _ in range(3)]
+    waiters = [
+        gevent.spawn(function) for function in (after_event, after_sleep, after_queue, after_lock) for _ in range(3)
+    ]
     gevent.sleep(0.05)
     event.set()
     for _ in range(3):
