@@ -51,6 +51,70 @@ def test_closing_wakes_a_reader_and_a_writer(pair):
     assert [type(greenlet.exception) for greenlet in waiting] == [socket.cancel_wait_ex] * 2
 
 
+@pytest.mark.parametrize("how", ["detached", "dropped"])
+def test_a_second_object_on_a_descriptor_leaves_the_waiters_of_the_first(pair, how):
+    a, b = pair
+    second = socket.socket(fileno=a.fileno())
+    waiting = gevent.spawn(a.recv, 10)
+    own = gevent.spawn(second.recvfrom, 10)
+    gevent.sleep(0)
+    assert second.detach() == a.fileno()
+    with pytest.raises(socket.cancel_wait_ex):
+        own.get(timeout=5)
+    if how == "dropped":
+        del second
+        gc.collect()
+    gevent.sleep(0)
+    assert not waiting.ready()
+    b.send(b"still there")
+    assert waiting.get(timeout=5) == b"still ther"
+    assert a.recv(10) == b"e"
+
+
+def test_a_number_that_is_in_use_again_has_the_waiters_of_its_new_owner():
+    a, b = socket.socketpair()
+    waiting = gevent.spawn(a.recv, 10)
+    gevent.sleep(0)
+    waiting.kill()
+    number = a.fileno()
+    new, d = _socket.socketpair()
+    os.dup2(new.fileno(), number)
+    new.close()
+    c = socket.socket(fileno=number)
+    waiting = gevent.spawn(c.recv, 10)
+    gevent.sleep(0)
+    assert a.detach() == number
+    gevent.sleep(0.001)
+    assert not waiting.ready()
+    d.send(b"it")
+    assert waiting.get(timeout=5) == b"it"
+    c.close()
+    b.close()
+
+
+def test_a_detached_descriptor_may_be_closed_and_used_again(pair):
+    a, b = pair
+    a.setblocking(True)
+    b.send(b"x")
+    gevent.spawn(a.recv, 1).get()
+    waiting = gevent.spawn(a.recv, 1)
+    gevent.sleep(0)
+    number = a.detach()
+    os.close(number)
+    c, d = socket.socketpair()
+    assert c.fileno() == number
+    d.send(b"y")
+    assert gevent.spawn(c.recv, 1).get(timeout=5) == b"y"
+    reading = gevent.spawn(c.recv, 1)
+    gevent.sleep(0.001)
+    with pytest.raises(socket.cancel_wait_ex):
+        waiting.get(timeout=5)
+    d.send(b"z")
+    assert reading.get(timeout=5) == b"z"
+    c.close()
+    d.close()
+
+
 def test_closing_a_listener_wakes_accept(listener):
     waiting = gevent.spawn(listener.accept)
     gevent.sleep(0)

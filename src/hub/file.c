@@ -113,6 +113,28 @@ green_file_closing(green_file *file)
     green_file_cancel(file, GREEN_READ | GREEN_WRITE, green_exc_cancel_wait); /* other threads' */
 }
 
+/* Before somebody else does what they like with the descriptor. */
+static void
+wait_leave(green_fd_wait *wait, LoopObject *here)
+{
+    if (wait != NULL && wait->waiter.loop == here) {
+        green_fd_stop(here, &wait->interest);
+    }
+}
+
+void
+green_file_leaving(green_file *file)
+{
+    HubObject *hub = green_hub_peek();
+    if (file->fd >= 0 && hub != NULL && hub->loop != NULL) {
+        wait_leave(file->reading, hub->loop);
+        wait_leave(file->writing, hub->loop);
+        green_fd_left(hub->loop, file->fd, file->owner);
+    }
+    file->fd = -1;
+    green_file_cancel(file, GREEN_READ | GREEN_WRITE, green_exc_cancel_wait);
+}
+
 /* ---- os.close ---- */
 
 /* For the running thread's loop, if there is one. */

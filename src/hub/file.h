@@ -25,9 +25,13 @@ int green_file_wait(green_file *file, int events, double seconds, const char *ve
 /* End the waits for `events` with the exception `error` (class or object, borrowed). */
 void green_file_cancel(green_file *file, int events, PyObject *error);
 
-/* Its descriptor is about to be closed or given away, file->fd is -1 after it: those who wait for
-   it, in any thread, get green_exc_cancel_wait. */
+/* Its descriptor is about to be closed, file->fd is -1 after it: those who wait for it, in any
+   thread, get green_exc_cancel_wait, and so does who waits for the same number in this thread. */
 void green_file_closing(green_file *file);
+
+/* The same for one that is given away and stays open: only those are woken who wait for this file,
+   since others may have the same descriptor. */
+void green_file_leaving(green_file *file);
 
 /* greencore.socket.cancel_wait_ex: the OSError of a wait whose descriptor was closed. */
 extern PyObject *green_exc_cancel_wait;

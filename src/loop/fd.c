@@ -432,6 +432,21 @@ green_fd_closed(LoopObject *loop, int number)
     fd_rest(fds, fd);
 }
 
+void
+green_fd_left(LoopObject *loop, int number, green_fd_owner owner)
+{
+    green_fds *fds = green_loop_destroyed(loop) ? NULL : fds_peek(loop->poll);
+    green_fd *fd = number < 0 ? NULL : fds_find(fds, number);
+    if (fd == NULL || fd->owner != owner) {
+        return;
+    }
+    fds_own(fds);
+    fd->owner = 0;
+    if (green_list_empty(&fd->interests)) {
+        fd_rest(fds, fd);
+    }
+}
+
 bool
 green_fd_closing(LoopObject *loop, int number)
 {

@@ -42,7 +42,10 @@ void green_fd_stop(LoopObject *loop, green_fd_interest *interest);
    wait with GREEN_FD_CLOSED, on this thread's loop. Call before close(2). */
 void green_fd_closed(LoopObject *loop, int fd);
 
-/* The same for one that anybody has opened, and true. False for those that the loop has opened for
+/* `owner` gives the descriptor up, which stays open: no registration of its is trusted any more. */
+void green_fd_left(LoopObject *loop, int fd, green_fd_owner owner);
+
+/* As green_fd_closed for one that anybody has opened, and true. False for those that the loop has opened for
    itself: they are to stay open, since a program that becomes a daemon closes all that it finds. */
 bool green_fd_closing(LoopObject *loop, int fd);
 

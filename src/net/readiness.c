@@ -25,7 +25,7 @@ static void
 readiness_dealloc(ReadinessObject *self)
 {
     PyTypeObject *type = Py_TYPE(self);
-    green_file_closing(&self->file);
+    green_file_leaving(&self->file);
     type->tp_free(self);
     Py_DECREF(type);
 }

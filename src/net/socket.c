@@ -119,11 +119,12 @@ socket_option(int fd, int option, int known)
     return known;
 }
 
-/* Before the descriptor is given up: greenlets that wait for it are woken. -1 with an exception. */
+/* Before the descriptor is given up but not closed: greenlets that wait for this socket are woken.
+   -1 with an exception. */
 static int
 socket_leave(PyObject *self)
 {
-    green_file_closing(&green_socket_of(self)->file);
+    green_file_leaving(&green_socket_of(self)->file);
     return green_rawsocket_forget(self);
 }
 
@@ -215,7 +216,12 @@ socket_tp_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 static void
 socket_finalize(PyObject *self)
 {
-    green_file_closing(&green_socket_of(self)->file);
+    green_socket *s = green_socket_of(self);
+    if (s->raw != NULL) { /* which has the descriptor from now on */
+        green_file_leaving(&s->file);
+    } else {
+        green_file_closing(&s->file);
+    }
     if (green_rawsocket_inherit(self)) {
         PyObject *type, *value, *traceback;
         PyErr_Fetch(&type, &value, &traceback);
@@ -238,6 +244,7 @@ PyDoc_STRVAR(real_close_doc, "_real_close($self, /)\n--\n\n"
 PyObject *
 green_socket_real_close(PyObject *self, PyObject *Py_UNUSED(unused))
 {
+    green_file_closing(&green_socket_of(self)->file);
     return socket_leave(self) < 0 ? NULL : green_socket_call_simple(BASE_CLOSE, self);
 }
 
