@@ -349,6 +349,8 @@ def _resolve_addr(sock, address):
     host, port, *rest = address
     if isinstance(host, bytearray):
         host = bytes(host)
+    if isinstance(host, bytes) and b"\0" in host:
+        return address  # likewise
     found = getaddrinfo(host, None, sock.family)[0][4]
     return address if found[0] == host else (found[0], port, *(rest or found[2:]))
 

@@ -22,6 +22,7 @@ def test_dropped_greenlet_is_killed():
     g = started(park)
     del g
     assert len(seen) == 1 and type(seen[0]) is GreenletExit
+    assert seen[0].args == ("Killing the greenlet because all references have vanished.",)
 
 
 def test_killed_greenlet_dies_into_the_one_that_dropped_it():

@@ -124,3 +124,16 @@ def test_create_server_and_source_address(listener):
         connection, address = listener.accept()
         connection.close()
         assert address[0] == client.getsockname()[0] == "127.0.0.2"
+
+
+def test_a_null_character_in_a_host_name():
+    for family, kind in ((socket.AF_INET, socket.SOCK_STREAM), (socket.AF_INET6, socket.SOCK_DGRAM)):
+        with socket.socket(family, kind) as sock:
+            for host in ("a\0b", "\0", "127.0.0.1\0"):
+                for connect in (sock.connect, sock.connect_ex):
+                    with pytest.raises(ValueError, match="embedded null character"):
+                        connect((host, 80))
+                    with pytest.raises(TypeError):
+                        connect((host.encode(), 80))
+                with pytest.raises(TypeError, match="host name must not contain null character"):
+                    sock.sendto(b"x", (host, 80))

@@ -55,6 +55,7 @@ string_types = (str,)
 "".encode("idna")  # imports the codec now, rather than in the middle of a look-up
 
 _TRY_AGAIN = 2  # of herror
+_BROADCAST = ("<broadcast>", b"<broadcast>")
 _LOOPBACK = {AF_INET: "127.0.0.1", AF_INET6: "::1"}
 
 
@@ -172,6 +173,13 @@ class AbstractResolver:
         mapped = [(AF_INET6, "::ffff:" + address) for _, address in pairs]
         return (found[0], found[1], found[2] + mapped) if found else (canonical, aliases, mapped)
 
+    @staticmethod
+    def _is_for_the_c_library(hostname):
+        """Whether the functions of old are to tell what is wrong with it, or what it stands for, without a question."""
+        if isinstance(hostname, str):
+            return not hostname or "\0" in hostname
+        return not isinstance(hostname, hostname_types) or not hostname or b"\0" in hostname
+
     # The functions
 
     def getaddrinfo(self, host, port, family=0, socktype=0, proto=0, flags=0):
@@ -182,7 +190,7 @@ class AbstractResolver:
             # Numbers, wildcards, and all that is wrong with the arguments.
             return native_getaddrinfo(host, port, family, socktype, proto, flags | AI_NUMERICHOST)
         except gaierror as ex:
-            if ex.errno != EAI_NONAME or not host or flags & AI_NUMERICHOST:
+            if ex.errno != EAI_NONAME or flags & AI_NUMERICHOST or self._is_for_the_c_library(host):
                 raise
         # Which types and protocols there are, in which order, the C library says for a number.
         kind = family or AF_INET
@@ -210,13 +218,15 @@ class AbstractResolver:
 
     def gethostbyname(self, hostname, family=AF_INET):
         """As socket.gethostbyname(), with its arguments, results and errors."""
-        if hostname in ("", b"", "<broadcast>", b"<broadcast>") or not isinstance(hostname, hostname_types):
+        if hostname in _BROADCAST or self._is_for_the_c_library(hostname):
             return native_gethostbyname(hostname)
         return self.getaddrinfo(hostname, None, family, SOCK_STREAM)[0][4][0]
 
     def gethostbyname_ex(self, hostname, family=AF_INET):
         """As socket.gethostbyname_ex(), with its arguments, results and errors."""
-        if hostname in ("", b"", "<broadcast>", b"<broadcast>") or not isinstance(hostname, hostname_types):
+        if hostname in _BROADCAST:
+            raise herror(1, "Unknown host")
+        if self._is_for_the_c_library(hostname):
             return native_gethostbyname_ex(hostname)
         name = self._hostname_to_bytes(hostname)
         try:
@@ -231,9 +241,9 @@ class AbstractResolver:
 
     def gethostbyaddr(self, ip_address):
         """As socket.gethostbyaddr(), with its arguments, results and errors."""
-        if ip_address in ("", b"") or not isinstance(ip_address, hostname_types):
+        if self._is_for_the_c_library(ip_address):
             return native_gethostbyaddr(ip_address)
-        if ip_address in ("<broadcast>", b"<broadcast>"):
+        if ip_address in _BROADCAST:
             ip_address = "255.255.255.255"
         address = self.getaddrinfo(ip_address, None, AF_UNSPEC, SOCK_STREAM)[0][4][0]
         name, aliases = self._find_address(address.partition("%")[0])

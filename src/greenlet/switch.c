@@ -324,7 +324,8 @@ green_greenlet_kill(GreenletObject *g)
     if (g->thread != thread || thread->no_switch > 0) {
         return false;
     }
-    PyObject *exception = PyObject_CallNoArgs(green_exc_GreenletExit);
+    PyObject *exception = PyObject_CallFunction(
+        green_exc_GreenletExit, "s", "Killing the greenlet because all references have vanished.");
     if (exception == NULL) {
         PyErr_WriteUnraisable((PyObject *)g);
         return false;

@@ -45,8 +45,9 @@ void green_fd_closed(LoopObject *loop, int fd);
 /* `owner` gives the descriptor up, which stays open: no registration of its is trusted any more. */
 void green_fd_left(LoopObject *loop, int fd, green_fd_owner owner);
 
-/* As green_fd_closed for one that anybody has opened, and true. False for those that the loop has opened for
-   itself: they are to stay open, since a program that becomes a daemon closes all that it finds. */
+/* As green_fd_closed for one that anybody has opened, and true. False for those that the loop has
+   opened for itself: they are to stay open, since a program that becomes a daemon closes all that
+   it finds. */
 bool green_fd_closing(LoopObject *loop, int fd);
 
 #endif

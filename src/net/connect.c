@@ -12,23 +12,39 @@
 /* What Linux has no event for: room in the queue of a Unix socket that listens. In seconds. */
 #define BACKLOG_RETRY 0.001
 
+/* The host of an Internet address, borrowed; NULL where it is another kind of address. */
+static PyObject *
+address_host(PyObject *self, PyObject *address)
+{
+    int family = green_socket_of(self)->family;
+    bool has_host = (family == AF_INET || family == AF_INET6) && PyTuple_Check(address) &&
+                    PyTuple_GET_SIZE(address) >= 1;
+    return has_host ? PyTuple_GET_ITEM(address, 0) : NULL;
+}
+
+static bool
+host_has_null(PyObject *host)
+{
+    return host != NULL && PyUnicode_Check(host) &&
+           PyUnicode_FindChar(host, 0, 0, PyUnicode_GET_LENGTH(host), 1) >= 0;
+}
+
 PyObject *
 green_socket_resolve(PyObject *self, PyObject *address)
 {
     int family = green_socket_of(self)->family;
-    if ((family != AF_INET && family != AF_INET6) || !PyTuple_Check(address) ||
-        PyTuple_GET_SIZE(address) < 1) {
+    PyObject *host = address_host(self, address);
+    if (host == NULL) {
         return Py_NewRef(address);
     }
-    PyObject *host = PyTuple_GET_ITEM(address, 0);
     if (PyUnicode_Check(host)) {
-        /* Numeric hosts and the names of wildcards are the base's to parse. */
+        /* Numeric hosts, the names of wildcards and wrong ones are the base's to parse. */
         const char *name = PyUnicode_AsUTF8(host);
         unsigned char number[sizeof(struct in6_addr)];
         if (name == NULL) {
             return NULL;
         }
-        if (name[0] == '\0' || strcmp(name, "<broadcast>") == 0 ||
+        if (name[0] == '\0' || host_has_null(host) || strcmp(name, "<broadcast>") == 0 ||
             inet_pton(family, name, number) == 1) {
             return Py_NewRef(address);
         }
@@ -74,6 +90,10 @@ connect_pause(green_socket_call *call)
 static int
 connect_run(PyObject *self, PyObject *unresolved)
 {
+    if (host_has_null(address_host(self, unresolved))) { /* as in gevent */
+        PyErr_SetString(PyExc_ValueError, "embedded null character");
+        return -1;
+    }
     PyObject *address = green_socket_resolve(self, unresolved);
     if (address == NULL) {
         return -1;
