@@ -111,7 +111,8 @@ def library_flags(more):
 
 def build_flags():
     """Return (compile flags, link flags) for what the environment asks."""
-    cflags = ["-std=c11", "-D_GNU_SOURCE", "-fvisibility=hidden", "-fno-plt", "-g", "-Wall", "-Wextra"]
+    cflags = ["-std=c11", "-D_GNU_SOURCE", "-fvisibility=hidden", "-fno-plt", "-g"]
+    cflags += ["-Wall", "-Wextra", "-Wmissing-prototypes"]
     ldflags = []
     if env_flag("GREENCORE_WERROR"):
         cflags.append("-Werror")

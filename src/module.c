@@ -136,6 +136,8 @@ static struct PyModuleDef core_module = {
     .m_slots = core_slots,
 };
 
+PyMODINIT_FUNC PyInit__core(void); /* the interpreter finds it by its name */
+
 PyMODINIT_FUNC
 PyInit__core(void)
 {

@@ -23,9 +23,9 @@ hub_choose(HubObject *hub, green_thread *thread)
         }
     }
     thread->value = Py_NewRef(Py_None);
-    if (loop != NULL && loop->runner != NULL && loop->runner != thread->current &&
-        green_greenlet_alive(loop->runner)) {
-        return loop->runner;
+    GreenletObject *runner = loop == NULL ? NULL : green_loop_runner(loop);
+    if (runner != NULL && runner != thread->current && green_greenlet_alive(runner)) {
+        return runner;
     }
     GreenletObject *target = (GreenletObject *)hub;
     while (target->status == GREEN_DEAD && target->parent != NULL) {

@@ -43,7 +43,7 @@ static inline void
 green_hub_drop_kept(void)
 {
     const HubObject *hub = green_hub_peek();
-    if (__builtin_expect(hub != NULL && hub->loop != NULL && hub->loop->keep != NULL, 0)) {
+    if (__builtin_expect(hub != NULL && hub->loop != NULL && green_loop_keeps(hub->loop), 0)) {
         green_loop_drop_kept(hub->loop);
     }
 }

@@ -71,18 +71,16 @@ green_hub_run(HubObject *self, PyObject *Py_UNUSED(ignored))
     bool patient = false;
     while (self->loop != NULL) {
         LoopObject *loop = (LoopObject *)Py_NewRef((PyObject *)self->loop);
-        Py_XSETREF(loop->error_handler, Py_NewRef((PyObject *)self));
+        green_loop_set_handler(loop, (PyObject *)self);
         green_timer patience;
         green_patience_init(&patience);
         if (patient && !green_loop_destroyed(loop)) {
             green_patience_start(&patience, loop);
         }
         int more = green_loop_run(loop, false, false);
-        Py_CLEAR(loop->error_handler);
+        green_loop_set_handler(loop, NULL);
         bool destroyed = green_loop_destroyed(loop);
-        if (!destroyed) {
-            green_timer_stop(&loop->timers, &patience);
-        }
+        green_loop_stop_timer(loop, &patience);
         Py_DECREF(loop);
         patient = more == 0 && !destroyed && green_patience_helps(self->base.parent);
         if (patient || (more >= 0 && destroyed)) {

@@ -2,8 +2,8 @@
 
 #include "hub/wait.h"
 
-/* ns between looks whether other threads are still there */
-#define PATIENCE 20000000
+/* seconds between looks whether other threads are still there */
+#define PATIENCE 0.02
 
 static bool heeds_threads = true;
 
@@ -37,7 +37,7 @@ green_patience_init(green_timer *timer)
 void
 green_patience_start(green_timer *timer, LoopObject *loop)
 {
-    green_timer_start(&loop->timers, timer, green_time_now() + PATIENCE);
+    green_loop_start_timer(loop, timer, PATIENCE);
 }
 
 static PyObject *

@@ -123,7 +123,7 @@ wait_start_timer(green_waiter *w, double seconds)
         green_timer_init(&w->timer, waiter_expired, w->timer.late);
         w->timer.ref = ref;
         w->timer.whose = w->greenlet;
-        green_timer_start(&w->loop->timers, &w->timer, green_time_after(seconds));
+        green_loop_start_timer(w->loop, &w->timer, seconds);
     } else if (w->status == GREEN_PARKED) {
         green_ready_push(w->loop, &w->ready);
     }
@@ -148,7 +148,7 @@ green_wait_in(HubObject *hub, green_waiter *w, double seconds)
     }
     Py_XDECREF(got);
     if (seconds > 0) {
-        green_timer_stop(&w->loop->timers, &w->timer);
+        green_loop_stop_timer(w->loop, &w->timer);
     }
     green_waiter_cancel(w);
     green_hub_drop_kept();

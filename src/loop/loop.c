@@ -267,6 +267,12 @@ loop_poll(LoopObject *loop, bool nowait)
 }
 
 void
+green_loop_set_handler(LoopObject *loop, PyObject *handler)
+{
+    Py_XSETREF(loop->error_handler, Py_XNewRef(handler));
+}
+
+void
 green_loop_hold(LoopObject *loop, green_thread *thread)
 {
     loop->held = true;

@@ -15,6 +15,7 @@ typedef enum {
     GREEN_LOOP_DESTROYED, /* it has neither poll nor timers */
 } green_loop_state;
 
+/* Its fields are for files in loop/ only; others call the functions below. */
 typedef struct LoopObject {
     PyObject_HEAD PyObject *dict;
     PyObject *weakrefs;
@@ -59,6 +60,44 @@ green_loop_destroyed(const LoopObject *loop)
     return loop->state == GREEN_LOOP_DESTROYED;
 }
 
+/* Is it a default loop: one that a hub leaves when it is destroyed? */
+static inline bool
+green_loop_is_default(const LoopObject *loop)
+{
+    return loop->is_default;
+}
+
+/* Who is inside green_loop_run, borrowed; NULL: nobody. */
+static inline GreenletObject *
+green_loop_runner(const LoopObject *loop)
+{
+    return loop->runner;
+}
+
+/* Is nothing ready in it, so that it polls next? */
+static inline bool
+green_loop_idle(const LoopObject *loop)
+{
+    return green_list_empty(&loop->ready) && !green_loop_destroyed(loop);
+}
+
+/* Errors go to `handler` (borrowed) from now on; NULL: to nobody. May run Python code. */
+void green_loop_set_handler(LoopObject *loop, PyObject *handler);
+
+/* Start a stopped timer, to end in so many seconds. */
+static inline void
+green_loop_start_timer(LoopObject *loop, green_timer *timer, double seconds)
+{
+    green_timer_start(&loop->timers, timer, green_time_after(seconds));
+}
+
+/* Harmless on a stopped one, as all are once the loop is destroyed. */
+static inline void
+green_loop_stop_timer(LoopObject *loop, green_timer *timer)
+{
+    green_timer_stop(&loop->timers, timer);
+}
+
 /* Something will make this loop's greenlets ready from outside of it (another thread's work): while
    it is referenced, waiting for ever is no LoopExit. Any thread, with the interpreter lock. */
 static inline void
@@ -80,6 +119,13 @@ green_loop_polled_elsewhere(const LoopObject *loop)
     return loop->polling && loop->thread != green_thread_self;
 }
 
+/* Does it belong to another thread? Then libuv's handles in it are that one's to touch. */
+static inline bool
+green_loop_foreign(const LoopObject *loop)
+{
+    return loop->thread != NULL && loop->thread != green_thread_self && !green_loop_destroyed(loop);
+}
+
 /* A hub of this thread (borrowed) takes it; lets it go. */
 void green_loop_hold(LoopObject *loop, green_thread *thread);
 void green_loop_release(LoopObject *loop);
@@ -93,6 +139,22 @@ void green_ready_push(LoopObject *loop, green_ready *ready);
 void green_loop_wake_begin(LoopObject *loop);
 void green_loop_wake_end(LoopObject *loop);
 
+/* What is pushed between these two does not end its sleep: the caller will. The first returns
+   whether it sleeps, which the second is told. */
+static inline bool
+green_loop_hush(LoopObject *loop)
+{
+    bool asleep = loop->polling;
+    loop->polling = false;
+    return asleep;
+}
+
+static inline void
+green_loop_unhush(LoopObject *loop, bool asleep)
+{
+    loop->polling = asleep;
+}
+
 /* Call `function(arg)` once when the loop next polls, without the interpreter lock if it sleeps
    then: the time to wake a thread that needs that lock first of all. */
 static inline void
@@ -105,6 +167,15 @@ green_loop_defer(LoopObject *loop, void (*function)(void *), void *arg)
     loop->deferred_arg = arg;
 }
 
+/* Not any more, if that call is still to be made. */
+static inline void
+green_loop_undefer(LoopObject *loop, void (*function)(void *), const void *arg)
+{
+    if (loop->deferred == function && loop->deferred_arg == arg) {
+        loop->deferred = NULL;
+    }
+}
+
 /* Queue it as the next one, wherever it was queued. */
 void green_ready_push_front(LoopObject *loop, green_ready *ready);
 
@@ -115,6 +186,13 @@ void green_ready_push_later(LoopObject *loop, green_ready *ready);
 /* Turns may run no Python code, so what one gave up is kept until somebody has arrived: that one
    drops it. The current exception stays. */
 void green_loop_drop_kept(LoopObject *loop);
+
+/* Is something kept already? */
+static inline bool
+green_loop_keeps(const LoopObject *loop)
+{
+    return loop->keep != NULL;
+}
 
 /* Steals. Only while nothing is kept. */
 static inline void

@@ -375,7 +375,7 @@ loop_get_error_handler(LoopObject *self, void *Py_UNUSED(closure))
 static int
 loop_set_error_handler(LoopObject *self, PyObject *value, void *Py_UNUSED(closure))
 {
-    Py_XSETREF(self->error_handler, value == Py_None ? NULL : Py_XNewRef(value));
+    green_loop_set_handler(self, value == Py_None ? NULL : value);
     return 0;
 }
 

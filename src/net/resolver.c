@@ -25,10 +25,10 @@ green_channel_touched(ChannelObject *channel)
     if (channel->ares == NULL || green_loop_destroyed(channel->loop)) {
         return;
     }
-    green_timer_stop(&channel->loop->timers, &channel->timer);
+    green_loop_stop_timer(channel->loop, &channel->timer);
     if (ares_timeout(channel->ares, NULL, &next) != NULL) {
         double seconds = (double)next.tv_sec + (double)next.tv_usec / 1e6;
-        green_timer_start(&channel->loop->timers, &channel->timer, green_time_after(seconds));
+        green_loop_start_timer(channel->loop, &channel->timer, seconds);
     }
 }
 
@@ -303,16 +303,8 @@ channel_shut(ChannelObject *self, ares_channel ares)
     while (!green_list_empty(&self->sockets)) {
         socket_free(GREEN_CONTAINER(self->sockets.next, channel_socket, link));
     }
-    green_timer_stop(&self->loop->timers, &self->timer);
+    green_loop_stop_timer(self->loop, &self->timer);
     green_ready_cancel(&self->timeout);
-}
-
-/* libuv is called only by the loop's own thread. */
-static bool
-channel_is_foreign(const ChannelObject *self)
-{
-    return self->loop->thread != NULL && self->loop->thread != green_thread_self &&
-           !green_loop_destroyed(self->loop);
 }
 
 /* A copy of `before` (NULL: nothing) with the keyword arguments. NULL with an exception. */
@@ -383,7 +375,7 @@ channel_dealloc(ChannelObject *self)
 {
     PyTypeObject *type = Py_TYPE(self);
     PyObject_GC_UnTrack(self);
-    if (self->loop != NULL && channel_is_foreign(self) && !green_list_empty(&self->sockets)) {
+    if (self->loop != NULL && green_loop_foreign(self->loop) && !green_list_empty(&self->sockets)) {
         /* Only an abandoned query has sockets open now, and they can't be stopped from here: they
            stay in their loop for good. */
         return;
@@ -400,7 +392,7 @@ channel_dealloc(ChannelObject *self)
 static int
 channel_check(ChannelObject *self)
 {
-    if (channel_is_foreign(self)) {
+    if (green_loop_foreign(self->loop)) {
         PyErr_SetString(green_exc_InvalidThreadUseError,
                         "a channel can only be used in its loop's thread");
         return -1;

@@ -99,8 +99,7 @@ static const green_ready_kind task_kind = {.turn = task_turn, .on_hub = true, .d
 static bool
 task_answer(TaskObject *self)
 {
-    bool asleep = self->loop->polling;
-    self->loop->polling = false; /* no wake-up yet: it would only wait for the interpreter lock */
+    bool asleep = green_loop_hush(self->loop); /* it would only wait for the interpreter lock */
     self->finished = true;
     green_loop_unref(self->loop);
     if (self->waiter != NULL) {
@@ -110,7 +109,7 @@ task_answer(TaskObject *self)
         Py_INCREF(self);
         green_ready_push(self->loop, &self->ready);
     }
-    self->loop->polling = asleep;
+    green_loop_unhush(self->loop, asleep);
     return asleep;
 }
 
@@ -401,7 +400,7 @@ queue_append(QueueObject *self, TaskObject *item, bool waiting)
     if (!sleeping) {
         return;
     }
-    if (waiting && green_list_empty(&self->loop->ready) && !green_loop_destroyed(self->loop)) {
+    if (waiting && green_loop_idle(self->loop)) {
         green_loop_defer(self->loop, queue_signal, self);
     } else {
         queue_signal(self);
@@ -654,9 +653,8 @@ queue_dealloc(QueueObject *self)
         PyObject_ClearWeakRefs((PyObject *)self);
     }
     queue_drop_all(self);
-    if (self->loop != NULL && self->loop->deferred == queue_signal &&
-        self->loop->deferred_arg == self) {
-        self->loop->deferred = NULL;
+    if (self->loop != NULL) {
+        green_loop_undefer(self->loop, queue_signal, self);
     }
     Py_XDECREF(self->loop);
     pthread_cond_destroy(&self->wake);

@@ -132,7 +132,7 @@ green_client_wait(green_client *client, green_link *list, green_users *users, do
         seconds = 1e-9; /* not before the next poll: all that is ready goes first, as in gevent */
     }
     green_list_append(list, &client->waiter.link);
-    return green_users_shared(users) || !hub->loop->is_default
+    return green_users_shared(users) || !green_loop_is_default(hub->loop)
                ? client_wait_shared(client, hub, seconds)
                : green_wait_in(hub, &client->waiter, seconds);
 }

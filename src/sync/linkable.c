@@ -333,7 +333,7 @@ linkable_finish(green_linkable *linkable, LoopObject *loop, bool on_hub)
         return;
     }
     if (!on_hub && Py_REFCNT(object) == 1) { /* its end may run Python code */
-        if (loop->keep != NULL) {
+        if (green_loop_keeps(loop)) {
             linkable_queue_on_hub(linkable, loop);
             return;
         }

@@ -56,9 +56,7 @@ static void
 timeout_stop(TimeoutObject *self)
 {
     if (timeout_pending(self)) {
-        if (!green_loop_destroyed(self->loop)) {
-            green_timer_stop(&self->loop->timers, &self->timer);
-        }
+        green_loop_stop_timer(self->loop, &self->timer);
         green_ready_cancel(&self->ready);
         Py_DECREF(timeout_release(self));
     }
@@ -110,7 +108,7 @@ timeout_turn(green_ready *ready)
 {
     TimeoutObject *self = GREEN_CONTAINER(ready, TimeoutObject, ready);
     PyObject *throws = timeout_raises_self(self) ? (PyObject *)self : self->exception;
-    if (self->loop->keep != NULL || !PyExceptionInstance_Check(throws) ||
+    if (green_loop_keeps(self->loop) || !PyExceptionInstance_Check(throws) ||
         self->greenlet->status != GREEN_ACTIVE ||
         (throws != (PyObject *)self && Py_REFCNT(self) == 1)) {
         ready->kind = &timeout_on_hub; /* what is to be done may run Python code */
@@ -212,7 +210,7 @@ timeout_start_core(TimeoutObject *self)
         self->ready.kind = &timeout_on_hub;
     }
     self->timer.whose = self->greenlet;
-    green_timer_start(&self->loop->timers, &self->timer, green_time_after(self->delay));
+    green_loop_start_timer(self->loop, &self->timer, self->delay);
     return 0;
 }
 

@@ -8,9 +8,6 @@
 #include "task/raw.h"
 #include "task/start.h"
 
-int green_task_type_exec(PyObject *module);
-int green_task_traits_exec(void);
-
 int
 green_task_exec(PyObject *module)
 {

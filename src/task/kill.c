@@ -127,7 +127,7 @@ throw_turn(green_ready *ready)
     GreenletObject *target = self->target;
     LoopObject *loop = self->loop;
     bool alive = target->status != GREEN_DEAD && !green_greenlet_stranded(target);
-    if (!ready->kind->on_hub && (!alive || loop->keep != NULL)) {
+    if (!ready->kind->on_hub && (!alive || green_loop_keeps(loop))) {
         ready->kind = &throw_on_hub; /* what is dropped here may run Python code */
         green_ready_push_front(loop, ready);
         return NULL;

@@ -431,7 +431,7 @@ green_task_start_later(TaskObject *self, double seconds)
     alarm->task = (TaskObject *)Py_NewRef((PyObject *)self);
     green_timer_init(&alarm->timer, alarm_expired, false);
     alarm->timer.whose = &self->base;
-    green_timer_start(&hub->loop->timers, &alarm->timer, green_time_after(seconds));
+    green_loop_start_timer(hub->loop, &alarm->timer, seconds);
     aside->alarm = alarm;
     self->phase = TASK_LATER;
     return 0;
@@ -444,9 +444,7 @@ task_stop_alarm(TaskObject *self)
     if (alarm == NULL) {
         return;
     }
-    if (!green_loop_destroyed(alarm->loop)) {
-        green_timer_stop(&alarm->loop->timers, &alarm->timer);
-    }
+    green_loop_stop_timer(alarm->loop, &alarm->timer);
     alarm_free(alarm); /* not the last reference to the task: the caller has one */
 }
 

@@ -136,7 +136,9 @@ HubObject *green_task_hub(TaskObject *self);
 PyObject *green_task_add_spawn_callback(PyObject *none, PyObject *callback);
 PyObject *green_task_remove_spawn_callback(PyObject *none, PyObject *callback);
 
-/* This layer's part of the module. */
+/* This layer's part of the module; of it, the type, and what the type is known by. */
 int green_task_exec(PyObject *module);
+int green_task_type_exec(PyObject *module);
+int green_task_traits_exec(void);
 
 #endif
