@@ -13,7 +13,47 @@ SOURCES = sorted(path for path in SRC.rglob("*") if path.suffix in (".c", ".h"))
 PYTHON = sorted(
     path.relative_to(ROOT).as_posix() for folder in ("greencore", "tests") for path in (ROOT / folder).rglob("*.py")
 )
-LAYERS = ["switch", "greenlet", "loop", "hub", "sync", "task", "net", "websocket", "http"]
+
+# Each layer and those right below it: a file includes its own layer and all that are below.
+BELOW = {
+    "switch": (),
+    "greenlet": ("switch",),
+    "loop": ("greenlet",),
+    "hub": ("loop",),
+    "sync": ("hub",),
+    "task": ("sync",),
+    "net": ("hub",),
+    "websocket": (),
+    "http": ("net", "websocket"),
+}
+
+# Within a layer, the lowest first: a file includes those before it. One that is not listed is included by no other of
+# its layer.
+ORDER = {
+    "switch": "list map hint annotate stack",
+    "greenlet": """ready pystate_common pystate_ccalls pystate_stack pystate_monitor pystate_limits pystate_free
+        pystate_310 pystate_311 pystate_312 pystate_313 pystate_314 pystate_315 pystate flow error thread locals
+        greenlet trace asyncio stacksize attributes call pystate_abandon spare""",
+    "loop": "errors timer poll interrupt watcher loop signals fork fd callback",
+    "hub": "hub wait patience",
+    "sync": "arguments timeout client linkable event semaphore heap store queue asyncresult channel local mutex rlock waiter",
+    "task": "origin task attributes kill start hook group imap join map raw",
+    "net": "address rawsocket socket resolver resolver_pointer",
+    "websocket": "frame message",
+    "http": "buffer source service head date answer body input environ handler request",
+}
+
+# Files (of one noun each) that include each other: a type and what it is made of.
+CIRCLES = [
+    {"switch/annotate", "switch/stack"},
+    {"greenlet/greenlet", "greenlet/locals", "greenlet/thread"},
+    {"loop/loop", "loop/watcher"},
+    {"net/rawsocket", "net/socket"},
+    {"http/environ", "http/handler", "http/input", "http/request"},
+    {"task/attributes", "task/kill", "task/start", "task/task"},
+]
+MAX_CIRCLE = 4
+
 MAX_LINES = 900
 
 # A longer file, and why it is one.
@@ -35,9 +75,63 @@ def includes(path):
 
 
 def layer_of(name):
-    """The layer's number; module.c at the root is above them all."""
-    folder = name.split("/")[0] if "/" in name else None
-    return LAYERS.index(folder) if folder else len(LAYERS)
+    """The layer's name; None for module.c at the root, which is above them all."""
+    return name.split("/")[0] if "/" in name else None
+
+
+def layers_below(layer):
+    """The layer itself and all that are below."""
+    if layer is None:
+        return {None, *BELOW}
+    return {layer}.union(*map(layers_below, BELOW[layer]))
+
+
+def noun_of(name):
+    """`loop/fd` for both of loop/fd.c and loop/fd.h."""
+    return name.rsplit(".", 1)[0]
+
+
+def own_includes(path):
+    return [header for header in includes(path) if (SRC / header).exists()]
+
+
+def include_graph():
+    """Return {noun: the other nouns that its files include}."""
+    graph = {}
+    for path in SOURCES:
+        noun = noun_of(name_of(path))
+        graph.setdefault(noun, set()).update(noun_of(header) for header in own_includes(path))
+    return {noun: nouns - {noun} for noun, nouns in graph.items()}
+
+
+def reachable(graph, noun):
+    found, left = set(), [noun]
+    while left:
+        for other in graph[left.pop()] - found:
+            found.add(other)
+            left.append(other)
+    return found
+
+
+def circles(graph):
+    """The sets of nouns that include each other, whatever the way."""
+    reach = {noun: reachable(graph, noun) for noun in graph}
+    found = {frozenset(other for other in reach[noun] if noun in reach[other]) for noun in graph if noun in reach[noun]}
+    return sorted(map(sorted, found))
+
+
+def without_comments(text):
+    return re.sub(r"/\*.*?\*/", " ", text, flags=re.DOTALL)
+
+
+def declared(text):
+    """The functions that C text declares and does not define, static ones left out."""
+    words = r"(?!return|else|goto|static|typedef)(?:\w+[\s*]+)+"
+    return re.findall(rf"^[ \t]*{words}(\w+)\((?![*)])[^;{{}}]*\)\s*;", without_comments(text), re.MULTILINE)
+
+
+def defined(text):
+    return re.findall(r"^(\w+)\(", text, re.MULTILINE)
 
 
 @pytest.fixture(params=SOURCES, ids=name_of)
@@ -46,21 +140,67 @@ def source(request):
 
 
 def test_there_are_sources():
-    assert {layer_of(name_of(path)) for path in SOURCES} == set(range(len(LAYERS) + 1))
+    assert {layer_of(name_of(path)) for path in SOURCES} == {None, *BELOW}
 
 
 def test_every_folder_is_a_layer(source):
-    assert name_of(source).split("/")[0] in LAYERS or "/" not in name_of(source)
+    assert layer_of(name_of(source)) in {None, *BELOW}
 
 
 def test_includes_only_lower_layers(source):
-    mine = layer_of(name_of(source))
-    above = [
-        header
-        for header in includes(source)
-        if (SRC / header).exists() and layer_of(header) > mine
-    ]
-    assert above == []
+    below = layers_below(layer_of(name_of(source)))
+    assert [header for header in own_includes(source) if layer_of(header) not in below] == []
+
+
+def test_includes_follow_the_order_of_the_layer(source):
+    name = name_of(source)
+    layer, noun = layer_of(name), noun_of(name)
+    if layer is None:
+        return
+    order = [f"{layer}/{one}" for one in ORDER[layer].split()]
+    before = set(order[: order.index(noun)] if noun in order else order)
+    circle = set().union(*(circle for circle in CIRCLES if noun in circle))
+    same = {noun_of(header) for header in own_includes(source) if layer_of(header) == layer}
+    assert same - before - circle - {noun} == set(), "include what is lower, or see ORDER"
+
+
+def test_no_order_names_what_is_not_there():
+    nouns = {noun_of(name_of(path)) for path in SOURCES}
+    assert [one for layer in ORDER for one in ORDER[layer].split() if f"{layer}/{one}" not in nouns] == []
+    assert ORDER.keys() == BELOW.keys()
+
+
+def test_circles_are_small_and_known():
+    found = circles(include_graph())
+    print(*(" <-> ".join(circle) for circle in found), sep="\n")
+    assert found == sorted(map(sorted, CIRCLES))
+    assert [circle for circle in found if len(circle) > MAX_CIRCLE] == []
+
+
+def test_c_files_declare_nothing_of_others(source):
+    """What a file calls is in a header that it includes; module.c has the name that the interpreter looks for."""
+    if source.suffix == ".c":
+        text = source.read_text()
+        assert set(declared(text)) <= {"PyInit__core"} & set(defined(text))
+
+
+def test_what_a_header_declares_is_defined_in_its_layer(source):
+    """So there is no call upwards: a file calls what it includes."""
+    if source.suffix == ".h":
+        homes = [path for path in source.parent.iterdir() if path.suffix in (".c", ".S")]
+        labels = [name for path in homes for name in re.findall(r"^(\w+):", path.read_text(), re.MULTILINE)]
+        here = {name for path in homes for name in defined(path.read_text())}.union(labels)
+        assert {name for name in declared(source.read_text()) if name.startswith("green_")} - here == set()
+
+
+def test_fields_of_a_loop_are_its_layers(source):
+    """Other layers call the functions of loop/loop.h."""
+    struct = re.search(r"struct LoopObject \{(.*?)\n\}", (SRC / "loop/loop.h").read_text(), re.DOTALL)[1]
+    fields = set(re.findall(r"(\w+)(?:\[\w+\])?;", struct))
+    assert len(fields) > 20
+    if layer_of(name_of(source)) != "loop":
+        used = set(re.findall(r"\b(?:loop|here)->(\w+)", source.read_text()))
+        assert used & fields == set()
 
 
 def test_own_headers_are_named_from_the_root(source):

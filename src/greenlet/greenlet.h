@@ -162,6 +162,9 @@ green_greenlet_left(const GreenletObject *g)
     return g->epoch != green_epoch;
 }
 
+extern Py_ssize_t green_greenlet_mains; /* main greenlets that exist */
+
 int green_greenlet_exec(PyObject *module);
+int green_greenlet_type_exec(PyObject *module);
 
 #endif

@@ -33,7 +33,7 @@ service_expired(green_timer *timer)
         idle_end(idle);
     }
     if (idle != NULL) {
-        green_timer_start(&self->loop->timers, timer, idle->deadline);
+        green_loop_start_timer(self->loop, timer, idle->deadline);
     }
 }
 
@@ -55,16 +55,16 @@ green_service_idle(ServiceObject *self, green_idle *idle, green_file *file)
         idle->deadline = UINT64_MAX;
         return 0;
     }
-    idle->deadline = hub->loop->polled + (uint64_t)(self->keepalive_timeout * 1e9);
+    idle->deadline = green_loop_polled(hub->loop) + (uint64_t)(self->keepalive_timeout * 1e9);
     if (self->loop != hub->loop) {
         if (self->loop != NULL) {
-            green_timer_stop(&self->loop->timers, &self->timer);
+            green_loop_stop_timer(self->loop, &self->timer);
         }
         Py_INCREF(hub->loop);
         Py_XSETREF(self->loop, hub->loop);
     }
     if (!green_timer_active(&self->timer)) {
-        green_timer_start(&self->loop->timers, &self->timer, idle->deadline);
+        green_loop_start_timer(self->loop, &self->timer, idle->deadline);
     }
     return 0;
 }
@@ -251,7 +251,7 @@ service_dealloc(PyObject *op)
     ServiceObject *self = (ServiceObject *)op;
     PyTypeObject *type = Py_TYPE(op);
     if (self->loop != NULL) {
-        green_timer_stop(&self->loop->timers, &self->timer);
+        green_loop_stop_timer(self->loop, &self->timer);
         Py_DECREF(self->loop);
     }
     type->tp_free(op);

@@ -2,8 +2,8 @@
 
 #include "hub/wait.h"
 
-/* seconds between looks whether other threads are still there */
-#define PATIENCE 0.02
+/* ns between looks whether other threads are still there */
+#define PATIENCE 20000000
 
 static bool heeds_threads = true;
 
@@ -37,7 +37,7 @@ green_patience_init(green_timer *timer)
 void
 green_patience_start(green_timer *timer, LoopObject *loop)
 {
-    green_loop_start_timer(loop, timer, PATIENCE);
+    green_loop_start_timer(loop, timer, green_time_now() + PATIENCE);
 }
 
 static PyObject *

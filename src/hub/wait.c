@@ -123,7 +123,7 @@ wait_start_timer(green_waiter *w, double seconds)
         green_timer_init(&w->timer, waiter_expired, w->timer.late);
         w->timer.ref = ref;
         w->timer.whose = w->greenlet;
-        green_loop_start_timer(w->loop, &w->timer, seconds);
+        green_loop_start_timer(w->loop, &w->timer, green_time_after(seconds));
     } else if (w->status == GREEN_PARKED) {
         green_ready_push(w->loop, &w->ready);
     }

@@ -84,11 +84,18 @@ green_loop_idle(const LoopObject *loop)
 /* Errors go to `handler` (borrowed) from now on; NULL: to nobody. May run Python code. */
 void green_loop_set_handler(LoopObject *loop, PyObject *handler);
 
-/* Start a stopped timer, to end in so many seconds. */
-static inline void
-green_loop_start_timer(LoopObject *loop, green_timer *timer, double seconds)
+/* When it last polled, ns. */
+static inline uint64_t
+green_loop_polled(const LoopObject *loop)
 {
-    green_timer_start(&loop->timers, timer, green_time_after(seconds));
+    return loop->polled;
+}
+
+/* Start a stopped timer, to end at a time in ns. */
+static inline void
+green_loop_start_timer(LoopObject *loop, green_timer *timer, uint64_t deadline)
+{
+    green_timer_start(&loop->timers, timer, deadline);
 }
 
 /* Harmless on a stopped one, as all are once the loop is destroyed. */

@@ -28,7 +28,7 @@ green_channel_touched(ChannelObject *channel)
     green_loop_stop_timer(channel->loop, &channel->timer);
     if (ares_timeout(channel->ares, NULL, &next) != NULL) {
         double seconds = (double)next.tv_sec + (double)next.tv_usec / 1e6;
-        green_loop_start_timer(channel->loop, &channel->timer, seconds);
+        green_loop_start_timer(channel->loop, &channel->timer, green_time_after(seconds));
     }
 }
 

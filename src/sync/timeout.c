@@ -210,7 +210,7 @@ timeout_start_core(TimeoutObject *self)
         self->ready.kind = &timeout_on_hub;
     }
     self->timer.whose = self->greenlet;
-    green_loop_start_timer(self->loop, &self->timer, self->delay);
+    green_loop_start_timer(self->loop, &self->timer, green_time_after(self->delay));
     return 0;
 }
 

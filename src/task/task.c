@@ -431,7 +431,7 @@ green_task_start_later(TaskObject *self, double seconds)
     alarm->task = (TaskObject *)Py_NewRef((PyObject *)self);
     green_timer_init(&alarm->timer, alarm_expired, false);
     alarm->timer.whose = &self->base;
-    green_loop_start_timer(hub->loop, &alarm->timer, seconds);
+    green_loop_start_timer(hub->loop, &alarm->timer, green_time_after(seconds));
     aside->alarm = alarm;
     self->phase = TASK_LATER;
     return 0;
