@@ -477,7 +477,7 @@ class WSGIServer(StreamServer):
         handler.hand_over() returns (socket, bytes that were read from it already) and leaves the connection to the caller.
         Returns None, or an object whose finish(failed) is called when the application is done with the request.
         """
-        from greencore.websocket.server import offer
+        from greencore.websocket._server import offer
 
         return offer(handler, environ)
 

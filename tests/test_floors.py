@@ -23,8 +23,8 @@ FLOORS = [
      " _fileobjectcommon _fileobjectposix fileobject subprocess"),
     ("what hubs lend", "pool threadpool _executor _patcher resolver._addresses resolver._files resolver._hostsfile"
      " resolver._order resolver resolver.ares resolver.cares resolver.thread resolver.blocking resolver.dnspython"),
-    ("servers", "baseserver server backdoor websocket.errors websocket.deflate websocket.handshake websocket.connection"
-     " websocket.client websocket.server websocket pywsgi websocket.site"),
+    ("servers", "baseserver server backdoor websocket._errors websocket._deflate websocket._handshake websocket._connection"
+     " websocket._client websocket._server websocket pywsgi websocket._site"),
     ("patching", "monkey._errors monkey._util monkey.api monkey._lazy monkey._patch_asyncio"
      " monkey._patch_multiprocessing monkey._patch_thread monkey monkey._main monkey.__main__"),
     ("the door", " alias __main__ _greenlet_module._greenlet _greenlet_module"),
@@ -37,7 +37,7 @@ COMPAT = "compat"
 # Imports that go up, in functions, and why.
 UPWARD = {
     ("threadpool", "_executor"): "a lazy attribute: it imports concurrent.futures",
-    ("websocket", "websocket.site"): "a lazy attribute: its server stands on pywsgi, which imports the package",
+    ("websocket", "websocket._site"): "a lazy attribute: its server stands on pywsgi, which imports the package",
     ("monkey", "monkey._main"): "a lazy attribute: only the command line needs it",
 }
 LONGEST_CIRCLE = 4

@@ -7,7 +7,7 @@ import pytest
 import gevent
 from gevent import server, socket
 from gevent.websocket import HandshakeError, ProtocolError, WebSocket, WebSocketError, connect
-from gevent.websocket import deflate, handshake
+from gevent.websocket import _deflate as deflate, _handshake as handshake
 from greencore._core import websocket_frame
 
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="

@@ -1,8 +1,8 @@
 """The server's half: what a WSGI application finds in environ["wsgi.websocket"]."""
 
-from greencore.websocket import deflate, handshake
-from greencore.websocket.connection import NORMAL, WebSocket
-from greencore.websocket.errors import WebSocketError
+from greencore.websocket import _deflate as deflate, _handshake as handshake
+from greencore.websocket._connection import NORMAL, WebSocket
+from greencore.websocket._errors import WebSocketError
 
 INTERNAL_ERROR = 1011
 
@@ -25,14 +25,17 @@ class ServerWebSocket(WebSocket):
 
     @property
     def path(self):
+        """The path of the request."""
         return self.environ["PATH_INFO"]
 
     @property
     def origin(self):
+        """The site of the page that asks, or None for a client that is no browser."""
         return self.environ.get("HTTP_ORIGIN")
 
     @property
     def version(self):
+        """The version of the protocol that the client speaks, a str."""
         return self.environ.get("HTTP_SEC_WEBSOCKET_VERSION")
 
     @property

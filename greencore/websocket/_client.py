@@ -4,10 +4,10 @@ from urllib.parse import urlsplit
 
 from greencore import socket, ssl
 from greencore.timeout import Timeout
-from greencore.websocket import handshake
-from greencore.websocket.connection import WebSocket
-from greencore.websocket.deflate import Deflate
-from greencore.websocket.errors import HandshakeError
+from greencore.websocket import _handshake as handshake
+from greencore.websocket._connection import WebSocket
+from greencore.websocket._deflate import Deflate
+from greencore.websocket._errors import HandshakeError
 
 MAX_HEAD = 16 * 1024  # bytes of the server's answer
 PORTS = {"ws": 80, "wss": 443}

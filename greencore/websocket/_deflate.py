@@ -3,7 +3,7 @@
 import zlib
 from dataclasses import dataclass
 
-from greencore.websocket.errors import ProtocolError
+from greencore.websocket._errors import ProtocolError
 
 NAME = "permessage-deflate"
 TAIL = b"\0\0\xff\xff"  # ends each message in the stream, and is left out on the wire

@@ -3,8 +3,8 @@
 from http import HTTPStatus
 
 from greencore.pywsgi import WSGIServer
-from greencore.websocket import handshake
-from greencore.websocket.errors import HandshakeError
+from greencore.websocket import _handshake as handshake
+from greencore.websocket._errors import HandshakeError
 
 
 class WebSocketServer(WSGIServer):

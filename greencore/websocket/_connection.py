@@ -3,8 +3,8 @@
 from greencore._core import WebSocketReader, websocket_frame
 from greencore.lock import BoundedSemaphore
 from greencore.timeout import Timeout
-from greencore.websocket.deflate import SHORTEST
-from greencore.websocket.errors import ProtocolError, WebSocketError
+from greencore.websocket._deflate import SHORTEST
+from greencore.websocket._errors import ProtocolError, WebSocketError
 
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 FAILED = -1  # an event of the reader: the peer broke the protocol
@@ -77,7 +77,7 @@ class WebSocket:
         while True:
             while self._events:
                 opcode, payload, detail = self._events.pop()
-                if opcode == TEXT or opcode == BINARY:
+                if TEXT <= opcode <= BINARY:
                     return payload if not detail else self._inflate(opcode, payload)
                 self._handle(opcode, payload, detail)
             if self.closed:

@@ -7,8 +7,8 @@ import os
 import re
 from http import HTTPStatus
 
-from greencore.websocket import deflate
-from greencore.websocket.errors import HandshakeError
+from greencore.websocket import _deflate as deflate
+from greencore.websocket._errors import HandshakeError
 
 VERSION = "13"
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -22,10 +22,12 @@ def accept_key(key):
 
 
 def tokens(field):
+    """Return the words of a field that lists them by commas."""
     return [word.strip() for word in field.split(",") if word.strip()]
 
 
 def has_token(field, token):
+    """Whether a field lists the word `token`, which is in lower case."""
     return token in (word.lower() for word in tokens(field))
 
 
