@@ -28,11 +28,11 @@
          */
 
 #define CLASS_SHIFT 14
-#define CLASS_COUNT 16
+#define CLASS_COUNT 31  /* two to a doubling */
 #define TRIM_BATCH 1024 /* stacks, for some milliseconds at most */
 
 _Static_assert(GREEN_STACK_SIZE_MIN == (size_t)1 << CLASS_SHIFT, "the smallest class");
-_Static_assert(GREEN_STACK_SIZE_MAX == GREEN_STACK_SIZE_MIN << (CLASS_COUNT - 1),
+_Static_assert(GREEN_STACK_SIZE_MAX == GREEN_STACK_SIZE_MIN << (CLASS_COUNT / 2),
                "the largest class");
 _Static_assert(sizeof(green_stack) % 16 == 0 && DATA_BELOW % 16 == 0,
                "base and data are 16-byte aligned");
@@ -77,9 +77,9 @@ static struct {
     uint32_t walk_index;
     stack_class classes[CLASS_COUNT];
 } pool = {
-    .size_class = 4,
-    .wanted_class = 4,
-    .least_class = 4,
+    .size_class = 8,
+    .wanted_class = 8,
+    .least_class = 8,
     .slabs = {&pool.slabs, &pool.slabs},
 };
 
@@ -98,7 +98,7 @@ whole_pages(size_t bytes)
 static size_t
 class_size(uint32_t size_class)
 {
-    return whole_pages(GREEN_STACK_SIZE_MIN << size_class);
+    return whole_pages((size_t)(2 + size_class % 2) << (CLASS_SHIFT - 1 + size_class / 2));
 }
 
 /* `size` is at most GREEN_STACK_SIZE_MAX. */
@@ -108,7 +108,8 @@ class_of_size(size_t size)
     if (size <= GREEN_STACK_SIZE_MIN) {
         return 0;
     }
-    return 64 - CLASS_SHIFT - (uint32_t)__builtin_clzll(size - 1);
+    uint32_t doublings = 64 - CLASS_SHIFT - (uint32_t)__builtin_clzll(size - 1);
+    return 2 * doublings - (size <= (size_t)3 << (CLASS_SHIFT - 2 + doublings));
 }
 
 static bool

@@ -36,7 +36,8 @@ typedef struct {
     int guard_kind; /* the weakest so far, a green_guard_kind of map.h */
 } green_stack_counts;
 
-/* 16 KiB to 512 MiB. Sizes are those of C frames alone, rounded up to a power of two. */
+/* 16 KiB to 512 MiB. Sizes are those of C frames alone, rounded up to a power of two or one and
+   a half. */
 #define GREEN_STACK_SIZE_MIN ((size_t)16 << 10)
 #define GREEN_STACK_SIZE_MAX ((size_t)512 << 20)
 

@@ -107,7 +107,7 @@ stack_sizes_are_rounded_up(void)
         size_t usable = (size_t)(stack->base - stack->limit);
         size_t least = sizes[i] < green_map_page() ? green_map_page() : sizes[i];
         CHECK(usable >= sizes[i]);
-        CHECK(least < 16 * KIB || usable < 2 * least + most_more(least) + green_map_page());
+        CHECK(least < 16 * KIB || usable < least / 2 * 3 + most_more(least) + green_map_page());
         stack->limit[0] = 1;
         green_stack_release(stack);
     }
