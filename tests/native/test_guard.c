@@ -183,37 +183,45 @@ guard_is_hit_in_locked_memory(void)
     CHECK(killed_by(in_child(writes, after->limit - 1), SIGSEGV));
 }
 
+/* Two stacks without guards, and how far above the lower one the wire reaches. */
+typedef struct {
+    green_stack *below, *above;
+    size_t wire;
+} spaced;
+
 static void
 releases_after_overflow(void *arg)
 {
-    green_stack **stacks = arg;
-    green_stack *below = stacks[0]->limit < stacks[1]->limit ? stacks[0] : stacks[1];
-    green_stack *above = below == stacks[0] ? stacks[1] : stacks[0];
-    below->data[below->data_size + 1000] = 1; /* the end of a long way down from above->limit */
-    green_stack_release(above);
+    spaced *pair = arg;
+    char *end = pair->below->data + pair->below->data_size;
+    end[pair->wire - 1000] = 1; /* the end of a long way down from above->limit */
+    green_stack_release(pair->above);
 }
 
 static void
 overflows_lowest(void *arg)
 {
-    green_stack **stacks = arg;
-    green_stack *below = stacks[0]->limit < stacks[1]->limit ? stacks[0] : stacks[1];
-    below->limit[-(long)(64 * MIB)] = 1;
+    spaced *pair = arg;
+    pair->below->limit[-(long)(64 * MIB)] = 1;
 }
 
 void
 guard_spacing_notices_overflow(void)
 {
-    green_stack *stacks[2];
     green_map_guard_limit(GREEN_GUARD_MPROTECT, 0);
-    for (int i = 0; i < 2; i++) {
-        CHECK((stacks[i] = green_stack_acquire(64 * KIB)) != NULL);
-        stacks[i]->limit[-1] = 1; /* harmless so far */
+    for (int roomy = 0; roomy < 2; roomy++) {
+        green_stack *stacks[2];
+        for (int i = 0; i < 2; i++) {
+            CHECK((stacks[i] = green_stack_acquire(roomy ? 8 * MIB : 64 * KIB)) != NULL);
+            stacks[i]->limit[-1] = 1; /* harmless so far */
+        }
+        bool upwards = stacks[0] < stacks[1];
+        spaced pair = {stacks[!upwards], stacks[upwards], roomy ? GUARD_ROOMY : GUARD_SMALL};
+        CHECK(killed_by(in_child(releases_after_overflow, &pair), SIGABRT));
+        CHECK(killed_by(in_child(overflows_lowest, &pair), SIGSEGV));
+        green_stack_release(stacks[0]);
+        green_stack_release(stacks[1]);
     }
-    CHECK(killed_by(in_child(releases_after_overflow, stacks), SIGABRT));
-    CHECK(killed_by(in_child(overflows_lowest, stacks), SIGSEGV));
-    green_stack_release(stacks[0]);
-    green_stack_release(stacks[1]);
 }
 
 /* More stacks without the cheap guards than there are mappings: others still get theirs. */
