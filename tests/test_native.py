@@ -56,7 +56,7 @@ class Variant:
 # The emulator ignores limits of the address space, as they would limit itself.
 LIMITS = ["failure_by_address_space_limit", *(name for name in TESTS if name.startswith("limit_"))]
 # It counts resident pages in those of the machine that it runs on.
-PAGES = ["stack_parked_has_one_page", "shed_keeps_live_frames_and_data"]
+PAGES = ["stack_parked_has_one_page", "shed_keeps_live_frames_and_data", "guard_tripwire_is_as_wide_as_a_guard"]
 # valgrind takes a guard hit, a limit or a fork with 100,000 stacks for its own.
 UNDER_VALGRIND = [*SWAP_TESTS, "stack_cache_is_last_in_first_out", "trim_frees_what_was_not"]
 

@@ -40,6 +40,7 @@
     X(guard_is_hit_in_locked_memory)                                                               \
     X(guard_kinds_follow_each_other)                                                               \
     X(guard_spacing_notices_overflow)                                                              \
+    X(guard_tripwire_is_as_wide_as_a_guard)                                                        \
     X(guard_mappings_leave_room)                                                                   \
     X(failure_of_any_call_is_survived)                                                             \
     X(failure_by_address_space_limit)                                                              \

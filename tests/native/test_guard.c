@@ -183,18 +183,17 @@ guard_is_hit_in_locked_memory(void)
     CHECK(killed_by(in_child(writes, after->limit - 1), SIGSEGV));
 }
 
-/* Two stacks without guards, and how far above the lower one the wire reaches. */
+/* Two stacks without guards. */
 typedef struct {
     green_stack *below, *above;
-    size_t wire;
+    size_t reach; /* bytes above the lower one that the upper one has come down to */
 } spaced;
 
 static void
 releases_after_overflow(void *arg)
 {
     spaced *pair = arg;
-    char *end = pair->below->data + pair->below->data_size;
-    end[pair->wire - 1000] = 1; /* the end of a long way down from above->limit */
+    pair->below->data[pair->below->data_size + pair->reach] = 1;
     green_stack_release(pair->above);
 }
 
@@ -205,23 +204,38 @@ overflows_lowest(void *arg)
     pair->below->limit[-(long)(64 * MIB)] = 1;
 }
 
+static spaced
+acquire_spaced(size_t size, size_t reach)
+{
+    green_stack *stacks[2];
+    green_map_guard_limit(GREEN_GUARD_MPROTECT, 0);
+    for (int i = 0; i < 2; i++) {
+        CHECK((stacks[i] = green_stack_acquire(size)) != NULL);
+        stacks[i]->limit[-1] = 1; /* harmless so far */
+    }
+    bool upwards = stacks[0] < stacks[1];
+    return (spaced){stacks[!upwards], stacks[upwards], reach};
+}
+
 void
 guard_spacing_notices_overflow(void)
 {
-    green_map_guard_limit(GREEN_GUARD_MPROTECT, 0);
     for (int roomy = 0; roomy < 2; roomy++) {
-        green_stack *stacks[2];
-        for (int i = 0; i < 2; i++) {
-            CHECK((stacks[i] = green_stack_acquire(roomy ? 8 * MIB : 64 * KIB)) != NULL);
-            stacks[i]->limit[-1] = 1; /* harmless so far */
-        }
-        bool upwards = stacks[0] < stacks[1];
-        spaced pair = {stacks[!upwards], stacks[upwards], roomy ? GUARD_ROOMY : GUARD_SMALL};
+        spaced pair = acquire_spaced(roomy ? 8 * MIB : 64 * KIB, 1000);
         CHECK(killed_by(in_child(releases_after_overflow, &pair), SIGABRT));
         CHECK(killed_by(in_child(overflows_lowest, &pair), SIGSEGV));
-        green_stack_release(stacks[0]);
-        green_stack_release(stacks[1]);
+        green_stack_release(pair.below);
+        green_stack_release(pair.above);
     }
+}
+
+void
+guard_tripwire_is_as_wide_as_a_guard(void)
+{
+    spaced small = acquire_spaced(64 * KIB, GUARD_SMALL - 1000);
+    spaced roomy = acquire_spaced(8 * MIB, GUARD_ROOMY - 1000);
+    CHECK(killed_by(in_child(releases_after_overflow, &small), SIGABRT));
+    CHECK(killed_by(in_child(releases_after_overflow, &roomy), SIGABRT));
 }
 
 /* More stacks without the cheap guards than there are mappings: others still get theirs. */
