@@ -510,7 +510,7 @@ def test_without_waiting(contexts):
     with pytest.raises(ValueError):
         contexts[1].wrap_socket(b.dup(), server_hostname="localhost")
     here = contexts[0].wrap_socket(a, server_side=True, do_handshake_on_connect=False)
-    there = contexts[1].wrap_socket(b, server_hostname="localhost", do_handshake_on_connect=False, **options)
+    there = contexts[1].wrap_socket(b, server_hostname="localhost", do_handshake_on_connect=False)
     shake_hands(there, here)
     with pytest.raises(ssl.SSLWantReadError):
         there.recv(1)
