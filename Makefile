@@ -2,8 +2,9 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 ARGS ?=
+CACHE = $(if $(GREENCORE_CACHE),$(GREENCORE_CACHE),.cache)
 
-.PHONY: build test test-stdlib test-dependents test-all test-aarch64 test-references test-sanitizers test-valgrind test-soak demo bench bench-versions format clean
+.PHONY: build test test-stdlib test-dependents test-all test-aarch64 test-references test-sanitizers test-valgrind test-soak demo wheels bench bench-versions format clean
 
 # What Debian has to lend; an interpreter that is not Debian's brings its own headers, venv and tests.
 SYSTEM = gcc libc6-dev make pkg-config libuv1-dev libc-ares-dev
@@ -58,6 +59,15 @@ test-soak: build
 
 demo: build
 	$(BIN)/python examples/tour.py
+
+# The sdist and a wheel for each version and architecture, into dist/; ARGS: such as 3.12 or 3.12-aarch64.
+wheels: $(CACHE)/tools/.ready
+	$(CACHE)/tools/bin/python release/wheels.py $(ARGS)
+
+$(CACHE)/tools/.ready: release/tools.txt
+	$(PYTHON) -m venv $(CACHE)/tools
+	$(CACHE)/tools/bin/python -m pip install -q --disable-pip-version-check -r $<
+	touch $@
 
 bench:
 	$(PYTHON) tests/bench/run.py --write docs/benchmarks.rst $(ARGS)

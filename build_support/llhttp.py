@@ -48,6 +48,8 @@ def by_pip(folder):
 
 def by_index(folder):
     """Return the sdist's bytes, fetched from the index itself: where there is no pip, or it can't. Raises OSError."""
+    if "PIP_INDEX_URL" not in os.environ:
+        raise OSError("PIP_INDEX_URL names no index")
     index = os.environ["PIP_INDEX_URL"].rstrip("/") + "/httptools/"
     with urllib.request.urlopen(index, timeout=60) as page:
         links = re.findall(r'href="([^"]+)"', page.read().decode("utf-8", "replace"))

