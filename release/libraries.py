@@ -140,8 +140,8 @@ def build_by_hand(library, source, prefix):
 
 def write_pkg_config(library, version, prefix):
     """Write our own .pc file: the libraries' own name shared ones, or have other names."""
-    link = library.name.removeprefix("lib")
+    archive = f"{prefix}/lib/{library.name}.a"  # by its path: nothing else is found by that name
     (prefix / "lib" / "pkgconfig" / f"{library.name}.pc").write_text(
         f"Name: {library.name}\nDescription: static, for wheels\nVersion: {version}\n"
-        f"Cflags: -I{prefix}/include\nLibs: -L{prefix}/lib -l{link} -lpthread -ldl -lrt\n"
+        f"Cflags: -I{prefix}/include\nLibs: {archive} -lpthread -ldl -lrt\n"
     )

@@ -7,6 +7,7 @@ usage: wheels.py [VERSION[-ARCHITECTURE]...]     such as 3.12 or 3.12-aarch64; a
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -49,10 +50,11 @@ def interpreter(version):
     return python
 
 
-def foreign_headers(version, architecture):
-    """Return a folder with pyconfig.h for another architecture, where Debian keeps one a piece; None elsewhere.
+def debian_headers(version, architecture):
+    """Return a folder with Debian's pyconfig.h for the architecture, beside the headers that include it; None elsewhere.
 
-    Other interpreters have one for all: its sizes are the same on every 64-bit Linux, and nothing else in it matters here.
+    Zig looks into no folder of the system, and Debian keeps one pyconfig.h for each architecture. Other interpreters have one
+    for all: its sizes are the same on every 64-bit Linux, and nothing else in it matters here.
     """
     command = run(ROOT / ".ci" / "interpreters", "path", version, cwd=ROOT).split()
     if len(command) == 1:
@@ -86,9 +88,9 @@ def build_wheel(source, version, architecture, sources):
         tag = "cpython-" + version.replace(".", "")
         settings["_PYTHON_HOST_PLATFORM"] = f"linux-{architecture}"
         settings["SETUPTOOLS_EXT_SUFFIX"] = f".{tag}-{architecture}-linux-gnu.so"
-        headers = foreign_headers(version, architecture)
-        if headers:
-            settings["CFLAGS"] = f"-isystem{headers}"
+    headers = debian_headers(version, architecture)
+    if headers:
+        settings["CC"] += f" -isystem{headers}"
     words = [f"{name}={value}" for name, value in settings.items()]
     python = interpreter(version)
     build = [*python[:-1], "env", *words, python[-1], "-m", "pip", "wheel", "-q", "--disable-pip-version-check"]
@@ -105,11 +107,15 @@ def finish(wheel, architecture, out, sources):
     sbom.add(next(opened.glob("*.dist-info")), opened.name.removeprefix("greencore-"), sources)
     check_exports(next(opened.glob("greencore/_core.*.so")))
     run(sys.executable, "-m", "wheel", "pack", "-d", out, opened)
+    check_libraries(next(opened.glob("greencore/_core.*.so")))
     platform = PLATFORM.format(architecture)
-    run(sys.executable, "-m", "auditwheel", "repair", "--plat", platform, "-w", out / "done", next(out.glob("*.whl")))
-    made = next((out / "done").glob("*.whl"))
+    (out / "done").mkdir()
+    whole = Path(shutil.copy(next(out.glob("*.whl")), out / "done"))
+    if architecture == os.uname().machine:  # auditwheel knows this one's policies only
+        run(sys.executable, "-m", "auditwheel", "repair", "--plat", platform, "-w", out / "audited", whole)
+    run(sys.executable, "-m", "wheel", "tags", "--remove", "--platform-tag", platform, whole)
     DIST.mkdir(exist_ok=True)
-    return Path(shutil.copy(made, DIST))
+    return Path(shutil.copy(next((out / "done").glob("*.whl")), DIST))
 
 
 def check_exports(extension):
@@ -117,6 +123,16 @@ def check_exports(extension):
     names = {line.split()[-1] for line in lines}
     if names != {"PyInit__core"}:
         sys.exit(f"{extension} exports {sorted(names)}")
+
+
+def check_libraries(extension):
+    """Nothing is needed but the C library, in the version that the platform tag promises."""
+    needed = set(re.findall(r"NEEDED.*\[(.+)\]", run("readelf", "--dynamic", extension)))
+    foreign = {name for name in needed if not re.match(r"(libc|libm|libpthread|libdl|librt|ld-linux.*)\.so", name)}
+    versions = re.findall(r"Name: GLIBC_([\d.]+)", run("readelf", "--version-info", extension))
+    newest = max(tuple(map(int, version.split("."))) for version in versions)
+    if foreign or newest > tuple(map(int, GLIBC.split("."))):
+        sys.exit(f"{extension} needs {sorted(foreign)} and glibc {newest}")
 
 
 def main(wanted):
