@@ -4,7 +4,7 @@ BIN = $(VENV)/bin
 ARGS ?=
 CACHE = $(if $(GREENCORE_CACHE),$(GREENCORE_CACHE),.cache)
 
-.PHONY: build test test-stdlib test-dependents test-all test-aarch64 test-references test-sanitizers test-valgrind test-soak demo tryouts wheels bench bench-versions format clean
+.PHONY: build test test-stdlib test-dependents test-all test-aarch64 test-references test-sanitizers test-valgrind test-soak demo wheels tryouts release bench bench-versions format clean
 
 # What Debian has to lend; an interpreter that is not Debian's brings its own headers, venv and tests.
 SYSTEM = gcc libc6-dev make pkg-config libuv1-dev libc-ares-dev
@@ -67,6 +67,14 @@ wheels: $(CACHE)/tools/.ready
 # Those wheels in bare Debian folders; needs root. ARGS: such as bookworm-3.11.
 tryouts: $(CACHE)/tools/.ready
 	$(CACHE)/tools/bin/python release/tryouts.py $(ARGS)
+
+# All of a release but the upload; needs root, for the tryouts.
+release: $(CACHE)/tools/.ready
+	$(CACHE)/tools/bin/python release/check.py before
+	rm -rf dist
+	$(CACHE)/tools/bin/python release/wheels.py
+	$(CACHE)/tools/bin/python release/tryouts.py
+	$(CACHE)/tools/bin/python release/check.py after
 
 $(CACHE)/tools/.ready: release/tools.txt
 	$(PYTHON) -m venv $(CACHE)/tools
