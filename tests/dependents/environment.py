@@ -3,6 +3,7 @@
 In each, `gevent` is greencore; with GREENCORE_ALIAS=0 in the environment of a process it is the real one.
 """
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -49,20 +50,28 @@ def make_wheel():
     files = sources()
     parts = [text for file in files for text in (str(file.relative_to(ROOT)), file.read_bytes().decode("latin-1"))]
     folder = CACHE / "wheels" / short_hash(sys.version, *parts)
-    if not any(folder.glob("*.whl")):
-        # From a copy, so that nothing of earlier builds gets in; its objects are kept.
-        tree = CACHE / "tree"
-        for path in [*tree.glob("*"), *tree.glob("build/*")]:
-            if path.is_file():
-                path.unlink()
-            elif path.name != "build" and not path.name.startswith("temp"):
-                shutil.rmtree(path)
-        for file in files:
-            target = tree / file.relative_to(ROOT)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(file, target)
-        pip("wheel", "--no-deps", "--no-build-isolation", "-w", str(folder), str(tree))
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with open(CACHE / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not any(folder.glob("*.whl")):
+            build_wheel(files, folder)
     return next(folder.glob("*.whl"))
+
+
+def build_wheel(files, folder):
+    """Build it from a copy, so that nothing of earlier builds gets in; the objects are kept."""
+    tree = CACHE / "tree"
+    for path in [*tree.glob("*"), *tree.glob("build/*")]:
+        if path.is_file():
+            path.unlink()
+        elif path.name != "build" and not path.name.startswith("temp"):
+            shutil.rmtree(path)
+    for file in files:
+        target = tree / file.relative_to(ROOT)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(file, target)
+    quick = {"GREENCORE_LTO": "0"} | os.environ
+    pip("wheel", "--no-deps", "--no-build-isolation", "-w", str(folder), str(tree), env=quick)
 
 
 def make_environment(requires, wheel):

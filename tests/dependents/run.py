@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """Run other packages' own tests with real gevent and with greencore, and compare them case by case.
 
-    run.py [--fast] [--time SECONDS] [--list] [SUITE...]
+    run.py [--fast] [--time SECONDS] [--turn NUMBER] [--list] [SUITE...]
 
 suites.py lists them. Each runs in a virtual environment that has the real gevent and greencore. A process that hangs or
 dies is started again without the test at fault. What failed is run once more. Results are kept in the cache folder, and
 page.py makes docs/dependents.rst of them. --fast takes only the suites that take seconds; with --time no suite begins
-after that many.
+after that many; --turn, a number that grows, has another suite begin each time.
 
 Prints a table. The exit status is 1 if a test that passes with real gevent fails with greencore and suites.py gives no
 reason, or if a suite could not be run.
@@ -19,6 +19,7 @@ import platform
 import signal
 import subprocess
 import sys
+import textwrap
 import time
 from datetime import date
 from pathlib import Path
@@ -30,6 +31,7 @@ from suites import SUITES
 
 HERE = Path(__file__).resolve().parent
 RESTARTS = 12  # of a suite; then its rest is not run
+SHOWN = 1500  # characters of a failure's text that are printed, from its end
 SIDES = ("real", "greencore")
 
 
@@ -143,6 +145,9 @@ def versions(python, suite):
 
 def run_suite(suite, wheel):
     """Run a suite on both sides. Return what is written of it."""
+    missing = [service for service in suite.services if not environment.is_there(service)]
+    if missing:
+        raise Failed(f"{suite.name} needs {', '.join(missing)}")
     python = environment.make_environment(suite.requires, wheel)
     folder = environment.fetch_tests(suite.requires[0], suite.sdist) if suite.sdist else HERE / "programs"
     result = {"date": date.today().isoformat(), "versions": versions(python, suite)}
@@ -151,53 +156,63 @@ def run_suite(suite, wheel):
     return result
 
 
-def main():
+def show(suite, result, seconds):
+    """Print a suite's line, and what is lost. Return whether each difference has a reason."""
+    ours, real = page.passes(result["greencore"]), page.passes(result["real"])
+    print(f"{suite.name:32} {ours:9} {real:9}  {seconds:.0f}", flush=True)
+    lost = page.differences(suite, result)
+    for test, reason in lost:
+        print(f"    {test}: {reason or 'no reason is known'}")
+        if not reason:
+            print(textwrap.indent(result["greencore"].get(test, ("", "not run"))[1][-SHOWN:], " " * 8))
+    return all(reason for _, reason in lost)
+
+
+def arguments():
+    """Return the options, and the suites that are to run."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--fast", action="store_true")
     parser.add_argument("--time", type=float, default=float("inf"))
+    parser.add_argument("--turn", type=int, default=0)
     parser.add_argument("--list", action="store_true")
     parser.add_argument("suites", nargs="*")
     options = parser.parse_args()
     unknown = set(options.suites) - {suite.name for suite in SUITES}
     if unknown:
         parser.error(f"no such suite: {', '.join(sorted(unknown))}")
-    chosen = [
-        suite for suite in SUITES if suite.name in options.suites or not options.suites and suite.fast >= options.fast
-    ]
+    chosen = [suite for suite in SUITES if suite.name in options.suites or not options.suites]
+    if options.fast:
+        chosen = [suite for suite in chosen if suite.fast]
+    first = options.turn % max(len(chosen), 1)
+    return options, chosen[first:] + chosen[:first]
+
+
+def main():
+    options, suites = arguments()
     if options.list:
-        print(*(suite.name for suite in chosen), sep="\n")
+        print(*(suite.name for suite in suites), sep="\n")
         return
     RESULTS.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
     wheel = environment.make_wheel()
     broken = []
     print(f"{'suite':32} {'greencore':>9} {'real':>9}  seconds")
-    for suite in chosen:
-        if time.monotonic() - started > options.time:
+    for suite in suites:
+        began = time.monotonic()
+        if began - started > options.time:
             print("no time left for", suite.name)
             continue
-        began = time.monotonic()
         try:
-            missing = [service for service in suite.services if not environment.is_there(service)]
-            if missing:
-                raise Failed(f"{suite.name} needs {', '.join(missing)}")
             result = run_suite(suite, wheel)
         except Failed as error:
             print(error)
             broken.append(suite.name)
             continue
         (RESULTS / f"{suite.name}.json").write_text(json.dumps(result, indent=1))
-        ours, real = page.passes(result["greencore"]), page.passes(result["real"])
-        print(f"{suite.name:32} {ours:9} {real:9}  {time.monotonic() - began:.0f}", flush=True)
-        for test, reason in page.differences(suite, result):
-            print(f"    {test}: {reason or 'no reason is known'}")
-            if not reason:
-                print(
-                    "        " + result["greencore"].get(test, ("", "not run"))[1][-1500:].replace("\n", "\n        ")
-                )
-                broken.append(suite.name)
+        if not show(suite, result, time.monotonic() - began):
+            broken.append(suite.name)
     if broken:
-        print("failed:", *sorted(set(broken)))
+        print("failed:", *broken)
         sys.exit(1)
 
 

@@ -19,15 +19,16 @@ def start(environ):
     return running(*command, "-n", unique("worker") + "@%h", ready=" ready.", **environ)
 
 
-@pytest.fixture(params=BROKERS)
-def environ(request, monkeypatch):
+@pytest.fixture(params=BROKERS, scope="module")
+def environ(request):
     environ = {"GREEN_BROKER": BROKERS[request.param], "GREEN_QUEUE": unique("queue")}
-    for name, value in environ.items():
-        monkeypatch.setenv(name, value)
-    return environ
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environ.items():
+            patch.setenv(name, value)
+        yield environ
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def tasks(environ):
     sys.modules.pop("celery_app", None)
     module = importlib.import_module("celery_app")
@@ -35,7 +36,7 @@ def tasks(environ):
     module.app.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def worker(environ, tasks):
     with start(environ) as worker:
         yield worker
@@ -81,13 +82,13 @@ def test_the_worker_answers_questions(worker, tasks):
     assert any("gevent" in reply["pool"]["implementation"] for reply in replies.values())
 
 
-def test_a_warm_shutdown_lets_tasks_finish(environ, tasks):
+def test_a_warm_shutdown_lets_tasks_finish(worker, tasks):
+    """The last test: the worker has gone then."""
     begun, key = unique("key"), unique("key")
-    with start(environ) as worker:
-        result = tasks.finish_when.delay(begun, key)
-        until(lambda: store.get(begun), lambda: worker.output)
-        worker.send(signal.SIGTERM)
-        worker.wait_for("Warm shutdown")
-        store.set(key, "1", ex=600)
-        assert worker.wait() == 0, worker.output
+    result = tasks.finish_when.delay(begun, key)
+    until(lambda: store.get(begun), lambda: worker.output)
+    worker.send(signal.SIGTERM)
+    worker.wait_for("Warm shutdown")
+    store.set(key, "1", ex=600)
+    assert worker.wait() == 0, worker.output
     assert result.get(timeout=LIMIT) == "finished"

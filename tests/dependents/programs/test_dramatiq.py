@@ -12,17 +12,18 @@ COUNT = 100
 store = redis.Redis(db=9)
 
 
-@pytest.fixture(params=["redis", "rabbitmq"])
-def actors(request, monkeypatch):
+@pytest.fixture(params=["redis", "rabbitmq"], scope="module")
+def actors(request):
     environ = {"GREEN_BROKER": request.param, "GREEN_QUEUE": unique("queue")}
-    for name, value in environ.items():
-        monkeypatch.setenv(name, value)
-    sys.modules.pop("dramatiq_app", None)
-    actors = importlib.import_module("dramatiq_app")
     command = [script("dramatiq-gevent"), "dramatiq_app", "--processes", "1", "--threads", str(COUNT)]
-    with running(*command, ready="is ready for action", **environ):
-        yield actors
-    actors.broker.close()
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environ.items():
+            patch.setenv(name, value)
+        sys.modules.pop("dramatiq_app", None)
+        actors = importlib.import_module("dramatiq_app")
+        with running(*command, ready="is ready for action", **environ):
+            yield actors
+        actors.broker.close()
 
 
 def test_a_hundred_messages_at_once(actors):

@@ -20,7 +20,7 @@ def tasks(monkeypatch):
 
 
 def start():
-    consumer = ["-m", "gevent.monkey", script("huey_consumer.py"), "huey_app.huey"]
+    consumer = ["-m", "gevent.monkey", script("huey_consumer"), "huey_app.huey"]
     return running(
         *consumer, "-k", "greenlet", "-w", str(COUNT), "-d", "0.02", "-m", "0.1", ready="Huey consumer started"
     )
