@@ -228,6 +228,25 @@ def test_io(loop, pipe):
     assert not watcher.active and watcher.callback is None
 
 
+@pytest.mark.parametrize("kind, args, takes", [
+    ("io", (0, 1), "pass_events"), ("timer", (1,), "update"), ("async_", (), None), ("idle", (), None),
+    ("signal", (signal.SIGUSR1,), None), ("fork", (), None), ("stat", ("/",), None),
+])
+def test_keyword_arguments_of_start(loop, kind, args, takes):
+    for name in ["bogus", "pass_events", "update"]:
+        watcher = getattr(loop, kind)(*args)
+        if name == takes:
+            watcher.start(callback=len, **{name: True})
+            assert watcher.active and watcher.callback is len
+            watcher.stop()
+        else:
+            with pytest.raises(TypeError, match=f"start.. got an unexpected keyword argument '{name}'"):
+                watcher.start(len, **{name: True})
+            assert not watcher.active and watcher.callback is None
+    with pytest.raises(TypeError, match="start.. needs a callback"):
+        getattr(loop, kind)(*args).start()
+
+
 def test_io_is_level_triggered(loop, pipe):
     r, w = pipe
     seen = []

@@ -13,8 +13,8 @@ asyncwatcher_stop(WatcherObject *Py_UNUSED(self))
 {
 }
 
-static const green_watcher_kind asyncwatcher_kind = {asyncwatcher_start, asyncwatcher_stop, NULL,
-                                                     false, false};
+static const green_watcher_kind asyncwatcher_kind = {.start = asyncwatcher_start,
+                                                     .stop = asyncwatcher_stop};
 
 static PyObject *
 asyncwatcher_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)

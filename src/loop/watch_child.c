@@ -111,8 +111,8 @@ childwatcher_due(WatcherObject *watcher)
     return true;
 }
 
-static const green_watcher_kind childwatcher_kind = {childwatcher_start, childwatcher_stop,
-                                                     childwatcher_due, true, false};
+static const green_watcher_kind childwatcher_kind = {
+    .start = childwatcher_start, .stop = childwatcher_stop, .due = childwatcher_due, .uv = true};
 
 static PyObject *
 childwatcher_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)

@@ -29,8 +29,8 @@ iowatcher_stop(WatcherObject *watcher)
     green_fd_stop(watcher->loop, &((IOWatcherObject *)watcher)->interest);
 }
 
-static const green_watcher_kind iowatcher_kind = {iowatcher_start, iowatcher_stop, NULL, true,
-                                                  true};
+static const green_watcher_kind iowatcher_kind = {
+    .start = iowatcher_start, .stop = iowatcher_stop, .uv = true, .level = true, .events = true};
 
 static int
 iowatcher_check_events(long events)

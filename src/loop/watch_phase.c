@@ -22,7 +22,7 @@ phase_stop(WatcherObject *self)
     green_list_remove(&self->link);
 }
 
-static const green_watcher_kind phase_kind = {phase_start, phase_stop, NULL, false, false};
+static const green_watcher_kind phase_kind = {.start = phase_start, .stop = phase_stop};
 
 static PyObject *
 phase_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)

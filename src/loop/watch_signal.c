@@ -27,8 +27,8 @@ signalwatcher_stop(WatcherObject *watcher)
     green_signal_stop(&((SignalWatcherObject *)watcher)->signal);
 }
 
-static const green_watcher_kind signalwatcher_kind = {signalwatcher_start, signalwatcher_stop, NULL,
-                                                      true, false};
+static const green_watcher_kind signalwatcher_kind = {
+    .start = signalwatcher_start, .stop = signalwatcher_stop, .uv = true};
 
 static PyObject *
 signalwatcher_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)

@@ -108,8 +108,8 @@ statwatcher_due(WatcherObject *watcher)
     return true;
 }
 
-static const green_watcher_kind statwatcher_kind = {statwatcher_start, statwatcher_stop,
-                                                    statwatcher_due, false, false};
+static const green_watcher_kind statwatcher_kind = {
+    .start = statwatcher_start, .stop = statwatcher_stop, .due = statwatcher_due};
 
 static PyObject *
 statwatcher_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)

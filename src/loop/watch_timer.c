@@ -53,8 +53,8 @@ timerwatcher_due(WatcherObject *watcher)
     return true;
 }
 
-static const green_watcher_kind timerwatcher_kind = {timerwatcher_start, timerwatcher_stop,
-                                                     timerwatcher_due, false, false};
+static const green_watcher_kind timerwatcher_kind = {
+    .start = timerwatcher_start, .stop = timerwatcher_stop, .due = timerwatcher_due, .clock = true};
 
 static PyObject *
 timerwatcher_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
@@ -98,8 +98,7 @@ timerwatcher_dealloc(TimerWatcherObject *self)
     Watcher_Type->tp_dealloc((PyObject *)self);
 }
 
-/* Starting takes `update` too, where peers ask whether to refresh the loop's idea of now: here it
-   is always fresh. */
+/* `update` has no effect here either. */
 static PyObject *
 timerwatcher_again(TimerWatcherObject *self, PyObject *args, PyObject *Py_UNUSED(kwargs))
 {

@@ -252,21 +252,45 @@ watcher_dealloc(WatcherObject *self)
 
 /* ---- Python ---- */
 
+/* The keyword arguments of start(), as far as the kind has them; `callback` is borrowed. What is
+   not given stays as it is. -1 with an exception. */
+static int
+watcher_parse_start(const WatcherObject *self, PyObject *kwargs, PyObject **callback,
+                    int *pass_events)
+{
+    PyObject *name, *value;
+    Py_ssize_t position = 0;
+    while (kwargs != NULL && PyDict_Next(kwargs, &position, &name, &value)) {
+        if (*callback == NULL && PyUnicode_CompareWithASCIIString(name, "callback") == 0) {
+            *callback = value;
+        } else if (self->kind->events &&
+                   PyUnicode_CompareWithASCIIString(name, "pass_events") == 0) {
+            *pass_events = PyObject_IsTrue(value);
+        } else if (!self->kind->clock || PyUnicode_CompareWithASCIIString(name, "update") != 0) {
+            PyErr_Format(PyExc_TypeError, "start() got an unexpected keyword argument %R", name);
+            return -1;
+        }
+    }
+    if (*callback == NULL) {
+        PyErr_SetString(PyExc_TypeError, "start() needs a callback");
+        return -1;
+    }
+    return *pass_events < 0 ? -1 : 0;
+}
+
 static PyObject *
 watcher_start(WatcherObject *self, PyObject *args, PyObject *kwargs)
 {
-    if (PyTuple_GET_SIZE(args) < 1) {
-        PyErr_SetString(PyExc_TypeError, "start() needs a callback");
+    PyObject *callback = PyTuple_GET_SIZE(args) > 0 ? PyTuple_GET_ITEM(args, 0) : NULL;
+    int pass_events = 0;
+    if (watcher_parse_start(self, kwargs, &callback, &pass_events) < 0) {
         return NULL;
     }
-    PyObject *pass = kwargs ? PyDict_GetItemString(kwargs, "pass_events") : NULL; /* borrowed */
-    int pass_events = pass == NULL ? 0 : PyObject_IsTrue(pass);
     PyObject *rest = PyTuple_GetSlice(args, 1, PyTuple_GET_SIZE(args));
-    if (pass_events < 0 || rest == NULL) {
-        Py_XDECREF(rest);
+    if (rest == NULL) {
         return NULL;
     }
-    int failed = green_watcher_start(self, PyTuple_GET_ITEM(args, 0), rest);
+    int failed = green_watcher_start(self, callback, rest);
     Py_DECREF(rest);
     if (failed < 0) {
         return NULL;
@@ -449,9 +473,11 @@ watcher_set_priority(WatcherObject *self, PyObject *value, void *Py_UNUSED(closu
 
 static PyMethodDef watcher_methods[] = {
     {"start", (PyCFunction)(void (*)(void))watcher_start, METH_VARARGS | METH_KEYWORDS,
-     "start($self, /, callback, *args, pass_events=False)\n--\n\nCall callback(*args) in the hub "
-     "whenever it "
-     "fires, with the events first if asked to."},
+     "start($self, /, callback, *args, pass_events=False)\n--\n\n"
+     "Call callback(*args) in the hub whenever it fires. pass_events, which io watchers take: "
+     "with\n"
+     "the events as the first argument. Timers take update, which has no effect. Raises TypeError\n"
+     "for what can't be called and for other keyword arguments."},
     {"stop", (PyCFunction)watcher_stop, METH_NOARGS,
      "stop($self, /)\n--\n\nStop watching, and forget the callback. Harmless on a stopped one."},
     {"close", (PyCFunction)watcher_stop, METH_NOARGS,

@@ -17,8 +17,10 @@ typedef struct green_watcher_kind {
     /* Its turn has come: is there something to call back for? Keeps itself armed, or stops being
        active by setting self->done. NULL: always. */
     bool (*due)(struct WatcherObject *self);
-    bool uv;    /* start and stop call libuv, which only the loop's own thread may */
-    bool level; /* fires for as long as something is so: stopped when its callback fails */
+    bool uv;     /* start and stop call libuv, which only the loop's own thread may */
+    bool level;  /* fires for as long as something is so: stopped when its callback fails */
+    bool events; /* start() takes pass_events */
+    bool clock;  /* start() takes update, without effect: what time it is is always known anew */
 } green_watcher_kind;
 
 typedef struct WatcherObject {

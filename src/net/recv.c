@@ -19,8 +19,10 @@ receive(int fd, char *buffer, size_t size, int flags)
         return recv(fd, buffer, size, flags);
     }
     ssize_t got;
-    Py_BEGIN_ALLOW_THREADS got = recv(fd, buffer, size, flags);
-    Py_END_ALLOW_THREADS return got;
+    Py_BEGIN_ALLOW_THREADS;
+    got = recv(fd, buffer, size, flags);
+    Py_END_ALLOW_THREADS;
+    return got;
 }
 
 static void

@@ -14,8 +14,10 @@ transmit(int fd, const char *data, size_t size, int flags)
         return send(fd, data, size, flags);
     }
     ssize_t sent;
-    Py_BEGIN_ALLOW_THREADS sent = send(fd, data, size, flags);
-    Py_END_ALLOW_THREADS return sent;
+    Py_BEGIN_ALLOW_THREADS;
+    sent = send(fd, data, size, flags);
+    Py_END_ALLOW_THREADS;
+    return sent;
 }
 
 PyDoc_STRVAR(send_doc, "send($self, data, flags=0, timeout=...)\n--\n\n"

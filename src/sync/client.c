@@ -61,17 +61,14 @@ native_wait(green_client *client, green_link *list, double seconds)
             microseconds = left < (uint64_t)PY_TIMEOUT_MAX ? (PY_TIMEOUT_T)left : PY_TIMEOUT_MAX;
         }
         PyLockStatus locked;
-        Py_BEGIN_ALLOW_THREADS locked = PyThread_acquire_lock_timed(client->lock, microseconds, 1);
-        Py_END_ALLOW_THREADS if (client->served)
-        {
+        Py_BEGIN_ALLOW_THREADS;
+        locked = PyThread_acquire_lock_timed(client->lock, microseconds, 1);
+        Py_END_ALLOW_THREADS;
+        if (client->served) {
             status = GREEN_WOKEN;
-        }
-        else if (locked == PY_LOCK_INTR && PyErr_CheckSignals() < 0)
-        {
+        } else if (locked == PY_LOCK_INTR && PyErr_CheckSignals() < 0) {
             status = -1;
-        }
-        else if (green_time_now() >= deadline)
-        {
+        } else if (green_time_now() >= deadline) {
             status = GREEN_TIMED_OUT;
         }
     }
