@@ -98,8 +98,13 @@ callback_repr(CallbackObject *self)
     if (self->func == NULL) {
         return PyUnicode_FromFormat("<%s at %p stopped>", Py_TYPE(self)->tp_name, self);
     }
-    return PyUnicode_FromFormat("<%s at %p pending callback=%R args=%R>", Py_TYPE(self)->tp_name,
-                                self, self->func, self->args);
+    /* Held, since their own repr may stop it. */
+    PyObject *func = Py_NewRef(self->func), *args = Py_NewRef(self->args);
+    PyObject *text = PyUnicode_FromFormat("<%s at %p pending callback=%R args=%R>",
+                                          Py_TYPE(self)->tp_name, self, func, args);
+    Py_DECREF(func);
+    Py_DECREF(args);
+    return text;
 }
 
 static int
@@ -171,7 +176,7 @@ static PyType_Slot callback_slots[] = {
 static PyType_Spec callback_spec = {
     .name = "greencore._core.callback",
     .basicsize = sizeof(CallbackObject),
-    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION,
     .slots = callback_slots,
 };
 

@@ -132,7 +132,17 @@ loop_handle_error(LoopObject *self, PyObject *args)
         return NULL;
     }
     if (self->error_handler == NULL) {
-        PyErr_Restore(Py_NewRef(type), Py_NewRef(value), tb == Py_None ? NULL : Py_NewRef(tb));
+        if (!PyExceptionClass_Check(type) || (tb != Py_None && !PyTraceBack_Check(tb))) {
+            PyErr_SetString(PyExc_TypeError,
+                            "a class of exceptions, a value and a traceback or None are needed");
+            return NULL;
+        }
+        if (PyExceptionInstance_Check(value)) {
+            PyErr_Restore(Py_NewRef((PyObject *)Py_TYPE(value)), Py_NewRef(value),
+                          tb == Py_None ? NULL : Py_NewRef(tb));
+        } else {
+            PyErr_SetObject(type, value);
+        }
         PyErr_PrintEx(0);
         self->stopping = true; /* nobody is there to decide */
         Py_RETURN_NONE;

@@ -364,10 +364,15 @@ watcher_repr(WatcherObject *self)
         return PyUnicode_FromFormat("<%s at %p%s%s>", name, self, self->active ? " active" : "",
                                     green_ready_queued(&self->ready) ? " pending" : "");
     }
-    return PyUnicode_FromFormat("<%s at %p%s%s callback=%R args=%R>", name, self,
-                                self->active ? " active" : "",
-                                green_ready_queued(&self->ready) ? " pending" : "", self->callback,
-                                self->args ? self->args : Py_None);
+    /* Held, since their own repr may stop the watcher. */
+    PyObject *callback = Py_NewRef(self->callback);
+    PyObject *args = Py_NewRef(self->args ? self->args : Py_None);
+    PyObject *text = PyUnicode_FromFormat(
+        "<%s at %p%s%s callback=%R args=%R>", name, self, self->active ? " active" : "",
+        green_ready_queued(&self->ready) ? " pending" : "", callback, args);
+    Py_DECREF(callback);
+    Py_DECREF(args);
+    return text;
 }
 
 static PyObject *

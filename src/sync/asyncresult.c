@@ -353,13 +353,16 @@ result_repr(AsyncResultObject *self)
 {
     Py_ssize_t links = green_linkable_count(&self->base.linkable);
     const char *name = _PyType_Name(Py_TYPE(self));
-    if (self->exception != NULL) {
-        return PyUnicode_FromFormat("<%s exception=%R  _links[%zd]>", name, self->exception, links);
+    PyObject *held = self->exception != NULL ? self->exception : self->value;
+    if (held == NULL) {
+        return PyUnicode_FromFormat("<%s unset  _links[%zd]>", name, links);
     }
-    if (self->value != NULL) {
-        return PyUnicode_FromFormat("<%s value=%R  _links[%zd]>", name, self->value, links);
-    }
-    return PyUnicode_FromFormat("<%s unset  _links[%zd]>", name, links);
+    Py_INCREF(held); /* its own repr may set another one */
+    PyObject *text =
+        PyUnicode_FromFormat("<%s %s=%R  _links[%zd]>", name,
+                             held == self->exception ? "exception" : "value", held, links);
+    Py_DECREF(held);
+    return text;
 }
 
 static PyObject *

@@ -489,13 +489,17 @@ timeout_dealloc(TimeoutObject *self)
 static PyObject *
 timeout_repr(TimeoutObject *self)
 {
-    const char *pending = timeout_pending(self) ? " pending" : "";
-    if (self->exception == Py_None) {
-        return PyUnicode_FromFormat("<%s at %p seconds=%S%s>", _PyType_Name(Py_TYPE(self)), self,
-                                    self->seconds, pending);
-    }
-    return PyUnicode_FromFormat("<%s at %p seconds=%S exception=%R%s>", _PyType_Name(Py_TYPE(self)),
-                                self, self->seconds, self->exception, pending);
+    const char *pending = timeout_pending(self) ? " pending" : "",
+               *name = _PyType_Name(Py_TYPE(self));
+    PyObject *seconds = Py_NewRef(self->seconds), *exception = Py_NewRef(self->exception);
+    PyObject *text =
+        exception == Py_None
+            ? PyUnicode_FromFormat("<%s at %p seconds=%S%s>", name, self, seconds, pending)
+            : PyUnicode_FromFormat("<%s at %p seconds=%S exception=%R%s>", name, self, seconds,
+                                   exception, pending);
+    Py_DECREF(seconds);
+    Py_DECREF(exception);
+    return text;
 }
 
 static PyObject *
@@ -511,7 +515,11 @@ timeout_str(TimeoutObject *self)
     if (self->exception == Py_False) {
         return PyUnicode_FromFormat("%S second%s (silent)", self->seconds, plural);
     }
-    return PyUnicode_FromFormat("%S second%s: %S", self->seconds, plural, self->exception);
+    PyObject *seconds = Py_NewRef(self->seconds), *exception = Py_NewRef(self->exception);
+    PyObject *text = PyUnicode_FromFormat("%S second%s: %S", seconds, plural, exception);
+    Py_DECREF(seconds);
+    Py_DECREF(exception);
+    return text;
 }
 
 /* Only "less than", another timeout or a number, and only as a convenience. */
@@ -562,6 +570,19 @@ timeout_set_seconds(TimeoutObject *self, PyObject *value, void *Py_UNUSED(closur
     return timeout_set_seconds_core(self, value == NULL ? Py_None : value);
 }
 
+static PyObject *
+timeout_get_exception(TimeoutObject *self, void *Py_UNUSED(closure))
+{
+    return Py_NewRef(self->exception);
+}
+
+static int
+timeout_set_exception(TimeoutObject *self, PyObject *value, void *Py_UNUSED(closure))
+{
+    Py_XSETREF(self->exception, Py_NewRef(value == NULL ? Py_None : value));
+    return 0;
+}
+
 /* A copy, and what another process gets: not started, but it still says what it was for. */
 static PyObject *
 timeout_reduce(TimeoutObject *self, PyObject *Py_UNUSED(ignored))
@@ -597,8 +618,6 @@ static PyMethodDef timeout_methods[] = {
 };
 
 static PyMemberDef timeout_members[] = {
-    {"exception", T_OBJECT, offsetof(TimeoutObject, exception), 0,
-     PyDoc_STR("What is raised: an exception, or None, False or a string for the timeout itself.")},
     {"_one_shot", T_BOOL, offsetof(TimeoutObject, one_shot), 0, NULL},
     {NULL, 0, 0, 0, NULL},
 };
@@ -608,6 +627,9 @@ static PyGetSetDef timeout_getset[] = {
      NULL},
     {"seconds", (getter)timeout_get_seconds, (setter)timeout_set_seconds,
      PyDoc_STR("The time that it gives, in seconds; None: no limit."), NULL},
+    {"exception", (getter)timeout_get_exception, (setter)timeout_set_exception,
+     PyDoc_STR("What is raised: an exception, or None, False or a string for the timeout itself."),
+     NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 

@@ -227,14 +227,19 @@ static PyObject *
 waiter_repr(WaiterObject *self)
 {
     const char *name = _PyType_Name(Py_TYPE(self));
-    PyObject *greenlet = self->greenlet == NULL ? Py_None : (PyObject *)self->greenlet;
+    PyObject *greenlet = Py_NewRef(self->greenlet == NULL ? Py_None : (PyObject *)self->greenlet);
+    PyObject *text;
     if (self->state == WAITER_UNSET) {
-        return PyUnicode_FromFormat("<%s greenlet=%S>", name, greenlet);
+        text = PyUnicode_FromFormat("<%s greenlet=%S>", name, greenlet);
+    } else {
+        bool has_value = self->state == WAITER_VALUE;
+        PyObject *held = Py_NewRef(has_value ? self->value : self->throw_args);
+        text = PyUnicode_FromFormat("<%s greenlet=%S %s=%R>", name, greenlet,
+                                    has_value ? "value" : "exc_info", held);
+        Py_DECREF(held);
     }
-    if (self->state == WAITER_VALUE) {
-        return PyUnicode_FromFormat("<%s greenlet=%S value=%R>", name, greenlet, self->value);
-    }
-    return PyUnicode_FromFormat("<%s greenlet=%S exc_info=%R>", name, greenlet, self->throw_args);
+    Py_DECREF(greenlet);
+    return text;
 }
 
 static PyObject *
