@@ -4,6 +4,7 @@ import concurrent.futures
 import sys
 from concurrent.futures import _base as _futures
 
+from _greencore_alias import name_of
 from greencore._base.originals import is_module_patched
 from greencore._base.tools import Lazy
 from greencore.hub import get_hub
@@ -100,6 +101,8 @@ class ThreadPoolExecutor(concurrent.futures.ThreadPoolExecutor):
     Takes the same arguments, of which only `max_workers` counts. Its futures can be given to `greencore.wait` too; with
     `concurrent.futures.wait` and `as_completed` they need a patched `threading`.
     """
+
+    __module__ = name_of("greencore.threadpool")
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)

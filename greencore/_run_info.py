@@ -6,6 +6,7 @@ import threading
 import traceback
 from gc import get_objects
 
+from _greencore_alias import name_of
 from greencore._base.originals import get_original
 from greencore._base.tools import _NONE
 from greencore._core import all_local_dicts_for_greenlet, getcurrent, greenlet as _greenlet
@@ -91,6 +92,8 @@ class GreenletTree:
 
     `str()` shows the tree alone, `format` shows details too. What is shown is meant for people.
     """
+
+    __module__ = name_of("greencore.util")
 
     #: Whether it belongs to the calling thread.
     is_current_tree = False

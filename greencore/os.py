@@ -15,6 +15,7 @@ import time as _time
 from _signal import SIGCHLD
 from _thread import get_ident
 
+from _greencore_alias import name_of
 from greencore._base.config import config
 from greencore._base.tools import copy_globals
 from greencore._core import forbid_switch, get_hub_if_exists, leave_behind, os_close, os_closing, sleep as _sleep
@@ -121,7 +122,7 @@ def _busy_lock():
     """Return a lock that a fork hook would have to wait for, or None."""
     for module, name in _hooks_locks:
         lock = getattr(sys.modules.get(module), name, None)
-        if type(lock).__module__.startswith("greencore.") and lock.locked():
+        if name_of(type(lock).__module__) and lock.locked():
             owned = getattr(lock, "_is_owned", None)
             # A plain lock does not know its owner.
             if not (owned and hasattr(lock, "_release_save") and owned()):

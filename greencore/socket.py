@@ -13,6 +13,7 @@ import sys
 from errno import EAGAIN, EALREADY, EBADF, ECONNREFUSED, EHOSTUNREACH, EINPROGRESS, EINVAL, EISCONN, EWOULDBLOCK
 from socket import AI_NUMERICHOST, SOCK_STREAM, AddressFamily, SocketKind, error, gaierror, gethostname
 
+from _greencore_alias import name_of
 from greencore import _core
 from greencore._base.originals import is_object_patched
 from greencore._base.tools import _NONE, rebind as _rebind
@@ -126,11 +127,11 @@ class socket(_core.Socket):
     """
 
     __slots__ = ("__weakref__",)
+    __module__ = name_of("greencore.compat._socket3")  # where programs expect it
 
     # These use what every socket has, and nothing else.
     __enter__ = _standard.__enter__
     __exit__ = _standard.__exit__
-    __repr__ = _standard.__repr__
     __getstate__ = _standard.__getstate__
     dup = _standard.dup
     makefile = _standard.makefile
@@ -138,6 +139,10 @@ class socket(_core.Socket):
     set_inheritable = _standard.set_inheritable
     _check_sendfile_params = _standard._check_sendfile_params
     _sendfile_use_send = _standard._sendfile_use_send
+
+    def __repr__(self):
+        head, _, facts = _standard.__repr__(self).partition(" fd=")
+        return f"{head} at {id(self):#x} object, fd={facts}"
 
     @property
     def family(self):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-import greencore.alias
+import _greencore_alias
 
 ROOT = Path(__file__).resolve().parent.parent
 collect_ignore = ["dependents", "stdlib"]  # not ours: a run.py there runs them
@@ -19,7 +19,7 @@ REQUIRE_SERVICES = os.environ.get("GREENCORE_REQUIRE_SERVICES", "0") not in ("",
 LIMIT = 120
 SLOW_LIMIT = 900
 
-greencore.alias.install()
+_greencore_alias.install()
 os.environ["PYTHONPATH"] = os.pathsep.join(
     [str(ROOT), str(ROOT / "tests" / "site"), *filter(None, [os.environ.get("PYTHONPATH")])]
 )

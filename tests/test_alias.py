@@ -35,15 +35,15 @@ def test_top_level_is_the_same_module():
     import greencore
 
     assert gevent is greencore
-    assert gevent.__name__ == "greencore"
-    assert gevent.__spec__.name == "greencore"
+    assert gevent.__name__ == "gevent"
+    assert gevent.__spec__.name == "gevent"
 
 
 @pytest.mark.parametrize("name", ["event", "hub", "queue", "lock", "timeout", "greenlet"])
 def test_submodule_is_the_same_module(name):
     ours = importlib.import_module(f"greencore.{name}")
     assert importlib.import_module(f"gevent.{name}") is ours
-    assert ours.__spec__.name == f"greencore.{name}"
+    assert ours.__spec__.name == f"gevent.{name}"
     assert ours.__spec__.loader.__class__.__name__ == "SourceFileLoader"
 
 
@@ -80,11 +80,10 @@ def test_sys_modules_has_both_names():
         """
         import json, sys
         from gevent import monkey
-        import gevent.lock
+        import gevent.lock, greencore.pool
         names = [name for name in sys.modules if name.startswith("greencore.")]
-        from _greencore_alias import GEVENTS_NAMES
-        missing = [name for name in names
-                   if sys.modules.get(GEVENTS_NAMES.get(name) or "gevent" + name[9:]) is not sys.modules[name]]
+        from _greencore_alias import name_of
+        missing = [name for name in names if sys.modules.get(name_of(name)) is not sys.modules[name]]
         print(json.dumps(["gevent.monkey" in sys.modules, missing]))
         """
     ) == [True, []]
@@ -97,7 +96,8 @@ def test_private_module_by_gevents_name(name):
     ours = importlib.import_module(_greencore_alias.MOVED[name])
     assert importlib.import_module(name) is ours
     assert getattr(importlib.import_module(package), last) is ours
-    assert ours.__spec__.name == ours.__name__ == _greencore_alias.MOVED[name]
+    assert ours.__spec__.name == ours.__name__ == _greencore_alias.name_of(name)
+    assert ours.__name__ in (name, "gevent._base.originals")
 
 
 def test_private_module_is_an_attribute_before_it_is_imported():
@@ -115,10 +115,10 @@ def test_attribute_imports_the_submodule():
     assert run(
         """
         import gevent, json, sys
-        before = "greencore.queue" in sys.modules
-        print(json.dumps([before, gevent.queue is sys.modules["greencore.queue"], "gevent.queue" in sys.modules]))
+        before = "gevent.queue" in sys.modules
+        print(json.dumps([before, gevent.queue is sys.modules["gevent.queue"]]))
         """
-    ) == [False, True, True]
+    ) == [False, True]
 
 
 def test_unknown_submodule_is_reported_by_its_own_name():
@@ -129,7 +129,7 @@ def test_unknown_submodule_is_reported_by_its_own_name():
 
 
 def test_other_names_are_not_answered():
-    for name in ("geventhttpclient", "greenletio", "json", "gevent_", "greencore"):
+    for name in ("geventhttpclient", "greenletio", "json", "gevent_", "greencore_"):
         assert _greencore_alias.AliasFinder.find_spec(name) is None
 
 
@@ -146,9 +146,9 @@ def test_find_spec_without_import():
 
 
 def test_source_and_resources_through_the_alias():
-    spec = _greencore_alias.AliasFinder.find_spec("gevent.event")
-    assert spec.loader.get_code("gevent.event").co_filename == spec.origin
-    assert spec.loader.get_source("gevent.event") == Path(spec.origin).read_text()
+    spec = _greencore_alias.AliasFinder.find_spec("greencore.event")
+    assert spec.loader.get_code("greencore.event").co_filename == spec.origin
+    assert spec.loader.get_source("greencore.event") == Path(spec.origin).read_text()
     with pytest.raises(AttributeError):
         spec.loader.no_such_method
 
@@ -158,7 +158,7 @@ def test_reload_keeps_the_module():
         """
         import importlib, json, gevent.timeout as timeout
         again = importlib.reload(timeout)
-        print(json.dumps(again is timeout and timeout.__spec__.name == "greencore.timeout"))
+        print(json.dumps(again is timeout and timeout.__spec__.name == "gevent.timeout"))
         """
     )
 
@@ -168,9 +168,44 @@ def test_pickle_by_either_name():
 
     error = pickle.loads(pickle.dumps(gevent.queue.Full("x")))
     assert type(error) is gevent.queue.Full
-    # A pickle that real gevent wrote names the class by gevent's module.
-    assert pickle.loads(b"cgevent.queue\nChannel\n.") is gevent.queue.Channel
-    assert pickle.loads(b"cgreenlet\nGreenletExit\n.") is gevent.GreenletExit
+    assert b"gevent" in pickle.dumps(gevent.queue.ShutDown) and b"greenlet" in pickle.dumps(gevent.GreenletExit)
+    for package in ("gevent", "greencore"):
+        assert pickle.loads(f"c{package}.queue\nChannel\n.".encode()) is gevent.queue.Channel
+        assert pickle.loads(f"c{package}._socket3\nsocket\n.".encode()) is gevent.socket.socket
+    for module in ("greenlet", "greencore._greenlet_module"):
+        assert pickle.loads(f"c{module}\nGreenletExit\n.".encode()) is gevent.GreenletExit
+
+
+def test_names_are_decided_once():
+    """What was imported before the finder came keeps greencore's names; gevent's lead to it."""
+    assert run(
+        """
+        import json, pickle, sys
+        import greencore.alias, greencore.event
+        greencore.alias.install()
+        import gevent.event, gevent.queue, greenlet
+        assert gevent is greencore and gevent.event is greencore.event and gevent.queue is sys.modules["greencore.queue"]
+        print(json.dumps([gevent.__name__, greenlet.__name__, repr(gevent.queue.Queue), repr(gevent.GreenletExit),
+                          pickle.loads(b"cgevent.event\\nEvent\\n.") is pickle.loads(pickle.dumps(greencore.event.Event)),
+                          "gevent.event" in sys.modules]))
+        """,
+        GREENCORE_ALIAS="0",
+    ) == [
+        "greencore", "greencore._greenlet_module", "<class 'greencore.queue.Queue'>",
+        "<class 'greencore._greenlet_module.GreenletExit'>", True, True,
+    ]
+
+
+def test_names_in_use_are_not_given_up():
+    assert run(
+        """
+        import json
+        import greencore.alias, gevent
+        greencore.alias.uninstall()
+        import gevent.queue, greencore.queue, greencore._greenlet_module, greenlet
+        print(json.dumps(gevent.queue is greencore.queue and greencore._greenlet_module is greenlet))
+        """
+    ) is True
 
 
 def test_import_error_of_a_module_is_not_hidden(tmp_path):
@@ -203,6 +238,7 @@ def test_install_and_uninstall_are_idempotent(monkeypatch):
     _greencore_alias.install()
     _greencore_alias.install()
     assert sys.meta_path.count(_greencore_alias.AliasFinder) == 1
+    monkeypatch.delitem(sys.modules, "greencore")  # or its names would be in use
     _greencore_alias.uninstall()
     _greencore_alias.uninstall()
     assert _greencore_alias.AliasFinder not in sys.meta_path

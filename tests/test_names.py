@@ -4,11 +4,19 @@ Not those that speak of libev or Python 2, nor those that an instance alone has.
 (`gevent.event: AsyncResult Event`) and for each class
 (`gevent.event:Event: clear() value wait(timeout=)`). What it says of a call are the arguments that may be given by
 position, in this order, and by name; `=` marks those that may be left out.
+
+data/modules.txt has the `__module__` of each class; `compiled` where that names one of gevent's extensions.
 """
 
+import contextvars
 import importlib
 import inspect
+import json
+import os
 import re
+import subprocess
+import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -25,6 +33,91 @@ def test_names(owner, names):
         found = getattr(found, attribute)
     missing = [name for name in re.sub(r"\(.*?\)", "", names).split() if not hasattr(found, name)]
     assert missing == []
+
+
+# Made again in gevent; here the standard class does what it is needed for.
+STANDARD = {
+    "gevent.contextvars:Context": contextvars.Context,
+    "gevent.contextvars:ContextVar": contextvars.ContextVar,
+    "gevent.contextvars:Token": contextvars.Token,
+    "gevent.subprocess:CompletedProcess": subprocess.CompletedProcess,
+    "gevent.threading:Thread": threading.Thread,
+    "gevent.threading:Timer": threading.Timer,
+}
+HOMES = [line.split() for line in (Path(__file__).parent / "data" / "modules.txt").read_text().splitlines()]
+
+
+@pytest.mark.parametrize("place, home", HOMES, ids=[place for place, _ in HOMES])
+def test_where_a_class_is_said_to_be(place, home):
+    module, _, name = place.partition(":")
+    cls = getattr(importlib.import_module(module), name)
+    if place in STANDARD:
+        assert cls is STANDARD[place]
+    elif home != "compiled":
+        assert cls.__module__ == home
+    else:
+        assert cls.__module__.startswith("gevent.")
+
+
+# Prints, of each class of the modules that are its arguments and of what it derives from, how it reads; asserts that it is
+# found there.
+WALK = """
+import importlib, json, sys
+
+homes = {}
+for name in sys.argv[1:]:
+    module = importlib.import_module(name)
+    assert module.__name__ in sys.modules
+    for value in list(vars(module).values()):
+        for cls in value.__mro__ if isinstance(value, type) else ():
+            top = cls.__module__.split(".")[0]
+            if top in ("greencore", "gevent", "greenlet"):
+                home = importlib.import_module(cls.__module__)
+                assert home.__name__ == cls.__module__ or home.__name__ in ("gevent.compat", "greencore.compat"), cls
+                found = home
+                for part in cls.__qualname__.split("."):
+                    found = getattr(found, part)
+                assert found is cls, cls
+                assert repr(cls) == f"<class '{cls.__module__}.{cls.__qualname__}'>"
+                homes[f"{cls.__module__}.{cls.__qualname__}"] = top
+print(json.dumps(homes))
+"""
+
+
+@pytest.mark.parametrize("alias", ["0", "1"])
+def test_every_class_is_found_by_its_name(alias):
+    """And reads as gevent's where the names gevent and greenlet are answered, else as greencore's."""
+    modules = sorted({owner.partition(":")[0] for owner, _ in ENTRIES})
+    if alias == "0":
+        modules = [re.sub("^greenlet", "greencore._greenlet_module", re.sub("^gevent", "greencore", name)) for name in modules]
+    done = subprocess.run(
+        [sys.executable, "-c", WALK, *modules],
+        env={**os.environ, "GREENCORE_ALIAS": alias}, capture_output=True, text=True, timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    homes = json.loads(done.stdout)
+    assert len(homes) > 120
+    assert set(homes.values()) == ({"greencore"} if alias == "0" else {"gevent", "greenlet"})
+    assert ("greenlet.GreenletExit" in homes) == (alias == "1")
+
+
+def test_objects_and_modules_read_as_gevents():
+    import greenlet
+
+    import gevent.lock
+    import gevent.socket
+    import gevent.thread
+
+    assert gevent.__name__ == "gevent" and gevent.socket.__name__ == "gevent.socket"
+    assert (greenlet.__name__, greenlet._greenlet.__name__) == ("greenlet", "greenlet._greenlet")
+    assert repr(gevent.lock).startswith("<module 'gevent.lock'")
+    assert type(gevent.thread.allocate_lock()).__module__ == "gevent.thread"
+    assert repr(gevent.thread.allocate_lock()).startswith("<unlocked gevent.thread.LockType object at 0x")
+    assert repr(greenlet.getcurrent()).startswith("<greenlet.greenlet object at 0x")
+    assert repr(gevent.socket.socket) == "<class 'gevent._socket3.socket'>"
+    with gevent.socket.socket() as sock:
+        assert repr(sock).startswith(f"<gevent._socket3.socket at {id(sock):#x} object, fd={sock.fileno()}, family=")
+    assert repr(sock).startswith(f"<gevent._socket3.socket [closed] at {id(sock):#x} object, fd=-1, ")
 
 
 CALLS = [

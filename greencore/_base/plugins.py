@@ -8,12 +8,16 @@ import os
 import sys
 from importlib.machinery import PathFinder
 
+from _greencore_alias import name_of
+
 _REAL = "gevent"  # the distribution that may be installed beside greencore
 _seen = None, False  # sys.path when it was looked through, and the answer
 
 
 class DoNotPatch(BaseException):
     """Raised by a subscriber to a "will patch" event: leave it as it is."""
+
+    __module__ = name_of("greencore.events")
 
 
 def plugins(group):

@@ -16,6 +16,7 @@ GeventWillPatchModuleEvent and GeventDidPatchModuleEvent; GeventDidPatchBuiltinM
 
 import sys
 
+from _greencore_alias import name_of
 from greencore._base import originals as _state  # as gevent's module of that name
 from greencore._base.originals import is_anything_patched, is_module_patched, is_object_patched, saved
 from greencore.monkey._errors import DoNotPatch, MonkeyPatchWarning, _BadImplements
@@ -175,7 +176,7 @@ def _warn_of_references(context_class, except_modules, warnings):
                 if any(value is context_class for value in referrer.values()):
                     holders.append(f"{name} ({referrer.get('__file__', '<unknown>')})")
         elif isinstance(referrer, type) and context_class in referrer.__bases__:
-            if not referrer.__module__.startswith("greencore."):
+            if name_of(referrer.__module__) is None:
                 subclasses.append(str(referrer))
     if holders or subclasses:
         message = (

@@ -1,6 +1,8 @@
 /* What Python's module greenlet has beside its type. */
 #include "greenlet/greenlet.h"
 
+#include "greenlet/type.h"
+
 PyObject *green_exc_GreenletExit;
 PyObject *green_exc_error;
 
@@ -136,9 +138,9 @@ static const struct {
 int
 green_greenlet_exec(PyObject *module)
 {
-    green_exc_error = PyErr_NewExceptionWithDoc("greenlet.error", error_doc, NULL, NULL);
+    green_exc_error = green_type_new_exception("greencore._greenlet_module.error", error_doc, NULL);
     green_exc_GreenletExit =
-        PyErr_NewExceptionWithDoc("greenlet.GreenletExit", exit_doc, PyExc_BaseException, NULL);
+        green_type_new_exception("greencore._greenlet_module.GreenletExit", exit_doc, PyExc_BaseException);
     if (green_exc_error == NULL || green_exc_GreenletExit == NULL) {
         return -1;
     }

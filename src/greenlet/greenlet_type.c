@@ -6,6 +6,7 @@
 #include "greenlet/error.h"
 #include "greenlet/locals.h"
 #include "greenlet/spare.h"
+#include "greenlet/type.h"
 #include <structmember.h>
 
 PyTypeObject *Greenlet_Type;
@@ -417,7 +418,7 @@ static PyType_Slot greenlet_slots[] = {
 };
 
 static PyType_Spec greenlet_spec = {
-    .name = "greenlet.greenlet",
+    .name = "greencore._greenlet_module.greenlet",
     .basicsize = sizeof(GreenletObject),
     .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
     .slots = greenlet_slots,
@@ -426,7 +427,7 @@ static PyType_Spec greenlet_spec = {
 int
 green_greenlet_type_exec(PyObject *module)
 {
-    Greenlet_Type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &greenlet_spec, NULL);
+    Greenlet_Type = (PyTypeObject *)green_type_new(module, &greenlet_spec, NULL);
     if (Greenlet_Type == NULL) {
         return -1;
     }

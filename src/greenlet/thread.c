@@ -2,6 +2,7 @@
 #include "greenlet/error.h"
 #include "greenlet/locals.h"
 #include "greenlet/greenlet.h"
+#include "greenlet/type.h"
 
 uint32_t green_epoch;
 int green_threads_idle;
@@ -212,6 +213,6 @@ int
 green_thread_exec(PyObject *module)
 {
     end_key = PyUnicode_InternFromString("greencore");
-    End_Type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &end_spec, NULL);
+    End_Type = (PyTypeObject *)green_type_new(module, &end_spec, NULL);
     return end_key == NULL || End_Type == NULL ? -1 : 0;
 }

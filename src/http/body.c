@@ -1,5 +1,7 @@
 #include "http/body.h"
 
+#include "greenlet/type.h"
+
 PyObject *green_exc_InvalidClientInput;
 
 enum { BIGGEST_CHUNK_BITS = 60 };
@@ -241,9 +243,9 @@ green_body_read(green_body *body, green_head *head, green_source *source,
 int
 green_body_exec(PyObject *module)
 {
-    green_exc_InvalidClientInput = PyErr_NewExceptionWithDoc(
+    green_exc_InvalidClientInput = green_type_new_exception(
         "greencore.pywsgi._InvalidClientInput",
-        "The OSError of a request's body that the client has sent wrongly.", PyExc_OSError, NULL);
+        "The OSError of a request's body that the client has sent wrongly.", PyExc_OSError);
     return green_exc_InvalidClientInput == NULL
                ? -1
                : PyModule_AddObjectRef(module, "InvalidClientInput", green_exc_InvalidClientInput);

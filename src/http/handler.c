@@ -1,6 +1,7 @@
 #include "http/handler.h"
 
 #include <structmember.h>
+#include "greenlet/type.h"
 #include "http/body.h"
 #include "http/environ.h"
 #include "http/request.h"
@@ -443,7 +444,7 @@ handler_add_methods(PyMethodDef *method)
 int
 green_handler_exec(PyObject *module)
 {
-    Handler_Type = (PyTypeObject *)PyType_FromSpec(&handler_spec);
+    Handler_Type = (PyTypeObject *)green_type_new(NULL, &handler_spec, NULL);
     if (Handler_Type == NULL || handler_add_methods(green_connection_methods) < 0 ||
         handler_add_methods(green_request_methods) < 0 ||
         handler_add_methods(green_response_methods) < 0) {
@@ -458,9 +459,9 @@ green_handler_exec(PyObject *module)
             return -1;
         }
     }
-    green_exc_InvalidClientRequest = PyErr_NewExceptionWithDoc(
+    green_exc_InvalidClientRequest = green_type_new_exception(
         "greencore.pywsgi._InvalidClientRequest", "The ValueError of a request that is refused.",
-        PyExc_ValueError, NULL);
+        PyExc_ValueError);
     if (green_exc_InvalidClientRequest == NULL ||
         PyModule_AddObjectRef(module, "InvalidClientRequest", green_exc_InvalidClientRequest) < 0) {
         return -1;

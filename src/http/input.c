@@ -1,6 +1,7 @@
 #include "http/input.h"
 
 #include <structmember.h>
+#include "greenlet/type.h"
 #include "http/handler.h"
 
 PyTypeObject *Input_Type;
@@ -521,6 +522,6 @@ static PyType_Spec input_spec = {
 int
 green_input_exec(PyObject *module)
 {
-    Input_Type = (PyTypeObject *)PyType_FromSpec(&input_spec);
+    Input_Type = (PyTypeObject *)green_type_new(NULL, &input_spec, NULL);
     return Input_Type == NULL ? -1 : PyModule_AddObjectRef(module, "Input", (PyObject *)Input_Type);
 }

@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <structmember.h>
+#include "greenlet/type.h"
 #include "hub/hub.h"
 
 PyTypeObject *Service_Type;
@@ -278,7 +279,7 @@ static PyType_Spec service_spec = {
 int
 green_service_exec(PyObject *module)
 {
-    Service_Type = (PyTypeObject *)PyType_FromSpec(&service_spec);
+    Service_Type = (PyTypeObject *)green_type_new(NULL, &service_spec, NULL);
     return Service_Type == NULL
                ? -1
                : PyModule_AddObjectRef(module, "Service", (PyObject *)Service_Type);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "greenlet/type.h"
 #include "hub/hub.h"
 
 PyObject *green_exc_cancel_wait;
@@ -220,7 +221,7 @@ static PyType_Spec cancel_wait_spec = {
 int
 green_file_exec(PyObject *module)
 {
-    green_exc_cancel_wait = PyType_FromSpecWithBases(&cancel_wait_spec, PyExc_OSError);
+    green_exc_cancel_wait = green_type_new(NULL, &cancel_wait_spec, PyExc_OSError);
     if (green_exc_cancel_wait == NULL ||
         PyModule_AddObjectRef(module, "cancel_wait_ex", green_exc_cancel_wait) < 0) {
         return -1;

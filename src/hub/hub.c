@@ -1,6 +1,7 @@
 #include "hub/hub.h"
 
 #include <structmember.h>
+#include "greenlet/type.h"
 
 /* Callbacks run here, whatever size the program's greenlets have. */
 #define HUB_STACK_SIZE ((size_t)8 << 20)
@@ -362,7 +363,7 @@ green_hub_exec(PyObject *module)
     if (bases == NULL || name_switch == NULL || name_switch_out == NULL) {
         return -1;
     }
-    Hub_Type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &hub_spec, bases);
+    Hub_Type = (PyTypeObject *)green_type_new(module, &hub_spec, bases);
     Py_DECREF(bases);
     if (Hub_Type == NULL || PyModule_AddObjectRef(module, "Hub", (PyObject *)Hub_Type) < 0) {
         return -1;

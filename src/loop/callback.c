@@ -1,5 +1,7 @@
 #include "loop/callback.h"
 
+#include "greenlet/type.h"
+
 /* The object of loop.run_callback: one call, queued. The queue owns a reference while it is in it.
  */
 typedef struct {
@@ -183,7 +185,7 @@ static PyType_Spec callback_spec = {
 int
 green_callback_exec(PyObject *module)
 {
-    Callback_Type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &callback_spec, NULL);
+    Callback_Type = (PyTypeObject *)green_type_new(module, &callback_spec, NULL);
     return Callback_Type == NULL
                ? -1
                : PyModule_AddObjectRef(module, "callback", (PyObject *)Callback_Type);

@@ -1,6 +1,7 @@
 #include "loop/errors.h"
 
 #include "greenlet/greenlet.h"
+#include "greenlet/type.h"
 
 PyObject *green_exc_LoopExit;
 PyObject *green_exc_BlockingSwitchOutError;
@@ -93,7 +94,7 @@ error_add(PyObject *module, const char *name, const char *doc, PyObject *base, P
 {
     char full[64];
     snprintf(full, sizeof(full), "greencore.exceptions.%s", name);
-    *where = PyErr_NewExceptionWithDoc(full, doc, base, NULL);
+    *where = green_type_new_exception(full, doc, base);
     return *where == NULL ? -1 : PyModule_AddObjectRef(module, name, *where);
 }
 
@@ -105,7 +106,7 @@ error_add_type(PyObject *module, PyType_Spec *spec, PyObject *base, const char *
     if (bases == NULL) {
         return -1;
     }
-    *where = PyType_FromSpecWithBases(spec, bases);
+    *where = green_type_new(NULL, spec, bases);
     Py_DECREF(bases);
     return *where == NULL ? -1 : PyModule_AddObjectRef(module, name, *where);
 }

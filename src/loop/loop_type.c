@@ -4,6 +4,7 @@
 
 #include "greenlet/error.h"
 #include "greenlet/name.h"
+#include "greenlet/type.h"
 #include "loop/callback.h"
 #include "loop/errors.h"
 #include "loop/fd.h"
@@ -571,7 +572,7 @@ static PyMethodDef loop_functions[] = {
 int
 green_loop_type_exec(PyObject *module)
 {
-    Loop_Type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &loop_spec, NULL);
+    Loop_Type = (PyTypeObject *)green_type_new(module, &loop_spec, NULL);
     if (Loop_Type == NULL || PyModule_AddType(module, Loop_Type) < 0 ||
         PyModule_AddFunctions(module, loop_functions) < 0) {
         return -1;

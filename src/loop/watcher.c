@@ -1,6 +1,7 @@
 #include "loop/watcher.h"
 
 #include "greenlet/error.h"
+#include "greenlet/type.h"
 #include "loop/errors.h"
 #include "loop/poll.h"
 
@@ -543,7 +544,7 @@ green_watcher_add_type(PyObject *module, PyType_Spec *spec)
     if (bases == NULL) {
         return NULL;
     }
-    PyTypeObject *type = (PyTypeObject *)PyType_FromModuleAndSpec(module, spec, bases);
+    PyTypeObject *type = (PyTypeObject *)green_type_new(module, spec, bases);
     Py_DECREF(bases);
     if (type != NULL && PyModule_AddType(module, type) < 0) {
         Py_CLEAR(type);
@@ -554,7 +555,7 @@ green_watcher_add_type(PyObject *module, PyType_Spec *spec)
 int
 green_watcher_exec(PyObject *module)
 {
-    Watcher_Type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &watcher_spec, NULL);
+    Watcher_Type = (PyTypeObject *)green_type_new(module, &watcher_spec, NULL);
     if (Watcher_Type == NULL || PyModule_AddType(module, Watcher_Type) < 0) {
         return -1;
     }

@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <structmember.h>
 #include <sys/socket.h>
+#include "greenlet/type.h"
 #include "net/socket.h"
 
 static PyTypeObject *RawSocket_Type;
@@ -150,7 +151,7 @@ green_rawsocket_exec(PyObject *module)
     raw_members[0].offset = raw_offset + (Py_ssize_t)offsetof(raw_socket, weakrefs);
     raw_spec.basicsize = (int)(raw_offset + (Py_ssize_t)sizeof(raw_socket));
     RawSocket_Type =
-        (PyTypeObject *)PyType_FromSpecWithBases(&raw_spec, (PyObject *)Socket_Type->tp_base);
+        (PyTypeObject *)green_type_new(NULL, &raw_spec, (PyObject *)Socket_Type->tp_base);
     return RawSocket_Type == NULL
                ? -1
                : PyModule_AddObjectRef(module, "RawSocket", (PyObject *)RawSocket_Type);

@@ -1,5 +1,6 @@
 #include "net/readiness.h"
 
+#include "greenlet/type.h"
 #include "hub/file.h"
 
 typedef struct {
@@ -101,7 +102,7 @@ static PyType_Spec readiness_spec = {
 int
 green_readiness_exec(PyObject *module)
 {
-    PyObject *type = PyType_FromSpec(&readiness_spec);
+    PyObject *type = green_type_new(NULL, &readiness_spec, NULL);
     if (type == NULL) {
         return -1;
     }

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 #include <sys/time.h>
+#include "greenlet/type.h"
 #include "hub/hub.h"
 #include "loop/errors.h"
 #include "loop/fd.h"
@@ -526,7 +527,7 @@ green_resolver_exec(PyObject *module)
     if (green_query_exec() < 0) {
         return -1;
     }
-    PyObject *type = PyType_FromSpec(&channel_spec);
+    PyObject *type = green_type_new(NULL, &channel_spec, NULL);
     if (type == NULL) {
         return -1;
     }

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include "greenlet/type.h"
 #include "hub/hub.h"
 #include "net/rawsocket.h"
 
@@ -652,7 +653,7 @@ green_socket_exec(PyObject *module)
     green_socket_offset =
         (Py_ssize_t)(((size_t)base_type->tp_basicsize + align - 1) / align * align);
     socket_spec.basicsize = (int)(green_socket_offset + (Py_ssize_t)sizeof(green_socket));
-    Socket_Type = (PyTypeObject *)PyType_FromSpecWithBases(&socket_spec, (PyObject *)base_type);
+    Socket_Type = (PyTypeObject *)green_type_new(NULL, &socket_spec, (PyObject *)base_type);
     if (Socket_Type == NULL || socket_add_methods(green_socket_recv_methods) < 0 ||
         socket_add_methods(green_socket_send_methods) < 0 ||
         socket_add_methods(green_socket_connect_methods) < 0) {

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <structmember.h>
 #include <time.h>
+#include "greenlet/type.h"
 #include "hub/hub.h"
 #include "hub/wait.h"
 #include "loop/loop.h"
@@ -719,7 +720,7 @@ static PyType_Spec queue_spec = {
 static PyTypeObject *
 add_type(PyObject *module, PyType_Spec *spec, const char *name)
 {
-    PyTypeObject *type = (PyTypeObject *)PyType_FromModuleAndSpec(module, spec, NULL);
+    PyTypeObject *type = (PyTypeObject *)green_type_new(module, spec, NULL);
     if (type != NULL && PyModule_AddObjectRef(module, name, (PyObject *)type) < 0) {
         Py_CLEAR(type);
     }

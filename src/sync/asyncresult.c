@@ -2,6 +2,7 @@
 
 #include <stddef.h>
 #include <structmember.h>
+#include "greenlet/type.h"
 #include "sync/arguments.h"
 #include "sync/event.h"
 #include "sync/timeout.h"
@@ -485,7 +486,7 @@ int
 green_asyncresult_exec(PyObject *module)
 {
     AsyncResult_Type =
-        (PyTypeObject *)PyType_FromModuleAndSpec(module, &result_spec, (PyObject *)Linkable_Type);
+        (PyTypeObject *)green_type_new(module, &result_spec, (PyObject *)Linkable_Type);
     if (AsyncResult_Type == NULL) {
         return -1;
     }

@@ -2,6 +2,7 @@
 
 #include <stddef.h>
 #include <structmember.h>
+#include "greenlet/type.h"
 #include "sync/arguments.h"
 #include "sync/client.h"
 #include "sync/queue.h"
@@ -424,6 +425,6 @@ static PyType_Spec channel_spec = {
 int
 green_channel_exec(PyObject *module)
 {
-    Channel_Type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &channel_spec, NULL);
+    Channel_Type = (PyTypeObject *)green_type_new(module, &channel_spec, NULL);
     return Channel_Type == NULL ? -1 : PyModule_AddType(module, Channel_Type);
 }

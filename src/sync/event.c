@@ -2,6 +2,7 @@
 
 #include <stddef.h>
 #include <structmember.h>
+#include "greenlet/type.h"
 #include "sync/arguments.h"
 #include "sync/timeout.h"
 
@@ -459,12 +460,11 @@ static PyType_Spec event_spec = {
 int
 green_event_exec(PyObject *module)
 {
-    Linkable_Type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &linkable_object_spec, NULL);
+    Linkable_Type = (PyTypeObject *)green_type_new(module, &linkable_object_spec, NULL);
     if (Linkable_Type == NULL || PyModule_AddType(module, Linkable_Type) < 0) {
         return -1;
     }
-    Event_Type =
-        (PyTypeObject *)PyType_FromModuleAndSpec(module, &event_spec, (PyObject *)Linkable_Type);
+    Event_Type = (PyTypeObject *)green_type_new(module, &event_spec, (PyObject *)Linkable_Type);
     if (Event_Type == NULL) {
         return -1;
     }

@@ -4,6 +4,7 @@
 #include <structmember.h>
 #include "greenlet/greenlet.h"
 #include "greenlet/locals.h"
+#include "greenlet/type.h"
 
 typedef struct LocalObject {
     PyObject_HEAD PyObject *weakrefs;
@@ -270,7 +271,7 @@ int
 green_local_exec(PyObject *module)
 {
     name_dict = PyUnicode_InternFromString("__dict__");
-    Local_Type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &local_spec, NULL);
+    Local_Type = (PyTypeObject *)green_type_new(module, &local_spec, NULL);
     if (name_dict == NULL || Local_Type == NULL || PyModule_AddType(module, Local_Type) < 0) {
         return -1;
     }

@@ -1,6 +1,7 @@
 #include "sync/mutex.h"
 
 #include <structmember.h>
+#include "greenlet/type.h"
 #include "sync/arguments.h"
 #include "sync/linkable.h"
 
@@ -369,7 +370,7 @@ static PyType_Spec mutex_spec = {
 int
 green_mutex_exec(PyObject *module)
 {
-    PyObject *type = PyType_FromModuleAndSpec(module, &mutex_spec, NULL);
+    PyObject *type = green_type_new(module, &mutex_spec, NULL);
     if (type == NULL) {
         return -1;
     }

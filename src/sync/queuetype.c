@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <structmember.h>
 #include "greenlet/name.h"
+#include "greenlet/type.h"
 #include "sync/arguments.h"
 #include "sync/timeout.h"
 
@@ -815,7 +816,7 @@ static PyType_Spec lifo_spec = {
 static PyTypeObject *
 queue_add_type(PyObject *module, PyType_Spec *spec, PyTypeObject *base)
 {
-    PyTypeObject *type = (PyTypeObject *)PyType_FromModuleAndSpec(module, spec, (PyObject *)base);
+    PyTypeObject *type = (PyTypeObject *)green_type_new(module, spec, (PyObject *)base);
     if (type != NULL && PyModule_AddType(module, type) < 0) {
         Py_CLEAR(type);
     }

@@ -2,6 +2,7 @@
 
 #include <stddef.h>
 #include <structmember.h>
+#include "greenlet/type.h"
 #include "sync/arguments.h"
 #include "sync/semaphore.h"
 #include "sync/timeout.h"
@@ -324,6 +325,6 @@ static PyType_Spec rlock_spec = {
 int
 green_rlock_exec(PyObject *module)
 {
-    RLock_Type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &rlock_spec, NULL);
+    RLock_Type = (PyTypeObject *)green_type_new(module, &rlock_spec, NULL);
     return RLock_Type == NULL ? -1 : PyModule_AddType(module, RLock_Type);
 }

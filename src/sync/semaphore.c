@@ -2,6 +2,7 @@
 
 #include <stddef.h>
 #include <structmember.h>
+#include "greenlet/type.h"
 #include "sync/arguments.h"
 #include "sync/timeout.h"
 
@@ -368,14 +369,14 @@ static PyType_Spec bounded_spec = {
 int
 green_semaphore_exec(PyObject *module)
 {
-    Semaphore_Type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &semaphore_spec,
-                                                              (PyObject *)Linkable_Type);
+    Semaphore_Type =
+        (PyTypeObject *)green_type_new(module, &semaphore_spec, (PyObject *)Linkable_Type);
     if (Semaphore_Type == NULL) {
         return -1;
     }
     Semaphore_Type->tp_vectorcall = semaphore_vectorcall;
     BoundedSemaphore_Type =
-        (PyTypeObject *)PyType_FromModuleAndSpec(module, &bounded_spec, (PyObject *)Semaphore_Type);
+        (PyTypeObject *)green_type_new(module, &bounded_spec, (PyObject *)Semaphore_Type);
     if (BoundedSemaphore_Type == NULL ||
         PyObject_SetAttrString((PyObject *)BoundedSemaphore_Type, "_OVER_RELEASE_ERROR",
                                PyExc_ValueError) < 0) {

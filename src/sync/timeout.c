@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stddef.h>
 #include <structmember.h>
+#include "greenlet/type.h"
 #include "hub/hub.h"
 #include "hub/wait.h"
 #include "sync/arguments.h"
@@ -744,8 +745,7 @@ green_timeout_raise(PyObject *argument)
 int
 green_timeout_exec(PyObject *module)
 {
-    Timeout_Type =
-        (PyTypeObject *)PyType_FromModuleAndSpec(module, &timeout_spec, PyExc_BaseException);
+    Timeout_Type = (PyTypeObject *)green_type_new(module, &timeout_spec, PyExc_BaseException);
     if (Timeout_Type == NULL) {
         return -1;
     }

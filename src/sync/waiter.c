@@ -2,6 +2,7 @@
 
 #include <stddef.h>
 #include <structmember.h>
+#include "greenlet/type.h"
 #include "hub/hub.h"
 
 typedef enum { WAITER_UNSET, WAITER_VALUE, WAITER_EXCEPTION } waiter_state;
@@ -434,11 +435,11 @@ static PyType_Spec multiple_spec = {
 int
 green_waiter_exec(PyObject *module)
 {
-    Waiter_Type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &waiter_spec, NULL);
+    Waiter_Type = (PyTypeObject *)green_type_new(module, &waiter_spec, NULL);
     if (Waiter_Type == NULL || PyModule_AddType(module, Waiter_Type) < 0) {
         return -1;
     }
     MultipleWaiter_Type =
-        (PyTypeObject *)PyType_FromModuleAndSpec(module, &multiple_spec, (PyObject *)Waiter_Type);
+        (PyTypeObject *)green_type_new(module, &multiple_spec, (PyObject *)Waiter_Type);
     return MultipleWaiter_Type == NULL ? -1 : PyModule_AddType(module, MultipleWaiter_Type);
 }

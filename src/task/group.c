@@ -1,6 +1,7 @@
 #include "task/group.h"
 
 #include "greenlet/name.h"
+#include "greenlet/type.h"
 #include "sync/arguments.h"
 #include "sync/semaphore.h"
 #include "task/hook.h"
@@ -774,7 +775,7 @@ int
 green_group_exec(PyObject *module)
 {
     str_greenlet_class = PyUnicode_InternFromString("greenlet_class");
-    Group_Type = (PyTypeObject *)PyType_FromSpec(&group_spec);
+    Group_Type = (PyTypeObject *)green_type_new(NULL, &group_spec, NULL);
     if (str_greenlet_class == NULL || Group_Type == NULL) {
         return -1;
     }

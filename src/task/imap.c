@@ -3,6 +3,7 @@
 #include <structmember.h>
 
 #include "greenlet/error.h"
+#include "greenlet/type.h"
 #include "sync/semaphore.h"
 #include "task/group.h"
 #include "task/hook.h"
@@ -569,7 +570,7 @@ static PyTypeObject *
 type_of(PyType_Spec *spec, PyTypeObject *base)
 {
     PyObject *bases = PyTuple_Pack(1, base);
-    PyObject *type = bases == NULL ? NULL : PyType_FromSpecWithBases(spec, bases);
+    PyObject *type = bases == NULL ? NULL : green_type_new(NULL, spec, bases);
     Py_XDECREF(bases);
     return (PyTypeObject *)type;
 }

@@ -1,5 +1,6 @@
 #include "task/join.h"
 
+#include "greenlet/type.h"
 #include "hub/wait.h"
 #include "sync/arguments.h"
 #include "sync/timeout.h"
@@ -539,6 +540,6 @@ static PyMethodDef join_functions[] = {
 int
 green_join_exec(PyObject *module)
 {
-    Iwait_Type = (PyTypeObject *)PyType_FromSpec(&iwait_spec);
+    Iwait_Type = (PyTypeObject *)green_type_new(NULL, &iwait_spec, NULL);
     return Iwait_Type == NULL ? -1 : PyModule_AddFunctions(module, join_functions);
 }

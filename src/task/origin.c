@@ -2,6 +2,7 @@
 
 #include <structmember.h>
 #include "greenlet/pystate_stack.h"
+#include "greenlet/type.h"
 
 bool green_origin_tracking = true;
 
@@ -305,8 +306,8 @@ static PyMethodDef origin_functions[] = {
 int
 green_origin_exec(PyObject *module)
 {
-    Stack_Type = (PyTypeObject *)PyType_FromSpec(&stack_spec);
-    Frame_Type = (PyTypeObject *)PyType_FromSpec(&frame_spec);
+    Stack_Type = (PyTypeObject *)green_type_new(NULL, &stack_spec, NULL);
+    Frame_Type = (PyTypeObject *)green_type_new(NULL, &frame_spec, NULL);
     str_tree_locals = PyUnicode_InternFromString("spawn_tree_locals");
     if (Stack_Type == NULL || Frame_Type == NULL || str_tree_locals == NULL) {
         return -1;

@@ -1,6 +1,7 @@
 #include "task/raw.h"
 
 #include "greenlet/spare.h"
+#include "greenlet/type.h"
 #include "hub/hub.h"
 #include "task/origin.h"
 
@@ -204,7 +205,7 @@ green_raw_exec(PyObject *module)
     if (bases == NULL) {
         return -1;
     }
-    Raw_Type = (PyTypeObject *)PyType_FromSpecWithBases(&raw_spec, bases);
+    Raw_Type = (PyTypeObject *)green_type_new(NULL, &raw_spec, bases);
     Py_DECREF(bases);
     if (Raw_Type == NULL || green_origin_register(Raw_Type, offsetof(RawObject, origin)) < 0 ||
         PyModule_AddObjectRef(module, "TrackedRawGreenlet", (PyObject *)Raw_Type) < 0) {

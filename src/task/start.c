@@ -1,5 +1,6 @@
 #include "task/start.h"
 
+#include "greenlet/type.h"
 #include "task/task.h"
 
 static PyTypeObject *StartEvent_Type;
@@ -97,6 +98,6 @@ static PyType_Spec start_event_spec = {
 int
 green_start_event_exec(PyObject *Py_UNUSED(module))
 {
-    StartEvent_Type = (PyTypeObject *)PyType_FromSpec(&start_event_spec);
+    StartEvent_Type = (PyTypeObject *)green_type_new(NULL, &start_event_spec, NULL);
     return StartEvent_Type == NULL ? -1 : 0;
 }

@@ -3,6 +3,7 @@
 #include "greenlet/call.h"
 #include "greenlet/error.h"
 #include "greenlet/spare.h"
+#include "greenlet/type.h"
 #include "loop/timer.h"
 #include "task/attributes.h"
 #include "task/kill.h"
@@ -833,7 +834,7 @@ green_task_type_exec(PyObject *module)
     if (bases == NULL) {
         return -1;
     }
-    Task_Type = (PyTypeObject *)PyType_FromSpecWithBases(&task_spec, bases);
+    Task_Type = (PyTypeObject *)green_type_new(NULL, &task_spec, bases);
     Py_DECREF(bases);
     if (Task_Type == NULL) {
         return -1;

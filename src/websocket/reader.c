@@ -1,6 +1,7 @@
 #include "websocket/reader.h"
 #include <stdbool.h>
 #include <string.h>
+#include "greenlet/type.h"
 #include "websocket/frame.h"
 #include "websocket/message.h"
 
@@ -333,6 +334,6 @@ static PyType_Spec reader_spec = {
 int
 green_reader_exec(PyObject *module)
 {
-    Reader_Type = (PyTypeObject *)PyType_FromSpec(&reader_spec);
+    Reader_Type = (PyTypeObject *)green_type_new(NULL, &reader_spec, NULL);
     return Reader_Type == NULL ? -1 : PyModule_AddType(module, Reader_Type);
 }
