@@ -10,6 +10,7 @@ from _greencore_alias import name_of
 from greencore._base.originals import get_original
 from greencore._base.tools import _NONE
 from greencore._core import all_local_dicts_for_greenlet, getcurrent, greenlet as _greenlet
+from greencore._wait_info import describe_wait
 
 _RULE = "*" * 80
 
@@ -181,6 +182,9 @@ class GreenletTree:
         monitor = getattr(greenlet, "gevent_monitoring_thread", None)
         if monitor is not None:
             yield "Monitoring Thread:" + repr(monitor())
+        wait = describe_wait(greenlet)
+        if wait is not None:
+            yield "Waiting " + wait
         frame = greenlet.gr_frame  # None: of the one that runs, and of a hub, which has no Python frames
         if greenlet and details["running_stacks"] and (frame is not None or greenlet is getcurrent()):
             yield "Running:"

@@ -23,6 +23,7 @@ from greencore._core import (  # noqa: F401 - programs import them from here
     spawn_raw,
     wait,
 )
+from greencore._wait_info import describe_wait
 from greencore.exceptions import HubDestroyed, InvalidSwitchError, LoopExit
 
 __all__ = [
@@ -342,10 +343,7 @@ class Hub(_core.Hub):
             and _core.same_thread(greenlet, self)
             and not _core.left_behind(greenlet)
         ]
-        lines = []
-        for greenlet in parked[:MOST_DESCRIBED]:
-            verb, what = _core.waiting(greenlet)
-            lines.append(f"{greenlet!r} in {verb}" + ("" if what is None else f" of {what!r}"))
+        lines = [f"{greenlet!r} {describe_wait(greenlet)}" for greenlet in parked[:MOST_DESCRIBED]]
         if len(parked) > MOST_DESCRIBED:
             lines.append(f"and {len(parked) - MOST_DESCRIBED} more")
         return lines

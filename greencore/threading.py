@@ -8,6 +8,7 @@ from weakref import ref as _ref
 
 from greencore import thread as _green
 from greencore._base.native import get_thread_ident
+from greencore._base.originals import is_object_patched
 from greencore.hub import getcurrent
 from greencore.local import local
 from greencore.thread import LockType, RLock, get_ident
@@ -53,7 +54,7 @@ def main_native_thread():
 
 def _native_thread():
     """Return the Thread of a native thread that ran before patching, and asks in no greenlet of its own; else None."""
-    if getcurrent().parent is not None:
+    if getcurrent().parent is not None or not is_object_patched("threading", "_DummyThread"):
         return None
     thread = _threading._active.get(get_thread_ident())
     if thread is not None and thread is _threading.main_thread():  # another one has patched

@@ -371,7 +371,7 @@ class TestEvent:
 
     def test_repr(self):
         event = Event()
-        assert str(event).startswith("<greencore.event.Event at 0x") and "clear _links[0]" in str(event)
+        assert str(event).startswith("<gevent.event.Event at 0x") and "clear _links[0]" in str(event)
         event.set()
         assert " set " in str(event)
 

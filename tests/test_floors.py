@@ -17,7 +17,7 @@ PACKAGE = ROOT / "greencore"
 FLOORS = [
     ("the ground", "_base _base.version _base.tools _base.tracebacks _base.ident _base.plugins _base.originals _base.native _base.config"),
     ("greenlets", "exceptions timeout event lock local _condition queue core greenlet _shutdown"),
-    ("looking inside", "events _run_info _tracer _monitor util"),
+    ("looking inside", "events _wait_info _run_info _tracer _monitor util"),
     ("the hub", "hub"),
     ("the standard library", "contextvars builtins os thread time signal select selectors socket ssl threading"
      " _fileobjectcommon _fileobjectposix fileobject subprocess"),

@@ -99,6 +99,59 @@ def test_what_is_no_hub_class_is_refused():
         get_hub().loop = 3
 
 
+class LoopProxy:
+    """What a program may put in the place of a hub's loop: it counts, and passes on."""
+
+    def __init__(self, loop):
+        self.loop = loop
+        self.seen = []
+
+    def __getattr__(self, name):
+        self.seen.append(name)
+        return getattr(self.loop, name)
+
+
+def test_another_object_in_the_place_of_the_loop():
+    def work():
+        hub = get_hub()
+        loop = hub.loop
+        proxy = hub.loop = LoopProxy(loop)
+        assert hub.loop is get_hub().loop is proxy
+        gevent.sleep(0.0001)
+        assert gevent.spawn(lambda: 3).get() == 3
+        waited = Event()
+        with hub.loop.timer(0.0001) as timer:
+            timer.start(waited.set)
+            waited.wait()
+        assert {"run", "timer"} <= set(proxy.seen)
+        with pytest.raises(TypeError):
+            hub.loop = 3
+        assert hub.loop is proxy
+        hub.loop = loop
+        before = len(proxy.seen)
+        gevent.sleep(0.0001)
+        assert hub.loop is loop and len(proxy.seen) == before
+        hub.loop = LoopProxy(loop)
+        hub.destroy(destroy_loop=True)
+        assert hub.loop is None and get_hub() is not hub
+
+    in_thread(work)
+
+
+def test_an_object_in_the_place_of_the_loop_whose_run_fails(no_tracebacks):
+    def work():
+        hub = get_hub()
+        loop = hub.loop
+        proxy = hub.loop = LoopProxy(loop)
+        proxy.run = lambda: 1 / 0
+        with pytest.raises(ZeroDivisionError):
+            gevent.sleep(0.001)
+        hub.loop = loop
+        gevent.sleep(0.0001)
+
+    in_thread(work)
+
+
 # How it ends
 
 

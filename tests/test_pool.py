@@ -594,6 +594,28 @@ def test_map(group, quiet):
 # imap
 
 
+@pytest.mark.parametrize("name, order", [("imap", [0, 1, 2]), ("imap_unordered", [2, 1, 0])])
+def test_imap_shows_what_was_not_read(name, order):
+    def work(number):
+        sleep(0.003 - number / 1000)
+        if number == 1:
+            raise KeyError(number)
+        return number
+
+    results = getattr(Pool(3), name)(work, range(3))
+    assert (len(results.queue), results.queue.qsize(), results.queue.empty()) == (0, 0, True)
+    while len(results.queue) < 3:
+        sleep(0.001)
+    seen = [results.queue.get_nowait() for _ in range(1)] + list(results.queue.queue)[1:]
+    assert [item.args[0] if isinstance(item, KeyError) else item for item in seen] == order
+    while len(results.queue):
+        try:
+            next(results)
+        except KeyError:
+            pass
+    assert results.queue.empty() and list(results) == []
+
+
 def test_imap(group):
     results = group.imap(double_slowly, range(5))
     assert iter(results) is results

@@ -758,7 +758,7 @@ def test_choice_by_environment(choice, module):
     if choice:
         env["GEVENT_RESOLVER"] = choice
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=60)
-    assert done.stdout.strip() == f"greencore.resolver.{module}", done.stderr
+    assert done.stdout.strip() == f"gevent.resolver.{module}", done.stderr
 
 
 def test_socket_asks_the_hubs_resolver(resolver):

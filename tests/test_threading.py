@@ -57,6 +57,21 @@ def test_greenlets_get_dummy_threads_that_leave():
     )
 
 
+def test_a_dummy_thread_made_by_hand_in_the_main_thread():
+    for patched in (False, True):
+        check_code(
+            """
+            import threading
+            import gevent.threading
+            made = gevent.threading._DummyThread()
+            main = threading.main_thread()
+            print(type(made) is gevent.threading._DummyThread, made is main, type(main).__name__, main.is_alive())
+            """,
+            "True False _MainThread True",
+            patched,
+        )
+
+
 def test_locals_are_each_greenlets():
     check_code(
         """

@@ -14,9 +14,10 @@ import gevent
 import gevent.event
 import gevent.exceptions
 import greenlet
-from gevent import _util, getcurrent, monkey, sleep, util
+from gevent import _util, getcurrent, lock, monkey, sleep, thread, util
 from gevent._ident import IdentRegistry
 from gevent._tblib import dump_traceback, load_traceback
+from gevent.event import Event
 
 
 class Failure(Exception):
@@ -50,6 +51,42 @@ def test_run_info_of_greenlets():
 def test_run_info_without_stacks():
     text = "\n".join(util.format_run_info(thread_stacks=False, greenlet_stacks=False))
     assert "...stack elided..." in text and "Running:" not in text
+
+
+@pytest.mark.parametrize("make", [lock.RLock, thread.RLock])
+def test_run_info_says_what_loop_exit_says(make):
+    """Who waits in which call for what, and who owns that."""
+    held, event = make(), Event()
+
+    def own():
+        with held:
+            event.wait()
+
+    owner = gevent.spawn(own)
+    owner.name = "the-owner"
+    waiting = [gevent.spawn(held.acquire), gevent.spawn(held.__enter__), gevent.spawn(sleep, 1e5)]
+    sleep(0)
+    waiting.pop().kill()
+    text = "\n".join(util.format_run_info(thread_stacks=False, greenlet_stacks=False))
+    with pytest.raises(gevent.hub.LoopExit) as caught:
+        gevent.joinall(waiting)
+    told = str(caught.value)
+    assert f"{owner!r} in Event.wait of {event!r}" in told and f"Waiting in Event.wait of {event!r}" in text
+    for words in (told, text):
+        assert words.count(f"in RLock.acquire of {held!r}") == 2
+        assert f"owned by {owner!r}" in words or repr(owner) in repr(held)
+    assert "Waiting in gevent.wait of" not in text and "in gevent.wait of (" in told
+    event.set()
+    owner.join()
+    assert [taker.get() for taker in waiting if taker.ready()] == [True]
+    gevent.killall(waiting)
+
+
+def test_run_info_of_a_wait_for_nothing_in_particular():
+    parked = gevent.spawn(sleep, 1e5)
+    sleep(0)
+    assert "Waiting in sleep\n" in "\n".join(util.format_run_info(thread_stacks=False)) + "\n"
+    parked.kill()
 
 
 def test_a_greenlet_without_python_frames_shows_none():

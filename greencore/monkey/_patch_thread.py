@@ -152,19 +152,28 @@ def _polling_join(thread, threading):
 
 
 def _wrap_shutdown(threading):
-    """At exit, threads that wait for each other for ever are left alone, native ones do not count any more."""
+    """At exit, what is ready runs once more; threads that wait for each other for ever are left alone, native ones do not
+    count any more."""
     original = threading._shutdown
 
-    def _shutdown():
-        from greencore._core import heed_threads
+    def _join_all():
         from greencore.exceptions import LoopExit
 
-        heed_threads(False)
-        threading.current_thread()  # may be what tells who the main thread is
         try:
             original()
         except LoopExit:
             pass
+
+    def _shutdown():
+        from greencore._core import get_hub_if_exists, heed_threads, sleep
+
+        heed_threads(False)
+        threading.current_thread()  # may be what tells who the main thread is
+        try:
+            if get_hub_if_exists() is not None:
+                sleep(0)
+        finally:
+            _join_all()
 
     patch_item(threading, "_shutdown", _shutdown)
 

@@ -78,6 +78,25 @@ green_pystate_prepare(green_pystate *state, PyThreadState *ts)
 #endif
 }
 
+/* Whether anybody may trace or profile the Python code of the running greenlet. Costs next to
+   nothing; green_pystate_monitored is exact about sys.monitoring. */
+static inline bool
+green_pystate_traced(PyThreadState *ts)
+{
+    if (((uintptr_t)ts->c_tracefunc | (uintptr_t)ts->c_profilefunc) != 0) {
+        return true;
+    }
+#if PY_VERSION_HEX >= 0x030D0000
+    return ts->eval_breaker >> 8 != 0; /* how often sys.monitoring was changed */
+#elif PY_VERSION_HEX >= 0x030C0000
+    PyCodeObject *const *frame =
+        (PyCodeObject *const *)ts->cframe->current_frame; /* its first field */
+    return frame != NULL && (*frame)->_co_monitoring != NULL;
+#else
+    return false;
+#endif
+}
+
 /* Check that this interpreter's private layout is the one built for. -1: ImportError is set. */
 int green_pystate_probe(void);
 

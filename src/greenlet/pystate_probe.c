@@ -21,6 +21,11 @@ probe_frames(PyThreadState *ts)
     PyFrameObject *seen = green_pystate_frame(&now);
     PyFrameObject *real = PyThreadState_GetFrame(ts);
     bool same = seen == real;
+#if PY_VERSION_HEX >= 0x030C0000 && PY_VERSION_HEX < 0x030D0000
+    PyCodeObject *code = real == NULL ? NULL : PyFrame_GetCode(real);
+    same = same && code != NULL && *(PyCodeObject **)ts->cframe->current_frame == code;
+    Py_XDECREF(code);
+#endif
     Py_XDECREF(seen);
     Py_XDECREF(real);
 #if PY_VERSION_HEX >= 0x030F0000

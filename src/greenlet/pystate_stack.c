@@ -146,3 +146,28 @@ green_pystate_stack_is(PyThreadState *ts, const green_code_position *positions, 
     }
     return count == limit || (count < limit && frame_complete(f) == NULL);
 }
+
+#if PY_VERSION_HEX >= 0x030C0000
+
+bool
+green_pystate_monitored(PyThreadState *ts)
+{
+    frame *f = frame_complete(frame_top(ts));
+    const _PyCoMonitoringData *data = f == NULL ? NULL : frame_position(f).code->_co_monitoring;
+    if (data == NULL) {
+        return false;
+    }
+    const uint8_t *tools = data->active_monitors.tools;
+    return (tools[PY_MONITORING_EVENT_PY_START] | tools[PY_MONITORING_EVENT_PY_RESUME] |
+            tools[PY_MONITORING_EVENT_PY_RETURN] | tools[PY_MONITORING_EVENT_PY_YIELD]) != 0;
+}
+
+#else
+
+bool
+green_pystate_monitored(PyThreadState *Py_UNUSED(ts))
+{
+    return false;
+}
+
+#endif

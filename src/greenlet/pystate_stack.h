@@ -21,4 +21,8 @@ int green_pystate_stack(PyThreadState *ts, green_code_position *positions, int l
 bool green_pystate_stack_is(PyThreadState *ts, const green_code_position *positions, int count,
                             int limit);
 
+/* Whether tools of sys.monitoring are told when the running greenlet's innermost function calls and
+ * returns. */
+bool green_pystate_monitored(PyThreadState *ts);
+
 #endif

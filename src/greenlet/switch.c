@@ -1,5 +1,6 @@
 /* Switching: how a greenlet starts, leaves, arrives and dies. */
 #include "greenlet/greenlet.h"
+#include "greenlet/arrival.h"
 #include "greenlet/asyncio.h"
 #include "greenlet/error.h"
 #include "greenlet/locals.h"
@@ -30,12 +31,22 @@ switch_part(green_thread *thread, GreenletObject *origin)
     }
 }
 
+/* Tell who traces. -1 with an exception of theirs. */
+GREEN_COLD static int
+switch_tell(green_thread *thread, bool thrown, GreenletObject *origin)
+{
+    if (thread->tracer != NULL && green_trace_call(thread, thrown, origin) < 0) {
+        return -1;
+    }
+    return green_pystate_traced(thread->tstate) ? green_arrival_show(thread->tstate) : 0;
+}
+
 /* With an exception, or a tracer to be told. Takes what switch_arrive found. */
 GREEN_COLD static PyObject *
 switch_arrive_seldom(green_thread *thread, PyObject *value, PyObject *exception,
                      GreenletObject *origin)
 {
-    if (thread->tracer != NULL && green_trace_call(thread, exception != NULL, origin) < 0) {
+    if (switch_tell(thread, exception != NULL, origin) < 0) {
         Py_XDECREF(value);
         Py_XDECREF(exception);
         value = NULL;
@@ -65,7 +76,8 @@ switch_arrive(green_thread *thread)
     thread->origin = NULL;
     /* From here on Python code may run, and switch: all that matters is in local variables. */
     green_pystate_prepare(&thread->current->flow->state, thread->tstate);
-    if (GREEN_RARELY(exception != NULL || thread->tracer != NULL)) {
+    if (GREEN_RARELY(exception != NULL || thread->tracer != NULL ||
+                     green_pystate_traced(thread->tstate))) {
         return switch_arrive_seldom(thread, value, exception, origin);
     }
     switch_part(thread, origin);

@@ -264,7 +264,8 @@ hub_setattr(PyObject *self, PyObject *name, PyObject *value)
 static PyObject *
 hub_get_loop(HubObject *self, void *Py_UNUSED(closure))
 {
-    return Py_NewRef(self->loop ? (PyObject *)self->loop : Py_None);
+    PyObject *loop = self->stand_in != NULL ? self->stand_in : (PyObject *)self->loop;
+    return Py_NewRef(loop != NULL ? loop : Py_None);
 }
 
 static int
@@ -272,9 +273,14 @@ hub_set_loop(HubObject *self, PyObject *loop, void *Py_UNUSED(closure))
 {
     LoopObject *new = loop == NULL || loop == Py_None ? NULL : (LoopObject *)loop;
     if (new != NULL && !PyObject_TypeCheck(loop, Loop_Type)) {
-        PyErr_Format(PyExc_TypeError, "a loop is needed, not %.100s", Py_TYPE(loop)->tp_name);
-        return -1;
+        if (self->loop == NULL || !PyObject_HasAttrString(loop, "run")) {
+            PyErr_Format(PyExc_TypeError, "a loop is needed, not %.100s", Py_TYPE(loop)->tp_name);
+            return -1;
+        }
+        Py_XSETREF(self->stand_in, Py_NewRef(loop));
+        return 0;
     }
+    Py_CLEAR(self->stand_in);
     if (self == green_hub_peek()) {
         if (self->loop != NULL) {
             green_loop_release(self->loop);
@@ -291,6 +297,7 @@ static int
 hub_traverse(HubObject *self, visitproc visit, void *arg)
 {
     Py_VISIT(self->loop);
+    Py_VISIT(self->stand_in);
     return Greenlet_Type->tp_traverse((PyObject *)self, visit, arg);
 }
 
@@ -298,6 +305,7 @@ static int
 hub_clear(HubObject *self)
 {
     Py_CLEAR(self->loop);
+    Py_CLEAR(self->stand_in);
     return Greenlet_Type->tp_clear((PyObject *)self);
 }
 
@@ -309,6 +317,7 @@ hub_dealloc(HubObject *self)
         return;
     }
     Py_CLEAR(self->loop);
+    Py_CLEAR(self->stand_in);
     Greenlet_Type->tp_dealloc((PyObject *)self);
 }
 
@@ -330,7 +339,8 @@ static PyMethodDef hub_methods[] = {
 };
 
 static PyGetSetDef hub_getset[] = {
-    {"loop", (getter)hub_get_loop, (setter)hub_set_loop, "The event loop; None once destroyed.",
+    {"loop", (getter)hub_get_loop, (setter)hub_set_loop,
+     "The event loop; None once destroyed. What a program puts in its place passes calls on to it.",
      NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };

@@ -9,7 +9,9 @@
 
 typedef struct HubObject {
     GreenletObject base;
-    LoopObject *loop;        /* owned; NULL once destroyed */
+    LoopObject *loop; /* owned; NULL once destroyed */
+    PyObject
+        *stand_in; /* owned; a program's object in the loop's place, or NULL: run() is its own */
     unsigned int switch_tag; /* type version for which `switch` was last looked up */
     bool switch_replaced;
     bool switch_own; /* the object has an attribute `switch` of its own */

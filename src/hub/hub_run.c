@@ -55,6 +55,21 @@ hub_raise_in_main(HubObject *self, PyObject *exc)
     return -1;
 }
 
+/* Whether there is more to come; -1 with an exception. */
+static int
+hub_run_loop(HubObject *self, LoopObject *loop)
+{
+    if (self->stand_in == NULL) {
+        return green_loop_run(loop, false, false);
+    }
+    PyObject *stand_in = Py_NewRef(self->stand_in);
+    PyObject *more = PyObject_CallMethod(stand_in, "run", NULL);
+    Py_DECREF(stand_in);
+    int truth = more == NULL ? -1 : PyObject_IsTrue(more);
+    Py_XDECREF(more);
+    return truth;
+}
+
 PyObject *
 green_hub_run(HubObject *self, PyObject *Py_UNUSED(ignored))
 {
@@ -77,7 +92,7 @@ green_hub_run(HubObject *self, PyObject *Py_UNUSED(ignored))
         if (patient && !green_loop_destroyed(loop)) {
             green_patience_start(&patience, loop);
         }
-        int more = green_loop_run(loop, false, false);
+        int more = hub_run_loop(self, loop);
         green_loop_set_handler(loop, NULL);
         bool destroyed = green_loop_destroyed(loop);
         green_loop_stop_timer(loop, &patience);

@@ -520,15 +520,21 @@ linkable_left(green_linkable *linkable)
 int
 green_linkable_wait(green_linkable *linkable, double seconds, const char *verb, bool take)
 {
-    PyObject *object = linkable_object(linkable);
+    return green_linkable_wait_within(linkable, seconds, verb, linkable_object(linkable), take);
+}
+
+int
+green_linkable_wait_within(green_linkable *linkable, double seconds, const char *verb,
+                           PyObject *whole, bool take)
+{
     linkable_client client; /* the wait fills the rest */
     client.take = take;
-    int status = green_client_wait(&client.client, &linkable->links, &linkable->users, seconds,
-                                   verb, object);
+    int status =
+        green_client_wait(&client.client, &linkable->links, &linkable->users, seconds, verb, whole);
     if (status != GREEN_WOKEN && client.client.served && take) {
         PyObject *type, *value, *traceback;
         PyErr_Fetch(&type, &value, &traceback);
-        linkable->kind->give(object);
+        linkable->kind->give(linkable_object(linkable));
         PyErr_Restore(type, value, traceback);
     }
     if (status != GREEN_WOKEN) {

@@ -138,6 +138,10 @@ green_linkable_notifying(const green_linkable *linkable)
    object. A thread without a hub sleeps on a native lock where other threads use the object too. */
 int green_linkable_wait(green_linkable *linkable, double seconds, const char *verb, bool take);
 
+/* The same, for `verb` of `whole` (borrowed), which the object is a part of. */
+int green_linkable_wait_within(green_linkable *linkable, double seconds, const char *verb,
+                               PyObject *whole, bool take);
+
 /* For one who found it ready: if a pass is queued or under way, wait for its end, so that nobody is
    overtaken who waited before. 0, or -1 with an exception. */
 int green_linkable_wait_behind(green_linkable *linkable, const char *verb);

@@ -21,6 +21,8 @@ enum {
     QUEUE_BOTTLENECKS = QUEUE_QSIZE | QUEUE_PUT | QUEUE_GET | QUEUE_PEEK,
 };
 
+extern PyTypeObject *Queue_Type;
+
 typedef struct QueueObject {
     PyObject_HEAD PyObject *dict;
     PyObject *weakrefs;

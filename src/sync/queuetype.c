@@ -9,7 +9,7 @@
 #include "sync/timeout.h"
 
 static PyTypeObject *SimpleQueue_Type;
-static PyTypeObject *Queue_Type;
+PyTypeObject *Queue_Type;
 static PyTypeObject *PriorityQueue_Type;
 static PyTypeObject *LifoQueue_Type;
 

@@ -98,13 +98,19 @@ rlock_own(RLockObject *self, GreenletObject *owner, Py_ssize_t count)
 }
 
 static int
+rlock_take(RLockObject *self, double seconds)
+{
+    return green_semaphore_acquire_within(self->block, seconds, "RLock.acquire", (PyObject *)self);
+}
+
+static int
 rlock_wait(RLockObject *self, PyObject *timeout)
 {
     green_deadline deadline;
     if (green_deadline_start(&deadline, timeout) < 0) {
         return -1;
     }
-    int result = green_semaphore_acquire(self->block, deadline.seconds);
+    int result = rlock_take(self, deadline.seconds);
     if (result < 0 && green_deadline_caught(&deadline)) {
         result = 0;
     }
@@ -238,7 +244,7 @@ rlock_acquire_restore(RLockObject *self, PyObject *state)
         PyErr_SetString(PyExc_TypeError, "the state that _release_save() returned is needed");
         return NULL;
     }
-    if (green_semaphore_acquire(self->block, -1) < 0) {
+    if (rlock_take(self, -1) < 0) {
         return NULL;
     }
     rlock_own(self, (GreenletObject *)owner, count);

@@ -98,12 +98,19 @@ semaphore_vectorcall(PyObject *type, PyObject *const *args, size_t nargsf, PyObj
 int
 green_semaphore_acquire(SemaphoreObject *self, double seconds)
 {
+    return green_semaphore_acquire_within(self, seconds, "Semaphore.acquire", (PyObject *)self);
+}
+
+int
+green_semaphore_acquire_within(SemaphoreObject *self, double seconds, const char *verb,
+                               PyObject *whole)
+{
     green_users_note(&self->base.linkable.users);
     if (self->counter > 0) {
         self->counter--;
         return 1;
     }
-    int status = green_linkable_wait(&self->base.linkable, seconds, "Semaphore.acquire", true);
+    int status = green_linkable_wait_within(&self->base.linkable, seconds, verb, whole, true);
     return status < 0 ? -1 : status == GREEN_WOKEN;
 }
 

@@ -18,6 +18,10 @@ extern PyTypeObject *BoundedSemaphore_Type;
    -1 with an exception. The caller owns a reference to the semaphore. */
 int green_semaphore_acquire(SemaphoreObject *self, double seconds);
 
+/* The same, for `verb` (a literal) of `whole` (borrowed), which the semaphore is a part of. */
+int green_semaphore_acquire_within(SemaphoreObject *self, double seconds, const char *verb,
+                                   PyObject *whole);
+
 /* The same with `timeout` as green_deadline_start has it. */
 int green_semaphore_acquire_timed(SemaphoreObject *self, PyObject *timeout);
 

@@ -4,6 +4,7 @@
 
 #include "greenlet/error.h"
 #include "greenlet/type.h"
+#include "sync/queue.h"
 #include "sync/semaphore.h"
 #include "task/group.h"
 #include "task/hook.h"
@@ -391,6 +392,48 @@ imap_method_next(PyObject *self, PyObject *Py_UNUSED(none))
     return value;
 }
 
+/* A list of the results not read, those that failed as their exceptions. New reference. */
+static PyObject *
+results_list(const ImapObject *self)
+{
+    size_t count = self->unread;
+    imap_result *results = PyMem_Malloc((count + 1) * sizeof(*results));
+    if (results == NULL) {
+        return PyErr_NoMemory();
+    }
+    for (size_t i = 0; i < count; i++) {
+        results[i] = self->results[(self->first + i) & (self->room - 1)];
+        results[i].value = Py_XNewRef(results[i].value ? results[i].value : results[i].exception);
+    }
+    PyObject *list = PyList_New(0);
+    for (size_t left = count; left > 0; left--) {
+        PyObject *item = (self->ordered ? heap_pop(results, left) : results[count - left]).value;
+        if (list != NULL && item != NULL && PyList_Append(list, item) < 0) { /* NULL: the end */
+            Py_CLEAR(list);
+        }
+        Py_XDECREF(item);
+    }
+    PyMem_Free(results);
+    return list;
+}
+
+static PyObject *
+imap_get_queue(PyObject *op, void *Py_UNUSED(closure))
+{
+    PyObject *list = results_list(IMAP(op));
+    PyObject *queue =
+        list == NULL ? NULL
+                     : PyObject_CallFunctionObjArgs((PyObject *)Queue_Type, Py_None, list, NULL);
+    Py_XDECREF(list);
+    return queue;
+}
+
+static PyGetSetDef imap_getset[] = {
+    {"queue", imap_get_queue, NULL,
+     "The results that have come and were not read, in a Queue of their own: to look at.", NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
 /* ---- the types ---- */
 
 static const green_linkable_kind reader_kind = {
@@ -542,6 +585,7 @@ static PyType_Slot unordered_slots[] = {
     {Py_tp_iter, PyObject_SelfIter},
     {Py_tp_iternext, imap_next},
     {Py_tp_methods, imap_methods},
+    {Py_tp_getset, imap_getset},
     {Py_tp_members, imap_members},
     {0, NULL},
 };

@@ -29,6 +29,6 @@ for context in (*early, ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), ssl.create_defa
     assert context._msg_callback is print
     a, b = socket.socketpair()
     sock = context.wrap_socket(a, do_handshake_on_connect=False)
-    print(isinstance(sock, ssl.SSLSocket) and type(sock).__module__ == "greencore.ssl")
+    print(isinstance(sock, ssl.SSLSocket) and type(sock).__module__ == "gevent.ssl")
     sock.close()
     b.close()

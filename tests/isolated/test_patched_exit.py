@@ -46,6 +46,25 @@ PROGRAMS = {
         "def body():\n    done.wait()\n    print('told')\nthreading.Thread(target=body).start()",
         "told\n",
     ),
+    "a greenlet that is ready": ("gevent.spawn(print, 'ready')", "ready\n"),
+    "a greenlet that is ready, after sys.exit": ("import sys\ngevent.spawn(print, 'ready')\nsys.exit()", "ready\n"),
+    "a link": (
+        "g = gevent.spawn(len, 'ab')\ng.join()\ng.link(lambda g: print('linked', g.value))\n"
+        "gevent.spawn(print, 'ready').link(print)",
+        "linked 2\nready\n",
+    ),
+    "a callback": ("gevent.get_hub().loop.run_callback(print, 'called')", "called\n"),
+    "what a ready greenlet makes ready": ("gevent.spawn(gevent.spawn, print, 'again')", ""),
+    "a greenlet that is ready before a function of atexit": (
+        "import atexit\natexit.register(print, 'exit')\ngevent.spawn(print, 'ready')",
+        "ready\nexit\n",
+    ),
+    "an event set at last": (
+        "from gevent.event import Event\nevent = Event()\n"
+        "gevent.spawn(lambda: (event.wait(), print('woken')))\ngevent.sleep(0)\nevent.set()",
+        "woken\n",
+    ),
+    "a wait that nothing ends": ("from gevent.event import Event\ngevent.spawn(Event().wait)", ""),
     "sys.exit in a greenlet": ("import sys\ngevent.spawn(sys.exit, 0)\ngevent.sleep(1000)", ""),
 }
 
@@ -60,6 +79,18 @@ if sys.version_info[:2] != (3, 12):  # it starts no thread any more
 def test_ends(name):
     code, expected = PROGRAMS[name]
     assert run_code(f"import gevent, threading, time\n{code}\n") == (0, expected)
+
+
+def test_what_is_thrown_into_the_ended_program_is_reported():
+    """And threads are waited for nevertheless."""
+    status, output = run_code(
+        """
+        import gevent, sys, threading, time
+        threading.Thread(target=lambda: (time.sleep(0.001), print("thread"))).start()
+        gevent.spawn(gevent.getcurrent().throw, KeyError("late"))
+        """
+    )
+    assert status == 0 and "KeyError: 'late'" in output and "thread\n" in output, output
 
 
 def test_ends_though_another_thread_patched():

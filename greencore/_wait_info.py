@@ -1,0 +1,16 @@
+"""Who waits for what, in words: LoopExit and `print_run_info` say the same."""
+
+from greencore._core import waiting
+
+
+def describe_wait(greenlet):
+    """Return in which call `greenlet` is parked, of what, and whose that is, if it has an owner; None if it isn't parked."""
+    parked = waiting(greenlet)
+    if parked is None:
+        return None
+    call, thing = parked
+    if thing is None:
+        return f"in {call}"
+    text = f"in {call} of {thing!r}"
+    owner = repr(getattr(thing, "_owner", None))
+    return text if owner == "None" or owner in text else f"{text}, owned by {owner}"
