@@ -96,7 +96,7 @@ def test_beside_the_real_ones(environment, copy, way):
     ours = json.loads(environment.ask(NAMES))
     assert "/greencore/hub.py" in ours[0] and "/greencore/" in ours[1]
     assert ours[2:] == json.loads(real)[2:]
-    assert environment.ask(PATCH) == "greencore greencore._greenlet_module True\n"
+    assert environment.ask(PATCH) == "gevent greenlet True\n"
     assert environment.ask(NAMES, GREENCORE_ALIAS="0") == real
     assert environment.pip("uninstall", "-y", "greencore").returncode == 0
     assert environment.ask(NAMES) == real

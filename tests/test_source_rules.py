@@ -147,6 +147,12 @@ def test_every_folder_is_a_layer(source):
     assert layer_of(name_of(source)) in {None, *BELOW}
 
 
+def test_types_are_made_by_the_names_they_go_by(source):
+    """By green_type_new and green_type_new_exception."""
+    made = re.findall(r"PyType_From\w+\(|PyErr_NewException\w*\(", source.read_text())
+    assert made == [] or name_of(source) == "greenlet/type.c"
+
+
 def test_includes_only_lower_layers(source):
     below = layers_below(layer_of(name_of(source)))
     assert [header for header in own_includes(source) if layer_of(header) not in below] == []

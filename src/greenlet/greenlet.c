@@ -139,8 +139,8 @@ int
 green_greenlet_exec(PyObject *module)
 {
     green_exc_error = green_type_new_exception("greencore._greenlet_module.error", error_doc, NULL);
-    green_exc_GreenletExit =
-        green_type_new_exception("greencore._greenlet_module.GreenletExit", exit_doc, PyExc_BaseException);
+    green_exc_GreenletExit = green_type_new_exception("greencore._greenlet_module.GreenletExit",
+                                                      exit_doc, PyExc_BaseException);
     if (green_exc_error == NULL || green_exc_GreenletExit == NULL) {
         return -1;
     }

@@ -459,9 +459,9 @@ green_handler_exec(PyObject *module)
             return -1;
         }
     }
-    green_exc_InvalidClientRequest = green_type_new_exception(
-        "greencore.pywsgi._InvalidClientRequest", "The ValueError of a request that is refused.",
-        PyExc_ValueError);
+    green_exc_InvalidClientRequest =
+        green_type_new_exception("greencore.pywsgi._InvalidClientRequest",
+                                 "The ValueError of a request that is refused.", PyExc_ValueError);
     if (green_exc_InvalidClientRequest == NULL ||
         PyModule_AddObjectRef(module, "InvalidClientRequest", green_exc_InvalidClientRequest) < 0) {
         return -1;
