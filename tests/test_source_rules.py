@@ -23,7 +23,7 @@ BELOW = {
     "sync": ("hub",),
     "task": ("sync",),
     "net": ("hub",),
-    "websocket": (),
+    "websocket": ("greenlet",),
     "http": ("net", "websocket"),
 }
 
@@ -32,8 +32,8 @@ BELOW = {
 ORDER = {
     "switch": "list map hint annotate stack",
     "greenlet": """ready pystate_common pystate_ccalls pystate_stack pystate_monitor pystate_limits pystate_free
-        pystate_310 pystate_311 pystate_312 pystate_313 pystate_314 pystate_315 pystate flow error thread locals
-        greenlet trace asyncio stacksize attributes call pystate_abandon spare""",
+        pystate_310 pystate_311 pystate_312 pystate_313 pystate_314 pystate_315 pystate flow error type thread locals
+        greenlet trace arrival asyncio stacksize attributes call pystate_abandon spare""",
     "loop": "errors timer poll interrupt watcher loop signals fork fd callback",
     "hub": "hub wait patience",
     "sync": "arguments timeout client linkable event semaphore heap store queue asyncresult channel local mutex rlock waiter",
