@@ -735,3 +735,32 @@ def test_main_thread_wakes_although_its_loop_does_not_run():
         [sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, timeout=60
     )
     assert (done.stdout, done.stderr) == ("acquired None\n", "")
+
+
+@pytest.mark.parametrize("make", [Event, AsyncResult, lambda: greencore.Greenlet(len)])
+def test_unlink_takes_the_first_that_is_equal(make):
+    class Equal:
+        def __init__(self, name):
+            self.name = name
+
+        def __call__(self, source):
+            pass
+
+        def method(self, source):
+            pass
+
+        def __eq__(self, other):
+            return True
+
+    linked = make()
+    first, second, seen = Equal("first"), Equal("second"), []
+    expected = [seen.append, first.method, second.method, id, first, second]
+    for each in expected:
+        linked.rawlink(each)
+    for each in (second.method, seen.append, print, id, second, second, seen.append):
+        linked.unlink(each)
+        if each in expected:
+            expected.remove(each)
+        left = linked._links
+        assert len(left) == len(expected) and all(a is b or type(a) is type(b) for a, b in zip(left, expected))
+    assert expected == []

@@ -342,3 +342,22 @@ def test_a_name_that_claims_to_be_the_dictionarys():
         store.__setattr__(Odd(), 1)
     with pytest.raises(TypeError, match="attribute name must be string"):
         store.__setattr__(1, 1)
+
+
+def test_many_locals_in_one_greenlet_and_one_in_many():
+    many = [local() for _ in range(300)]
+
+    def use(number):
+        for i, each in enumerate(many):
+            each.value = number, i
+        greencore.sleep(0)
+        for i in (*range(0, 300, 7), *reversed(range(300))):
+            assert many[i].value == (number, i)
+        if number == 0:
+            for each in many[::3]:
+                del each.value
+            assert [hasattr(each, "value") for each in many] == [i % 3 != 0 for i in range(300)]
+
+    greencore.joinall([greencore.spawn(use, number) for number in range(20)], raise_error=True)
+    del many[::2]
+    assert not any(hasattr(each, "value") for each in many)

@@ -17,29 +17,60 @@ owner_remember(green_local_owner *owner, const green_local *local)
     owner->recent_value = local->value;
 }
 
-/* Where the greenlet's list points to the owner's value, or to its end. */
-static green_local **
-local_place(const green_local_owner *owner, GreenletObject *greenlet)
+static void
+local_link(green_local *local)
 {
-    green_local **place = &greenlet->locals;
-    while (*place != NULL && (*place)->owner != owner) {
-        place = &(*place)->next;
+    GreenletObject *greenlet = local->greenlet;
+    local->at = &greenlet->locals;
+    local->next = greenlet->locals;
+    if (local->next != NULL) {
+        local->next->at = &local->next;
     }
-    return place;
+    greenlet->locals = local;
+    green_list_prepend(&local->owner->locals, &local->link);
+}
+
+/* Out of both lists. */
+static void
+local_unlink(green_local *local)
+{
+    *local->at = local->next;
+    if (local->next != NULL) {
+        local->next->at = local->at;
+    }
+    green_list_remove(&local->link);
+}
+
+/* Looks through both lists at once: the shorter one ends the search. NULL: there is none. */
+static green_local *
+local_search(const green_local_owner *owner, const GreenletObject *greenlet)
+{
+    green_local *mine = greenlet->locals;
+    green_link *link = owner->locals.next;
+    while (mine != NULL && link != &owner->locals) {
+        green_local *theirs = GREEN_CONTAINER(link, green_local, link);
+        if (mine->owner == owner) {
+            return mine;
+        }
+        if (theirs->greenlet == greenlet) {
+            return theirs;
+        }
+        mine = mine->next;
+        link = link->next;
+    }
+    return NULL;
 }
 
 PyObject *
 green_local_find(green_local_owner *owner, GreenletObject *greenlet)
 {
-    green_local **place = local_place(owner, greenlet);
-    green_local *local = *place;
+    green_local *local = local_search(owner, greenlet);
     if (local == NULL) {
         return NULL;
     }
-    if (place != &greenlet->locals) { /* to the front: it will be asked for again */
-        *place = local->next;
-        local->next = greenlet->locals;
-        greenlet->locals = local;
+    if (greenlet->locals != local || owner->locals.next != &local->link) {
+        local_unlink(local); /* to the front: it will be asked for again */
+        local_link(local);
     }
     owner_remember(owner, local);
     return local->value;
@@ -64,20 +95,15 @@ green_local_set(green_local_owner *owner, GreenletObject *greenlet, PyObject *va
     local->owner = owner;
     local->greenlet = greenlet;
     local->value = Py_NewRef(value);
-    local->next = greenlet->locals;
-    greenlet->locals = local;
-    green_list_append(&owner->locals, &local->link);
+    local_link(local);
     owner_remember(owner, local);
     return 0;
 }
 
-/* Out of both lists, and free. */
 static void
-local_free(green_local **place)
+local_free(green_local *local)
 {
-    green_local *local = *place;
-    *place = local->next;
-    green_list_remove(&local->link);
+    local_unlink(local);
     if (local->owner->recent == local->greenlet) {
         local->owner->recent = NULL;
         local->owner->recent_value = NULL;
@@ -90,9 +116,9 @@ local_free(green_local **place)
 void
 green_local_drop(green_local_owner *owner, GreenletObject *greenlet)
 {
-    green_local **place = local_place(owner, greenlet);
-    if (*place != NULL) {
-        local_free(place);
+    green_local *local = local_search(owner, greenlet);
+    if (local != NULL) {
+        local_free(local);
     }
 }
 
@@ -109,8 +135,7 @@ void
 green_locals_drop_all(green_local_owner *owner)
 {
     while (!green_list_empty(&owner->locals)) {
-        green_local *local = GREEN_CONTAINER(owner->locals.next, green_local, link);
-        green_local_drop(owner, local->greenlet);
+        local_free(GREEN_CONTAINER(owner->locals.next, green_local, link));
     }
 }
 
@@ -122,6 +147,6 @@ green_locals_end(GreenletObject *greenlet)
         count++;
     }
     while (greenlet->locals != NULL && count-- > 0) {
-        local_free(&greenlet->locals);
+        local_free(greenlet->locals);
     }
 }

@@ -13,6 +13,7 @@ struct green_local_owner;
 typedef struct green_local {
     green_link link;          /* among the owner's */
     struct green_local *next; /* among the greenlet's */
+    struct green_local **at;  /* what points here in that list */
     struct green_local_owner *owner;
     struct GreenletObject *greenlet; /* borrowed: it unlinks this before it goes */
     PyObject *value;                 /* owned */

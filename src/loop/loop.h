@@ -137,6 +137,14 @@ green_loop_foreign(const LoopObject *loop)
 void green_loop_hold(LoopObject *loop, green_thread *thread);
 void green_loop_release(LoopObject *loop);
 
+/* How often it has polled, and in *when the end of the last time, ns. */
+static inline unsigned long
+green_loop_polls(const LoopObject *loop, uint64_t *when)
+{
+    *when = loop->polled;
+    return loop->iteration;
+}
+
 /* Queue a node; one that is queued keeps its place. From another thread it also wakes the loop. A
    node whose place owns something must not be queued: its callers assert it. */
 void green_ready_push(LoopObject *loop, green_ready *ready);

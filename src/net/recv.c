@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include "hub/hub.h"
 #include "net/address.h"
 
 /* What is received first goes here, so that no greenlet that waits holds a buffer; the interpreter
@@ -31,16 +32,50 @@ note_drained(green_socket *s, size_t got, size_t asked, int flags)
     s->drained = s->type == SOCK_STREAM && flags == 0 && got > 0 && got < asked;
 }
 
+/* One wait in so many is timed; one that a single poll ended in so little time, ns, did not sleep.
+ */
+enum { TIMED_WAITS = 8, PROMPT_WAIT = 3000 };
+
+/* A wait before the first try: see whether it was worth while. A peer that is always ahead has sent
+   the next data by now, and then the try would have succeeded at once. */
+static int
+wait_timed(green_socket_call *call)
+{
+    const HubObject *hub = green_hub_peek();
+    uint64_t begun = green_time_now(), ended = 0;
+    unsigned long polls = 0;
+    if (hub != NULL && hub->loop != NULL) {
+        polls = green_loop_polls(hub->loop, &ended) + 1;
+    }
+    if (green_socket_wait(call, GREEN_READ) < 0) {
+        return -1;
+    }
+    hub = green_hub_peek();
+    call->socket->prompt = hub != NULL && hub->loop != NULL &&
+                           green_loop_polls(hub->loop, &ended) == polls &&
+                           ended - begun < PROMPT_WAIT;
+    return 0;
+}
+
 /* Before the first try: wait where the last receive has already taken all there was. */
 static int
 wait_if_drained(green_socket_call *call, int flags)
 {
     green_socket *s = call->socket;
-    if (!s->drained || flags != 0 || call->timeout == 0 || s->file.fd < 0) {
+    if (!s->drained || s->prompt || flags != 0 || call->timeout == 0 || s->file.fd < 0) {
         return 0;
     }
     s->drained = false;
-    return green_socket_wait(call, GREEN_READ);
+    return ++s->waits % TIMED_WAITS == 0 ? wait_timed(call) : green_socket_wait(call, GREEN_READ);
+}
+
+/* A receive has failed: wait where there was nothing, and before the first try from now on. -1 with
+   an exception. */
+static int
+receive_again(green_socket_call *call, int flags)
+{
+    call->socket->prompt = false;
+    return green_socket_again(call, GREEN_READ, flags);
 }
 
 /* Fill `buffer`, as recv(2). -1 with an exception. */
@@ -63,7 +98,7 @@ receive_into(green_socket_call *call, char *buffer, size_t size, int flags)
             note_drained(call->socket, total, size, flags);
             return (Py_ssize_t)total;
         }
-        if (green_socket_again(call, GREEN_READ, flags) < 0) {
+        if (receive_again(call, flags) < 0) {
             return -1;
         }
     }
@@ -118,7 +153,7 @@ recv_large(green_socket_call *call, Py_ssize_t size, int flags)
         int error = errno;
         Py_DECREF(bytes);
         errno = error;
-        if (green_socket_again(call, GREEN_READ, flags) < 0) {
+        if (receive_again(call, flags) < 0) {
             return NULL;
         }
     }
@@ -280,7 +315,7 @@ socket_recvfrom(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
         length = sizeof(address);
         got = recvfrom(call.socket->file.fd, scratch, (size_t)size, flags,
                        (struct sockaddr *)&address, &length);
-        if (got < 0 && green_socket_again(&call, GREEN_READ, flags) < 0) {
+        if (got < 0 && receive_again(&call, flags) < 0) {
             return NULL;
         }
     } while (got < 0);

@@ -173,7 +173,7 @@ green_socket_init(PyObject *self, int family, int type, int proto, PyObject *fil
     s->family = socket_option(fd, SO_DOMAIN, family);
     s->type = socket_option(fd, SO_TYPE, type == -1 ? -1 : type & ~(SOCK_NONBLOCK | SOCK_CLOEXEC));
     s->proto = socket_option(fd, SO_PROTOCOL, proto);
-    s->drained = s->closed = false;
+    s->drained = s->prompt = s->closed = false;
     s->io_refs = 0;
     s->file = (green_file){.fd = fd, .owner = green_fd_owner_new(), .ref = true};
     return 0;

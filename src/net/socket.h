@@ -18,7 +18,9 @@ typedef struct green_socket {
     int type;
     int proto;
     bool closed;
-    bool drained; /* the last recv got less than it asked for: the next one waits first */
+    bool drained;  /* the last recv got less than it asked for: the next one waits first */
+    bool prompt;   /* but data was there at once when one waited: it tries first all the same */
+    uint8_t waits; /* first waits, to look at the clock in some of them */
 } green_socket;
 
 extern PyTypeObject *Socket_Type;

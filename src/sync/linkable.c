@@ -11,6 +11,7 @@ typedef struct linkable_client {
 typedef struct linkable_callback {
     green_hook hook; /* hook.loop is owned */
     PyObject *callable;
+    bool plain; /* callable_is_plain */
 } linkable_callback;
 
 _Static_assert(offsetof(green_client, waiter.link) == offsetof(green_linked, link) &&
@@ -562,6 +563,15 @@ green_linkable_wait_behind(green_linkable *linkable, const char *verb)
 
 /* --- links --- */
 
+/* Does comparing it with another such run no Python code? */
+static bool
+callable_is_plain(PyObject *callable)
+{
+    return PyFunction_Check(callable) || PyCFunction_CheckExact(callable) ||
+           (PyMethod_Check(callable) && PyFunction_Check(PyMethod_GET_FUNCTION(callable))) ||
+           Py_TYPE(callable)->tp_richcompare == PyBaseObject_Type.tp_richcompare;
+}
+
 int
 green_linkable_link(green_linkable *linkable, PyObject *callback)
 {
@@ -579,6 +589,7 @@ green_linkable_link(green_linkable *linkable, PyObject *callback)
     Py_XINCREF(loop);
     green_hook_init(&link->hook, linkable_call, true, loop);
     link->callable = Py_NewRef(callback);
+    link->plain = callable_is_plain(callback);
     green_list_append(&linkable->links, &link->hook.link);
     if (linkable_ready(linkable)) {
         green_linkable_notify_linked(linkable);
@@ -633,28 +644,66 @@ green_linkable_list(green_linkable *linkable)
     return linkable_list(linkable, true);
 }
 
+/* The first callback that equals `callback`, in *found (NULL: none does). False: there is one
+   before it that only Python code can compare. */
+static bool
+linkable_search(const green_linkable *linkable, PyObject *callback, linkable_callback **found)
+{
+    const green_link *lists[LISTS_MAX];
+    int count = linkable_lists(linkable, lists);
+    bool plain = callable_is_plain(callback), unique = PyFunction_Check(callback);
+    *found = NULL;
+    for (int i = 0; i < count; i++) {
+        for (green_link *link = lists[i]->next; link != lists[i]; link = link->next) {
+            linkable_callback *linked = link_callback(link);
+            if (linked == NULL) {
+                continue;
+            }
+            bool same = linked->callable == callback;
+            if (!same && !(plain && linked->plain)) {
+                return false;
+            }
+            if (!same && !unique && Py_TYPE(linked->callable) == Py_TYPE(callback)) {
+                same = PyObject_RichCompareBool(linked->callable, callback, Py_EQ) > 0;
+            }
+            if (same) {
+                *found = linked;
+                return true;
+            }
+        }
+    }
+    return true;
+}
+
+/* A comparison may link and unlink: compare a copy. -1 with an exception. */
+static int
+linkable_search_called(green_linkable *linkable, PyObject *callback, linkable_callback **found)
+{
+    PyObject *callables = linkable_list(linkable, false);
+    if (callables == NULL) {
+        return -1;
+    }
+    int same = 0;
+    *found = NULL;
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(callables) && same == 0; i++) {
+        PyObject *callable = PyList_GET_ITEM(callables, i); /* borrowed */
+        same = PyObject_RichCompareBool(callable, callback, Py_EQ);
+        *found = same > 0 ? linkable_callback_find(linkable, callable) : NULL;
+    }
+    Py_DECREF(callables);
+    return same < 0 ? -1 : 0;
+}
+
 int
 green_linkable_unlink(green_linkable *linkable, PyObject *callback)
 {
-    if (linkable_callback_find(linkable, NULL) != NULL) {
-        /* A comparison may run Python code, which may link and unlink: compare a copy. */
-        PyObject *callables = linkable_list(linkable, false);
-        if (callables == NULL) {
-            return -1;
-        }
-        int same = 0;
-        for (Py_ssize_t i = 0; i < PyList_GET_SIZE(callables) && same == 0; i++) {
-            PyObject *callable = PyList_GET_ITEM(callables, i); /* borrowed */
-            same = PyObject_RichCompareBool(callable, callback, Py_EQ);
-            linkable_callback *found = same > 0 ? linkable_callback_find(linkable, callable) : NULL;
-            if (found != NULL) {
-                callback_free(found);
-            }
-        }
-        Py_DECREF(callables);
-        if (same < 0) {
-            return -1;
-        }
+    linkable_callback *found;
+    if (!linkable_search(linkable, callback, &found) &&
+        linkable_search_called(linkable, callback, &found) < 0) {
+        return -1;
+    }
+    if (found != NULL) {
+        callback_free(found);
     }
     linkable_left(linkable);
     return 0;
