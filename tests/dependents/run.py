@@ -19,6 +19,7 @@ import platform
 import signal
 import subprocess
 import sys
+import tempfile
 import textwrap
 import time
 from datetime import date
@@ -73,10 +74,11 @@ class Run:
         command += [f"--green-events={events}", f"--green-limit={self.suite.limit}", *choice]
         command += [f"--green-without={part}" for part in self.suite.left_out]
         command += [str(HERE / "programs" / arg) for arg in self.suite.programs] + list(self.suite.args)
-        with open(self.log, "ab") as log:
+        # Tests leave files behind, which others trip over.
+        with open(self.log, "ab") as log, tempfile.TemporaryDirectory() as temporary:
             process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, cwd=self.folder, env=self.env,
-                start_new_session=True,
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, cwd=self.folder,
+                env=self.env | {"TMPDIR": temporary}, start_new_session=True,
             )  # fmt: skip
             try:
                 last, since = None, time.monotonic()
