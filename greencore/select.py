@@ -1,7 +1,9 @@
 """The standard `select` module, whose waits let other greenlets run: `select`, `poll`, and `epoll`.
 
 All wait for descriptors in the hub and then ask the kernel, so what they return is exactly what the standard ones
-would; level-triggered. Each lets other greenlets run once even if something is ready, or with a time-out of 0.
+would; level-triggered. Only if nothing is ready any more, since another greenlet was quicker, `select` and `poll` return
+what the hub saw: a library may count on the news. Each lets other greenlets run once even if something is ready, or with
+a time-out of 0.
 """
 
 import select as __select__
@@ -23,7 +25,7 @@ error = __select__.error
 __imports__ = copy_globals(__select__, globals(), names_to_ignore=[*__all__, *__extra__], dunder_names_to_keep=())
 
 _MOST_MILLISECONDS = 2**31 - 1  # of poll(2)
-_READ, _WRITE, _PRIORITY = 1, 2, 4  # wait_any's
+_READ, _WRITE, _PRIORITY, _CLOSED = 1, 2, 4, 8  # wait_any's
 
 
 def get_fileno(fileobj):
@@ -48,17 +50,27 @@ def _remaining(deadline):
     return None if deadline is None else max(deadline - monotonic(), 0)
 
 
-def _wait_for(look, pairs, timeout, *args):
+def _wait_any(pairs, timeout):
+    """Wait for one of the (descriptor, events). Return {descriptor: what was seen}, empty after the time-out."""
+    seen = {}
+    for number, events in wait_any(pairs, timeout) or ():
+        seen[number] = seen.get(number, 0) | events
+    return seen
+
+
+def _wait_for(look, pairs, timeout, *args, gone=None):
     """Return look(*args) once that is true, or when `timeout` seconds have passed; `pairs`: the (descriptor, events) to
-    wait for."""
+    wait for. `gone`: returns what there is to return of {descriptor: what was seen} that look(*args) does not find."""
     sleep(0)
     found = look(*args)
     deadline = _deadline(timeout)
     rest = timeout
     while not found and rest != 0:
         rest = _remaining(deadline)
-        wait_any(pairs, rest)
+        seen = _wait_any(pairs, rest)
         found = look(*args)
+        if gone is not None and not found:
+            found = gone(seen)
     return found
 
 
@@ -115,10 +127,16 @@ def select(rlist, wlist, xlist, timeout=None):
     rest = timeout
     while not any(found) and rest != 0:
         rest = _remaining(deadline)
-        closed = wait_any(pairs, rest)
+        seen = _wait_any(pairs, rest)
+        closed = {number for number, events in seen.items() if events & _CLOSED}
         if closed:
             return tuple([file for file, number in row if number in closed] for row in rows)
         found = look()
+        if not any(found):
+            found = tuple(
+                [file for file, number in row if seen.get(number, 0) & event]
+                for event, row in zip((_READ, _WRITE, _PRIORITY), rows)
+            )
     return found
 
 
@@ -161,7 +179,13 @@ class poll:
         seconds = None if timeout is None or timeout < 0 else timeout / 1000
         if seconds is not None and timeout > _MOST_MILLISECONDS:
             raise OverflowError("timeout is too large")
-        return _wait_for(self._poll.poll, list(self.fds.items()), seconds, 0)
+        return _wait_for(self._poll.poll, list(self.fds.items()), seconds, 0, gone=self._gone)
+
+    @staticmethod
+    def _gone(seen):
+        names = [(_READ, POLLIN), (_WRITE, POLLOUT), (_PRIORITY, POLLPRI)]
+        told = [(number, sum(name for event, name in names if events & event)) for number, events in seen.items()]
+        return [(number, events) for number, events in told if events]
 
 
 class epoll:

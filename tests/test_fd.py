@@ -272,15 +272,21 @@ def test_out_of_band_data():
     with listener, a, b:
         assert _core.wait_any([(b.fileno(), 4)], 0.001) is None
         a.send(b"!", 1)  # MSG_OOB
-        assert _core.wait_any([(b.fileno(), 4)], 5) == []
+        assert _core.wait_any([(b.fileno(), 4)], 5) == [(b.fileno(), 4)]
 
 
-def test_wait_any_names_what_was_closed():
+def test_wait_any_tells_what_was_seen_and_what_was_closed():
     a, b = socketpair()
     number = a.fileno()
     gevent.spawn(a.close)
-    assert _core.wait_any([(number, 1)], 5) == [number]
+    assert _core.wait_any([(number, 1), (b.fileno(), 1)], 5) == [(number, 8)]
     b.close()
+    a, b = socketpair()
+    with a, b:
+        assert _core.wait_any([(a.fileno(), 1), (a.fileno(), 2), (b.fileno(), 3)], 5) == [
+            (a.fileno(), 2),
+            (b.fileno(), 2),
+        ]
 
 
 def test_wait_any_refuses_what_are_no_pairs():

@@ -288,3 +288,40 @@ def test_epoll_life(pair):
     assert poller.closed
     with pytest.raises(ValueError):
         poller.poll(0)
+
+
+@pytest.mark.parametrize(
+    "wait, ready",
+    [
+        (lambda r: select.select([r], [], [], 10), lambda r: ([r], [], [])),
+        (lambda r: polled(r).poll(10_000), lambda r: [(r, select.POLLIN)]),
+    ],
+    ids=["select", "poll"],
+)
+def test_what_another_takes_away_meanwhile_was_ready(pipe, wait, ready):
+    """As ZeroMQ's sockets need it: who looks first empties the descriptor, and all have something to look for."""
+    r, w = pipe
+    watcher = gevent.get_hub().loop.io(r, 1)
+    watcher.start(lambda: os.read(r, 10))
+    waits = gevent.spawn(wait, r)
+    gevent.sleep(0.001)
+    os.write(w, b"x")
+    assert waits.get(timeout=10) == ready(r)
+    watcher.stop()
+
+
+def polled(number):
+    poller = select.poll()
+    poller.register(number, select.POLLIN | select.POLLOUT)
+    return poller
+
+
+def test_select_of_both_ways_tells_what_was_seen(pipe):
+    r, w = pipe
+    watcher = gevent.get_hub().loop.io(r, 1)
+    watcher.start(lambda: os.read(r, 10))
+    waits = gevent.spawn(select.select, [r], [r], [r], 10)
+    gevent.sleep(0.001)
+    os.write(w, b"x")
+    assert waits.get(timeout=10) == ([r], [], [])
+    watcher.stop()

@@ -153,21 +153,21 @@ start_all(PyObject *pairs, selected *all, green_waiter *waiter)
     return 0;
 }
 
-/* The descriptors that were closed meanwhile: a list. */
+/* What was seen of those of which something was: a list of (descriptor, events). */
 static PyObject *
-list_closed(const selected *all, size_t count)
+list_seen(const selected *all, size_t count)
 {
-    PyObject *closed = PyList_New(0);
-    for (size_t i = 0; closed != NULL && i < count; i++) {
-        if (all[i].interest.revents & GREEN_FD_CLOSED) {
-            PyObject *fd = PyLong_FromLong(all[i].fd);
-            if (fd == NULL || PyList_Append(closed, fd) < 0) {
-                Py_CLEAR(closed);
+    PyObject *seen = PyList_New(0);
+    for (size_t i = 0; seen != NULL && i < count; i++) {
+        if (all[i].interest.revents != 0) {
+            PyObject *pair = Py_BuildValue("ii", all[i].fd, all[i].interest.revents);
+            if (pair == NULL || PyList_Append(seen, pair) < 0) {
+                Py_CLEAR(seen);
             }
-            Py_XDECREF(fd);
+            Py_XDECREF(pair);
         }
     }
-    return closed;
+    return seen;
 }
 
 PyDoc_STRVAR(
@@ -175,8 +175,8 @@ PyDoc_STRVAR(
     "wait_any(pairs, timeout, /)\n--\n\n"
     "Wait until one of the descriptors is ready: `pairs` is a list of (descriptor, events), "
     "events a sum of 1 (read), 2 (write) and 4 (out-of-band data). Returns None if "
-    "`timeout` seconds (None: for ever) passed before, else a list of the descriptors that "
-    "other greenlets have closed meanwhile, usually empty.");
+    "`timeout` seconds (None: for ever) passed before, else such a list of what was seen; "
+    "8: another greenlet has closed the descriptor. It is empty if one is not open.");
 
 static PyObject *
 wait_any(PyObject *Py_UNUSED(module), PyObject *args)
@@ -208,7 +208,7 @@ wait_any(PyObject *Py_UNUSED(module), PyObject *args)
     }
     PyObject *result = NULL;
     if (status >= 0) {
-        result = status == GREEN_WOKEN ? list_closed(all, count) : Py_NewRef(Py_None);
+        result = status == GREEN_WOKEN ? list_seen(all, count) : Py_NewRef(Py_None);
     }
     PyMem_Free(all);
     return result;
