@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include "greenlet/error.h"
 #include "greenlet/type.h"
 #include "hub/hub.h"
 #include "net/rawsocket.h"
@@ -224,14 +225,13 @@ socket_finalize(PyObject *self)
         green_file_closing(&s->file);
     }
     if (green_rawsocket_inherit(self)) {
-        PyObject *type, *value, *traceback;
-        PyErr_Fetch(&type, &value, &traceback);
+        PyObject *error = green_error_take();
         PyObject *number = green_socket_call_simple(BASE_DETACH, self);
         if (number == NULL) {
             PyErr_WriteUnraisable(self);
         }
         Py_XDECREF(number);
-        PyErr_Restore(type, value, traceback);
+        green_error_raise(error);
     }
     base_type->tp_finalize(self);
 }

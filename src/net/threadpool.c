@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <structmember.h>
 #include <time.h>
+#include "greenlet/error.h"
 #include "greenlet/type.h"
 #include "hub/hub.h"
 #include "hub/wait.h"
@@ -118,15 +119,8 @@ task_answer(TaskObject *self)
 static void
 task_fail(TaskObject *self)
 {
-    PyObject *type, *value, *traceback;
-    PyErr_Fetch(&type, &value, &traceback);
-    PyErr_NormalizeException(&type, &value, &traceback);
-    if (traceback != NULL) {
-        PyException_SetTraceback(value, traceback);
-    }
-    Py_DECREF(type);
-    Py_XDECREF(traceback);
-    Py_XSETREF(self->exception, value);
+    PyObject *exception = green_error_take();
+    Py_XSETREF(self->exception, exception);
 }
 
 static void
@@ -201,11 +195,10 @@ task_wait(TaskObject *self, PyObject *Py_UNUSED(ignored))
             return NULL; /* when it is finished, done is called on the hub */
         }
         if (status < 0) {
-            PyObject *type, *value, *traceback;
-            PyErr_Fetch(&type, &value, &traceback);
+            PyObject *error = green_error_take();
             Py_INCREF(self);
             task_turn(&self->ready);
-            PyErr_Restore(type, value, traceback);
+            green_error_raise(error);
             return NULL;
         }
     }

@@ -1,5 +1,6 @@
 #include "task/group.h"
 
+#include "greenlet/error.h"
 #include "greenlet/name.h"
 #include "greenlet/type.h"
 #include "sync/arguments.h"
@@ -399,12 +400,11 @@ group_add(GroupObject *self, PyObject *greenlet, bool blocking, PyObject *timeou
         return -1;
     }
     if (group_enter(self, greenlet) < 0) {
-        PyObject *type, *value, *traceback;
-        PyErr_Fetch(&type, &value, &traceback);
+        PyObject *error = green_error_take();
         if (group_release(self) < 0) {
             PyErr_Clear();
         }
-        PyErr_Restore(type, value, traceback);
+        green_error_raise(error);
         return -1;
     }
     return group_tell_event(self, "clear");
