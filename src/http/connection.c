@@ -237,8 +237,10 @@ connection_finish_upgrade(HandlerObject *self, int result)
 static int
 connection_handle_response(HandlerObject *self)
 {
-    self->time_start = green_date_clock();
-    self->time_finish = 0;
+    if (self->logs || self->overrides != 0) {
+        self->time_start = green_date_clock();
+        self->time_finish = 0;
+    }
     int result = green_handler_overrides(self, HOOK_RUN_APPLICATION)
                      ? connection_call_hook(self, HOOK_RUN_APPLICATION)
                      : connection_run_application(self);
@@ -349,7 +351,11 @@ connection_set_environ(HandlerObject *self)
         return -1;
     }
     green_handler_set(&self->environ, environ);
-    PyObject *application = PyObject_GetAttrString(self->server, "application");
+    static PyObject *name;
+    if (name == NULL && (name = PyUnicode_InternFromString("application")) == NULL) {
+        return -1;
+    }
+    PyObject *application = PyObject_GetAttr(self->server, name);
     if (application == NULL) {
         return -1;
     }

@@ -245,13 +245,16 @@ field_trim(green_field *field, const char *base)
     }
 }
 
-/* What can be in the authority of a URI; "," would be two. */
+/* What can be in a Host: visible ASCII but for what ends an authority, or would be two of them. */
 static bool
 host_is_valid(const char *host, size_t length)
 {
+    static const uint32_t valid[8] = {
+        0, 0x2fff6ff2, 0xaffffffe, 0x47fffffe, 0, 0, 0, 0,
+    };
     for (size_t i = 0; i < length; i++) {
         unsigned char c = (unsigned char)host[i];
-        if (c <= ' ' || c >= 0x7f || strchr("/?#@,\\\"<>^`{|}", c) != NULL) {
+        if (!(valid[c >> 5] >> (c & 31) & 1)) {
             return false;
         }
     }

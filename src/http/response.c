@@ -5,7 +5,7 @@
 #include "http/answer.h"
 #include "http/date.h"
 
-enum { VECTORS = 64 };
+enum { VECTORS = 64, COPIED_SIZE = 4096 };
 
 /* ---- state ---- */
 
@@ -389,6 +389,15 @@ response_send_part(HandlerObject *self, Py_ssize_t total, const void *data, size
             (struct iovec){green_buffer_start(&self->out), green_buffer_count(&self->out)};
     }
     bool sends = size > 0 && !self->head.is_head;
+    if (sends && count == 1 && size <= COPIED_SIZE && !self->response_use_chunked) {
+        /* A plain send of the two is cheaper than a gathering one. */
+        if (green_buffer_append(&self->out, data, size) < 0) {
+            return -1;
+        }
+        vector[0] = (struct iovec){green_buffer_start(&self->out), green_buffer_count(&self->out)};
+        self->body_sent += (Py_ssize_t)size;
+        sends = false;
+    }
     if (sends && self->response_use_chunked) {
         int length = snprintf(line, sizeof(line), "%zx\r\n", size);
         vector[count++] = (struct iovec){line, (size_t)length};

@@ -224,7 +224,8 @@ transport_sendmsg(int fd, struct iovec *vector, int count)
         total += vector[i].iov_len;
     }
     if (total <= LOCK_KEPT_SIZE) {
-        return sendmsg(fd, &message, MSG_NOSIGNAL);
+        return count == 1 ? send(fd, vector->iov_base, vector->iov_len, MSG_NOSIGNAL)
+                          : sendmsg(fd, &message, MSG_NOSIGNAL);
     }
     ssize_t sent;
     Py_BEGIN_ALLOW_THREADS;
