@@ -5,19 +5,28 @@ docs/wsgi.rst tells about settings, security and deployment.
 
 import errno
 import os
+import resource
 import sys
 import traceback
 import warnings
 
 from greencore._base.version import version_info
-from greencore._core import InvalidClientInput, InvalidClientRequest, Service, WSGIHandlerBase
+from greencore._core import FileWrapper, Input, InvalidClientInput, InvalidClientRequest, Service, WSGIHandlerBase
+from greencore._wsgi.environ import Environ, SecureEnviron, WSGISecureEnviron
+from greencore._wsgi.log import LoggingLogAdapter, NoopLog, as_log
+from greencore._wsgi.message import OldMessage
+from greencore._wsgi.watch import ClientWatch
+from greencore.event import Event
 from greencore.greenlet import GreenletExit
+from greencore.hub import getcurrent
 from greencore.server import StreamServer
-from greencore.socket import SocketIO, getfqdn
+from greencore.socket import SocketIO, getfqdn, socket
+from greencore.timeout import Timeout
 
 __all__ = ["Environ", "LoggingLogAdapter", "SecureEnviron", "WSGIHandler", "WSGISecureEnviron", "WSGIServer"]
 
 MAX_REQUEST_LINE = 8192
+_SPARE_DESCRIPTORS = 64  # for what the application opens
 _REASONS = {
     400: "Bad Request",
     408: "Request Timeout",
@@ -30,6 +39,7 @@ _REASONS = {
     503: "Service Unavailable",
     505: "HTTP Version Not Supported",
 }
+_NoopLog = NoopLog
 _InvalidClientInput = InvalidClientInput
 _InvalidClientRequest = InvalidClientRequest
 
@@ -43,63 +53,6 @@ def _answer(status, body=b""):
 
 
 _INTERNAL_ERROR = _answer(500, b"Internal Server Error")
-
-
-# ---- headers ----
-
-
-class OldMessage:
-    """The header of a request, for handlers that look at `WSGIHandler.headers`.
-
-    lines: the header's lines, bytes. Names are found whatever the case of their letters.
-    """
-
-    status = ""
-
-    def __init__(self, lines):
-        self._fields = []
-        for line in lines:
-            name, _, value = line.decode("latin-1").partition(":")
-            self._fields.append((name, value.strip()))
-
-    @property
-    def headers(self):
-        """The lines, as an iterator of str with CRLF."""
-        return (f"{name}: {value}\r\n" for name, value in self._fields)
-
-    @property
-    def typeheader(self):
-        """The Content-Type, or None."""
-        return self.get("content-type")
-
-    def get(self, name, default=None):
-        """Return the first value of a field, else `default`."""
-        name = name.lower()
-        return next((value for known, value in self._fields if known.lower() == name), default)
-
-    getheader = get
-
-    def items(self):
-        """Return the fields as a list of (name, value)."""
-        return list(self._fields)
-
-    def __contains__(self, name):
-        return self.get(name) is not None
-
-    def __getitem__(self, name):
-        value = self.get(name)
-        if value is None:
-            raise KeyError(name)
-        return value
-
-    def __iter__(self):
-        return iter(name for name, _ in self._fields)
-
-    def __len__(self):
-        return len(self._fields)
-
-    def __str__(self):
-        return "".join(self.headers)
 
 
 def headers_factory(_, lines):
@@ -235,123 +188,29 @@ class WSGIHandler(WSGIHandlerBase):
         self._log_error(t, v, tb)
         self._send_answer(*_INTERNAL_ERROR)
 
+    def _run_guarded(self):
+        """run_application() with what few servers ask for: an end to the request's time, a look at the client."""
+        server = self.server
+        watch = None
+        if server.watch_clients and type(self.socket) is socket:
+            watch = ClientWatch(self.socket, self.environ, server.watch_clients == "kill")
+        timeout = Timeout.start_new(server.request_timeout)
+        try:
+            self.run_application()
+        except Timeout as raised:
+            if raised is not timeout:
+                raise
+            path = self.environ.get("PATH_INFO")
+            self.log_error("The application took longer than %s s for %r", server.request_timeout, path)
+            self._send_answer(*_answer(503))
+        finally:
+            timeout.close()
+            if watch is not None:
+                watch.stop()
+
     def _print_unexpected_exc(self):
         """Print the current exception."""
         traceback.print_exc()
-
-
-# ---- logs ----
-
-
-class _NoopLog:
-    """A log that nobody reads."""
-
-    def write(self, message):
-        pass
-
-    def flush(self):
-        pass
-
-    def writelines(self, lines):
-        pass
-
-
-class LoggingLogAdapter:
-    """A logger as a file: write(line) logs it at `level`. All other attributes are the logger's."""
-
-    __slots__ = ("_logger", "_level")
-
-    def __init__(self, logger, level=20):
-        object.__setattr__(self, "_logger", logger)
-        object.__setattr__(self, "_level", level)
-
-    def write(self, message):
-        """Log a line, without its line feed."""
-        self._logger.log(self._level, message[:-1] if message.endswith("\n") else message)
-
-    def flush(self):
-        """Do nothing."""
-
-    def writelines(self, lines):
-        """Log each of the lines."""
-        for line in lines:
-            self.write(line)
-
-    def __getattr__(self, name):
-        return getattr(self._logger, name)
-
-    def __setattr__(self, name, value):
-        setattr(self._logger, name, value)
-
-    def __delattr__(self, name):
-        delattr(self._logger, name)
-
-
-def _as_log(log, level):
-    if log is None:
-        return _NoopLog()
-    if log == "default":
-        return sys.stderr
-    if not hasattr(log, "write") and hasattr(log, "log"):
-        return LoggingLogAdapter(log, level)
-    return log
-
-
-# ---- environs ----
-
-
-class Environ(dict):
-    """A dict that says of itself what it is: copies keep the class, a pickle is a plain dict."""
-
-    __slots__ = ()
-
-    def copy(self):
-        return type(self)(self)
-
-    def __reduce_ex__(self, protocol):
-        return dict, (), None, None, iter(self.items())
-
-
-class SecureEnviron(Environ):
-    """An environ whose repr() shows no values.
-
-    secure_repr: False shows everything. whitelist_keys: if not empty, the keys whose values are shown; of the others,
-    if print_masked_keys is true, only the keys are. The class has a default for each: default_secure_repr and so on.
-    """
-
-    default_secure_repr = True
-    default_whitelist_keys = ()
-    default_print_masked_keys = True
-
-    __slots__ = ("secure_repr", "whitelist_keys", "print_masked_keys")
-
-    def __getattr__(self, name):
-        if name in SecureEnviron.__slots__:
-            return getattr(type(self), "default_" + name)
-        raise AttributeError(name)
-
-    def __repr__(self):
-        if not self.secure_repr:
-            return super().__repr__()
-        shown = self.whitelist_keys
-        if not shown:
-            return f"<pywsgi.{type(self).__name__} dict (keys: {len(self)}) at {id(self)}>"
-        masked = {key: value if key in shown else "<MASKED>" for key, value in self.items()}
-        if self.print_masked_keys:
-            return repr(masked)
-        visible = {key: value for key, value in masked.items() if key in shown}
-        return f"{visible!r} (hidden keys: {len(self) - len(visible)})"
-
-    __str__ = __repr__
-
-
-class WSGISecureEnviron(SecureEnviron):
-    """What errors are reported with: only where the request came from is shown."""
-
-    default_whitelist_keys = ("REMOTE_ADDR", "REMOTE_PORT", "HTTP_HOST")
-    default_print_masked_keys = False
-
-    __slots__ = ()
 
 
 # ---- the server ----
@@ -373,6 +232,9 @@ class WSGIServer(StreamServer):
     What is refused otherwise is let through by: lenient_missing_host (HTTP/1.1 without Host), lenient_folding (header
     lines that continue), lenient_length_beside_chunked (Content-Length beside chunks, and ignored),
     lenient_chunk_extensions (whatever is in them).
+
+    watch_clients: "event": each environ has "greencore.client_gone", an `Event` that is set when the client closes the
+    connection, or its half of it, before it has the answer; "kill": the request's greenlet is killed then, too.
     """
 
     handler_class = WSGIHandler
@@ -383,6 +245,12 @@ class WSGIServer(StreamServer):
 
     #: Arguments of `greencore.websocket.WebSocket` for those that applications find in environ["wsgi.websocket"].
     websocket_options = {}
+
+    #: How many connections are open at most; where there are more, idle ones are closed, and others wait in the kernel.
+    #: None: as many as there may be descriptors, but for some.
+    max_connections = None
+
+    watch_clients = None
 
     base_env = {
         "GATEWAY_INTERFACE": "CGI/1.1",
@@ -432,6 +300,17 @@ class WSGIServer(StreamServer):
         if handle is not None:
             warnings.warn("a WSGI server has its own handle()", DeprecationWarning, stacklevel=2)
         self._service = Service()
+        self._accepted = 0
+        self._shaking = 0
+        self._crowded = False
+        self._handling = set()
+        self._ended = Event()
+        for name in ("max_connections", "watch_clients"):
+            if name in kwargs:
+                setattr(self, name, kwargs.pop(name))
+        self._service.watches = self.watch_clients is not None
+        if self.watch_clients not in (None, "event", "kill"):
+            raise ValueError(f"watch_clients must be None, 'event' or 'kill', not {self.watch_clients!r}")
         for name in self._settings:
             if name in kwargs:
                 setattr(self, name, kwargs.pop(name))
@@ -442,8 +321,8 @@ class WSGIServer(StreamServer):
             self.application = application
         if handler_class is not None:
             self.handler_class = handler_class
-        self.log = _as_log(log, 20)
-        self.error_log = _as_log(error_log, 40)
+        self.log = as_log(log, 20)
+        self.error_log = as_log(error_log, 40)
         self.set_environ(environ)
         self.set_max_accept()
 
@@ -516,20 +395,75 @@ class WSGIServer(StreamServer):
         return (
             self._service,
             self.environ if plain and type(self.environ) is dict else None,
-            not isinstance(self.log, _NoopLog),
+            not isinstance(self.log, NoopLog),
             getattr(self.pool, "_semaphore", None),
         )
 
     def handle(self, sock, address):
         """Serve a connection until it ends."""
-        self.handler_class(sock, address, self).handle()
+        self._accepted = max(0, self._accepted - 1)
+        greenlet = getcurrent()
+        self._handling.add(greenlet)
+        try:
+            self.handler_class(sock, address, self).handle()
+        finally:
+            self._handling.discard(greenlet)
+            if not self._handling:
+                self._ended.set()
+            if self._crowded:
+                self._crowded = False
+                self._start_accepting_if_started()
+
+    def wrap_socket_and_handle(self, client_socket, address):
+        """The handler of a TLS server: perform the handshake, as long as a head may take, and call the handler."""
+        self._shaking += 1
+        try:
+            try:
+                with Timeout(self.header_timeout, TimeoutError("timed out")):
+                    ssl_socket = self.wrap_socket(client_socket, **self.ssl_args)
+            except OSError as error:  # SSLError is one
+                self.error_log.write(f"{client_socket}: (from {address}) TLS handshake failed: {error}\n")
+                return None
+        finally:
+            self._shaking -= 1
+        with ssl_socket:
+            return self.handle(ssl_socket, address)
+
+    # ---- how many ----
+
+    def _at_limit(self):
+        most = self.max_connections
+        if most is None:
+            most = self.max_connections = resource.getrlimit(resource.RLIMIT_NOFILE)[0] - _SPARE_DESCRIPTORS
+        return self._service.connections + self._accepted + self._shaking >= most
+
+    def _do_read(self):
+        self._accepted = 0  # the handlers of all before have begun
+        if not self._at_limit():
+            super()._do_read()
+            return
+        # Somebody waits: an idle connection makes room. When one has ended, handle() accepts again.
+        self._service.close_idle(1)
+        self._crowded = True
+        self.stop_accepting()
+
+    def do_read(self):
+        if self._at_limit():
+            return None
+        args = super().do_read()
+        self._accepted += args is not None
+        return args
 
     def stop(self, timeout=None):
         """Accept no more, close idle connections, and wait `timeout` seconds for requests that run (None:
-        `stop_timeout`); with a pool, kill those that run on."""
-        self._service.stopping = True
-        self._service.close_idle()
+        `stop_timeout`). With a pool, those that run on are killed then; without, they run on."""
+        service = self._service
+        service.stopping = True
+        service.close_idle()
         super().stop(timeout)
+        if not self.pool and self._handling and getcurrent() not in self._handling:
+            self._ended.clear()
+            self._ended.wait(self.stop_timeout if timeout is None else timeout)
 
 
 class _Setting:
@@ -551,25 +485,6 @@ for _name in WSGIServer._settings:
 del _name
 
 
-class FileWrapper:
-    """wsgi.file_wrapper: a file as an answer's body, `block_size` bytes at a time."""
-
-    def __init__(self, filelike, block_size=65536):
-        self.filelike = filelike
-        self.block_size = block_size
-        if hasattr(filelike, "close"):
-            self.close = filelike.close
-
-    def __iter__(self):
-        return self
-
-    def __next__(self):
-        data = self.filelike.read(self.block_size)
-        if not data:
-            raise StopIteration
-        return data
-
-
 def _main():
     """Serve an application: python -m gevent.pywsgi module:callable -b address."""
     import argparse
@@ -585,7 +500,8 @@ def _main():
     for part in (name or "application").split("."):
         application = getattr(application, part)
     server = WSGIServer(args.bind, application)
-    print(f"Serving {args.app} on {args.bind}")
+    server.start()
+    print(f"Serving {args.app} on {args.bind}", flush=True)
     server.serve_forever()
 
 

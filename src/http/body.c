@@ -28,15 +28,26 @@ body_cut(green_body *body)
     return -1;
 }
 
+/* After a failed read: the client has stopped sending, or is gone, or there is another exception.
+ */
+static int
+body_failed(green_body *body, Py_ssize_t got)
+{
+    body->failed = true;
+    if (got == 0) {
+        return body_cut(body);
+    }
+    if (PyErr_ExceptionMatches(PyExc_TimeoutError)) {
+        body->refusal = (green_refusal){408, "Timed out"};
+    }
+    return -1;
+}
+
 static int
 body_fill(green_body *body, green_source *source, size_t wanted)
 {
     int got = source->fill(source, wanted);
-    if (got > 0) {
-        return 0;
-    }
-    body->failed = true;
-    return got < 0 ? -1 : body_cut(body);
+    return got > 0 ? 0 : body_failed(body, got);
 }
 
 /* ---- framing of chunks ---- */
@@ -230,8 +241,7 @@ green_body_read(green_body *body, green_head *head, green_source *source,
     if (count == 0) {
         Py_ssize_t got = source->read(source, into, size);
         if (got <= 0) {
-            body->failed = true;
-            return got < 0 ? -1 : body_cut(body);
+            return body_failed(body, got);
         }
         return body_taken(body, head, into, (size_t)got) < 0 ? -1 : got;
     }

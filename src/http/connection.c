@@ -165,9 +165,9 @@ connection_body_failed(HandlerObject *self, PyObject *error)
     }
     if (PyObject_TypeCheck(error, (PyTypeObject *)green_exc_InvalidClientInput)) {
         if (refusal.status == 0) {
-            refusal = (green_refusal){400, "Invalid request body"};
+            refusal = (green_refusal){400, "Invalid request body"}; /* raised by who made it up */
         }
-    } else {
+    } else if (refusal.status == 0 || !PyObject_TypeCheck(error, (PyTypeObject *)PyExc_OSError)) {
         return 0;
     }
     self->close_connection = true;
@@ -234,6 +234,15 @@ connection_finish_upgrade(HandlerObject *self, int result)
     return done == NULL ? -1 : 0;
 }
 
+/* With a time-out for the whole request, or where the client is watched: a method does that. */
+static int
+connection_run_guarded(HandlerObject *self)
+{
+    PyObject *done = PyObject_CallMethod((PyObject *)self, "_run_guarded", NULL);
+    Py_XDECREF(done);
+    return done == NULL ? -1 : 0;
+}
+
 static int
 connection_handle_response(HandlerObject *self)
 {
@@ -241,7 +250,9 @@ connection_handle_response(HandlerObject *self)
         self->time_start = green_date_clock();
         self->time_finish = 0;
     }
-    int result = green_handler_overrides(self, HOOK_RUN_APPLICATION)
+    const ServiceObject *service = self->service;
+    int result = service->request_timeout >= 0 || service->watches ? connection_run_guarded(self)
+                 : green_handler_overrides(self, HOOK_RUN_APPLICATION)
                      ? connection_call_hook(self, HOOK_RUN_APPLICATION)
                      : connection_run_application(self);
     if (self->upgrade != NULL) {

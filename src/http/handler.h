@@ -42,7 +42,6 @@ typedef struct HandlerObject {
     PyObject *upgrade; /* owned; what server.upgrade() returned, or NULL: its finish() is called */
     PyObject *wsgi_input;
     PyObject *result;
-    uint64_t deadline; /* ns, of the whole request; 0: none */
     double time_start;
     double time_finish;
     /* The answer. */
@@ -102,7 +101,7 @@ green_handler_overrides(const HandlerObject *self, green_hook_id hook)
 /* Call the method, whoever's it is. `arg` NULL: none. New reference. */
 PyObject *green_handler_call(HandlerObject *self, green_hook_id hook, PyObject *arg);
 
-/* transport.c: all with the time-outs of the service and of the request. */
+/* transport.c: all with the service's time-outs. */
 
 void green_transport_init(HandlerObject *self);
 
@@ -117,6 +116,11 @@ struct iovec;
 /* Send all; `vector` is used up. -1 with an exception, and self->aborted. */
 int green_transport_send(HandlerObject *self, struct iovec *vector, int count);
 int green_transport_send_bytes(HandlerObject *self, const void *bytes, size_t count);
+
+/* Send `count` bytes of a file from `offset` on, behind `head`. Fewer where the file ends before:
+   returns the number; -1 with an exception. A plain socket only. */
+Py_ssize_t green_transport_send_file(HandlerObject *self, const green_buffer *head, int file,
+                                     Py_ssize_t offset, Py_ssize_t count);
 
 /* Whether something came that nobody has read. */
 bool green_transport_has_unread(HandlerObject *self);

@@ -4,6 +4,7 @@
 #include <sys/uio.h>
 #include "http/answer.h"
 #include "http/date.h"
+#include "http/filewrapper.h"
 
 enum { VECTORS = 64, COPIED_SIZE = 4096 };
 
@@ -192,6 +193,17 @@ green_response_start(HandlerObject *self, PyObject *status, PyObject *headers, P
 
 /* ---- the head ---- */
 
+static PyObject *
+pair_of_bytes(const char *name, size_t name_length, const char *value, size_t length)
+{
+    PyObject *first = PyBytes_FromStringAndSize(name, (Py_ssize_t)name_length);
+    PyObject *second = PyBytes_FromStringAndSize(value, (Py_ssize_t)length);
+    PyObject *pair = first == NULL || second == NULL ? NULL : PyTuple_Pack(2, first, second);
+    Py_XDECREF(first);
+    Py_XDECREF(second);
+    return pair;
+}
+
 /* The fields of the head's text as pairs of bytes, for who looks at them. */
 PyObject *
 green_response_get_headers(HandlerObject *self)
@@ -206,8 +218,8 @@ green_response_get_headers(HandlerObject *self)
     while (list != NULL && line != NULL && ++line < end) {
         const char *colon = memchr(line, ':', (size_t)(end - line));
         const char *stop = memchr(line, '\r', (size_t)(end - line));
-        PyObject *pair = Py_BuildValue("(y#y#)", line, (Py_ssize_t)(colon - line), colon + 2,
-                                       (Py_ssize_t)(stop - colon - 2));
+        PyObject *pair =
+            pair_of_bytes(line, (size_t)(colon - line), colon + 2, (size_t)(stop - colon - 2));
         if (pair == NULL || PyList_Append(list, pair) < 0) {
             Py_CLEAR(list);
         }
@@ -222,7 +234,7 @@ static int
 response_append(HandlerObject *self, const char *name, const char *value, size_t length)
 {
     if (self->response_headers != NULL) {
-        PyObject *pair = Py_BuildValue("(yy#)", name, value, (Py_ssize_t)length);
+        PyObject *pair = pair_of_bytes(name, strlen(name), value, length);
         int result = pair == NULL ? -1 : PyList_Append(self->response_headers, pair);
         Py_XDECREF(pair);
         return result;
@@ -278,7 +290,7 @@ response_finalize(HandlerObject *self, Py_ssize_t total)
             self->close_connection = true;
         }
     }
-    if (self->own_encoding || self->service->stopping) {
+    if (self->own_encoding || self->service->stopping || self->code == 101) {
         self->close_connection = true;
     }
     if (!self->says_connection && self->code != 101 && self->code != 100) {
@@ -344,6 +356,14 @@ response_make_head(HandlerObject *self, Py_ssize_t total)
     }
     if ((self->response_headers != NULL || self->status != NULL) && response_rebuild(self) < 0) {
         return -1;
+    }
+    if (self->overrides != 0) {
+        /* The text goes when it is sent; a hook, such as log_request, may ask after that. */
+        PyObject *kept = green_response_get_headers(self);
+        if (kept == NULL) {
+            return -1;
+        }
+        Py_DECREF(kept);
     }
     return green_buffer_append(&self->out, "\r\n", 2);
 }
@@ -573,6 +593,38 @@ response_send_iterated(HandlerObject *self)
     return result < 0 || PyErr_Occurred() ? -1 : 0;
 }
 
+/* A file that the kernel can copy to the socket: 1, it was sent; 0: it is not so. */
+static int
+response_send_file(HandlerObject *self)
+{
+    int fd;
+    Py_ssize_t offset, count;
+    if (!PyObject_TypeCheck(self->result, FileWrapper_Type) || self->plain == NULL ||
+        !response_started(self) || self->headers_sent || code_is_bodiless(self->code) ||
+        self->own_encoding || green_handler_overrides(self, HOOK_WRITE) ||
+        green_handler_overrides(self, HOOK_SENDALL)) {
+        return 0;
+    }
+    int found = green_filewrapper_find((FileWrapperObject *)self->result, &fd, &offset, &count);
+    if (found <= 0) {
+        return found;
+    }
+    if (self->length_kind == GREEN_LENGTH_GIVEN && count > self->given_length) {
+        count = self->given_length;
+    }
+    if (response_make_head(self, count) < 0) {
+        return -1;
+    }
+    self->headers_sent = true;
+    Py_ssize_t head = (Py_ssize_t)green_buffer_count(&self->out);
+    Py_ssize_t sent =
+        green_transport_send_file(self, &self->out, fd, offset, self->head.is_head ? 0 : count);
+    green_buffer_drop(&self->out);
+    self->response_length += head + (sent > 0 ? sent : 0);
+    self->body_sent += sent > 0 ? sent : 0;
+    return sent < 0 ? -1 : 1;
+}
+
 static int
 response_end(HandlerObject *self)
 {
@@ -618,8 +670,11 @@ green_response_process(HandlerObject *self)
         if (total == -2 || response_send_whole(self, total) < 0) {
             return -1;
         }
-    } else if (response_send_iterated(self) < 0) {
-        return -1;
+    } else {
+        int sent = response_send_file(self);
+        if (sent < 0 || (sent == 0 && response_send_iterated(self) < 0)) {
+            return -1;
+        }
     }
     return response_end(self);
 }

@@ -203,6 +203,7 @@ static PyMemberDef service_members[] = {
     FLAG(lenient_length_beside_chunked,
          "Whether Content-Length may stand beside chunks; they count."),
     FLAG(lenient_chunk_extensions, "Whether anything may be in a chunk's extensions."),
+    FLAG(watches, "Whether it is noticed that a client goes away."),
     FLAG(stopping, "Whether answers ask clients to close."),
     {"requests", T_ULONGLONG, offsetof(ServiceObject, requests), READONLY,
      PyDoc_STR("How many requests there were.")},

@@ -33,6 +33,7 @@ typedef struct ServiceObject {
     char lenient_folding;
     char lenient_length_beside_chunked;
     char lenient_chunk_extensions;
+    char watches;  /* whether clients go away is looked for while the application runs */
     char stopping; /* answers say `Connection: close` */
     /* Counters. */
     unsigned long long requests;

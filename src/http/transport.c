@@ -3,32 +3,22 @@
 #include "http/handler.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/ioctl.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
 #include "greenlet/error.h"
 #include "hub/hub.h"
 
-/* ---- time ---- */
-
-/* The seconds to wait: `seconds`, but not past the request's end. */
-static double
-transport_seconds(const HandlerObject *self, double seconds)
-{
-    if (self->deadline == 0) {
-        return seconds;
-    }
-    uint64_t now = green_time_now();
-    double left = now < self->deadline ? (double)(self->deadline - now) / 1e9 : 0;
-    return seconds < 0 || left < seconds ? left : seconds;
-}
+/* ---- waiting ---- */
 
 /* 0; -1 with TimeoutError or what ended the wait. */
 static int
 transport_wait(HandlerObject *self, int events, double seconds, const char *verb)
 {
-    seconds = transport_seconds(self, seconds);
     int seen =
         seconds == 0 ? 0 : green_file_wait(&self->plain->file, events, seconds, verb, self->socket);
     if (seen == 0) {
@@ -57,7 +47,6 @@ static PyObject *
 transport_call(HandlerObject *self, const char *name, void *bytes, size_t count, int flags,
                double seconds)
 {
-    seconds = transport_seconds(self, seconds);
     PyObject *timeout =
         seconds < 0 ? Py_NewRef(Py_None) : PyFloat_FromDouble(seconds > 0 ? seconds : 1e-3);
     PyObject *done =
@@ -299,6 +288,39 @@ green_transport_send_bytes(HandlerObject *self, const void *bytes, size_t count)
 {
     struct iovec vector = {.iov_base = (void *)bytes, .iov_len = count};
     return green_transport_send(self, &vector, 1);
+}
+
+Py_ssize_t
+green_transport_send_file(HandlerObject *self, const green_buffer *head, int file,
+                          Py_ssize_t offset, Py_ssize_t count)
+{
+    int fd = self->plain->file.fd, one = 1, none = 0;
+    off_t at = offset;
+    Py_ssize_t left = count;
+    /* The head waits for the file's first bytes. */
+    setsockopt(fd, IPPROTO_TCP, TCP_CORK, &one, sizeof(one));
+    int result =
+        green_transport_send_bytes(self, green_buffer_start(head), green_buffer_count(head));
+    while (result == 0 && left > 0) {
+        ssize_t sent;
+        Py_BEGIN_ALLOW_THREADS;
+        sent = sendfile(fd, file, &at, (size_t)left);
+        Py_END_ALLOW_THREADS;
+        if (sent > 0) {
+            left -= sent;
+        } else if (sent == 0) {
+            break;
+        } else {
+            result =
+                transport_again(self, GREEN_WRITE, self->service->write_timeout, "WSGI response");
+        }
+    }
+    setsockopt(fd, IPPROTO_TCP, TCP_CORK, &none, sizeof(none));
+    if (result < 0) {
+        self->aborted = true;
+        return -1;
+    }
+    return count - left;
 }
 
 /* ---- the end ---- */

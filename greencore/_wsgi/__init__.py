@@ -1,0 +1,1 @@
+"""Parts of the WSGI server that are not worth C."""
