@@ -11,7 +11,14 @@ import traceback
 import warnings
 
 from greencore._base.version import version_info
-from greencore._core import FileWrapper, Input, InvalidClientInput, InvalidClientRequest, Service, WSGIHandlerBase
+from greencore._core import (
+    FileWrapper,
+    Input as Input,
+    InvalidClientInput,
+    InvalidClientRequest,
+    Service,
+    WSGIHandlerBase,
+)
 from greencore._wsgi.environ import Environ, SecureEnviron, WSGISecureEnviron
 from greencore._wsgi.log import LoggingLogAdapter, NoopLog, as_log
 from greencore._wsgi.message import OldMessage
@@ -250,13 +257,12 @@ class WSGIServer(StreamServer):
     #: None: as many as there may be descriptors, but for some.
     max_connections = None
 
+    #: How a client that goes away is noticed; see above.
     watch_clients = None
 
     base_env = {
         "GATEWAY_INTERFACE": "CGI/1.1",
-        "SERVER_SOFTWARE": "gevent/{}.{} Python/{}.{}".format(
-            *version_info[:2], *sys.version_info[:2]
-        ),
+        "SERVER_SOFTWARE": "gevent/{}.{} Python/{}.{}".format(*version_info[:2], *sys.version_info[:2]),
         "SCRIPT_NAME": "",
         "wsgi.version": (1, 0),
         "wsgi.multithread": False,

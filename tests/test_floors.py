@@ -24,7 +24,8 @@ FLOORS = [
     ("what hubs lend", "pool threadpool _executor _patcher resolver._addresses resolver._files resolver._hostsfile"
      " resolver._order resolver resolver.ares resolver.cares resolver.thread resolver.blocking resolver.dnspython"),
     ("servers", "baseserver server backdoor websocket._errors websocket._deflate websocket._handshake websocket._connection"
-     " websocket._client websocket._server websocket pywsgi websocket._site"),
+     " websocket._client websocket._server websocket _wsgi _wsgi.environ _wsgi.log _wsgi.message _wsgi.watch"
+     " pywsgi websocket._site"),
     ("patching", "monkey._errors monkey._util monkey.api monkey._lazy monkey._patch_asyncio"
      " monkey._patch_multiprocessing monkey._patch_thread monkey monkey._main monkey.__main__"),
     ("the door", " alias __main__ _greenlet_module._greenlet _greenlet_module"),

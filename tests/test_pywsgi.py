@@ -126,7 +126,9 @@ def test_write_sends_before_the_result():
 
 
 @pytest.mark.parametrize(
-    "result", [lambda: [b"body"], lambda: iter([b"body", b"more"]), lambda: (b"bo", b"dy")], ids=["list", "iterator", "tuple"]
+    "result",
+    [lambda: [b"body"], lambda: iter([b"body", b"more"]), lambda: (b"bo", b"dy")],
+    ids=["list", "iterator", "tuple"],
 )
 def test_head_has_no_body(result):
     def application(environ, start_response):

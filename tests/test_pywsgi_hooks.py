@@ -1,7 +1,6 @@
 """The WSGI server's classes: what subclasses override, and what others look at."""
 
 import copy
-import os
 import pickle
 import subprocess
 import sys
@@ -11,7 +10,7 @@ import pytest
 from certificates import make_certificate
 from gevent import pywsgi, socket, ssl
 
-from wsgiservers import Answer, Lines, answers, ask, connection, feed, read_all, serving
+from wsgiservers import Answer, Lines, answers, ask, connection, read_all, serving
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
 
@@ -71,7 +70,9 @@ def test_one_step_alone(name, log):
 
 
 @pytest.mark.parametrize("names", [[], STEPS], ids=["plain", "overridden"])
-@pytest.mark.parametrize("data, status", [(b"GET / HTTP %\r\n", 400), (b"GET /" + b"x" * 9000, 414)], ids=["bad", "long"])
+@pytest.mark.parametrize(
+    "data, status", [(b"GET / HTTP %\r\n", 400), (b"GET /" + b"x" * 9000, 414)], ids=["bad", "long"]
+)
 def test_what_is_refused_is_refused_by_each_way(names, data, status, log):
     with serving(hello, handler_class=handler_class(log, names)) as server:
         assert Answer(ask(server, data + b"\r\n\r\n")).status == status
@@ -307,11 +308,15 @@ def test_tls(certificate):
 
     context = ssl.create_default_context(cafile=certificate.cert)
     with serving(application, certfile=certificate.cert, keyfile=certificate.key) as server:
-        with context.wrap_socket(socket.create_connection(("127.0.0.1", server.server_port)), server_hostname="localhost") as sock:
+        with context.wrap_socket(
+            socket.create_connection(("127.0.0.1", server.server_port)), server_hostname="localhost"
+        ) as sock:
             sock.sendall(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nfour" + GET)
             first, second = answers(read_all(sock))
             assert (first.body, second.body) == (b"four", b"")
-        with context.wrap_socket(socket.create_connection(("127.0.0.1", server.server_port)), server_hostname="localhost") as sock:
+        with context.wrap_socket(
+            socket.create_connection(("127.0.0.1", server.server_port)), server_hostname="localhost"
+        ) as sock:
             sock.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
             assert Answer(sock.recv(1000)).status == 200
             server.stop(timeout=10)

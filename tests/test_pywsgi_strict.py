@@ -193,9 +193,7 @@ LIMITS = {
 
 @pytest.mark.parametrize("status, options, template", [limit[:3] for limit in LIMITS.values()], ids=LIMITS)
 def test_limits(status, options, template):
-    server = pywsgi.WSGIServer(
-        ("127.0.0.1", 0), application, log=None, error_log=None, linger_timeout=0, **options
-    )
+    server = pywsgi.WSGIServer(("127.0.0.1", 0), application, log=None, error_log=None, linger_timeout=0, **options)
     filler = {414: b"x" * 40, 431: b"x" * 40, 413: b"1"}[status]
     if "max_headers" in options:
         filler = b"\r\nA: b"

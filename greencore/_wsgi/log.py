@@ -7,13 +7,13 @@ class NoopLog:
     """A log that nobody reads."""
 
     def write(self, message):
-        pass
+        """Do nothing."""
 
     def flush(self):
-        pass
+        """Do nothing."""
 
     def writelines(self, lines):
-        pass
+        """Do nothing."""
 
 
 class LoggingLogAdapter:
@@ -48,6 +48,7 @@ class LoggingLogAdapter:
 
 
 def as_log(log, level):
+    """Return what to write to for the argument `log` of a server; a logger gets the level."""
     if log is None:
         return NoopLog()
     if log == "default":

@@ -2,10 +2,9 @@
 
 import select
 
-from greencore.event import Event
-from greencore.hub import getcurrent
-from greencore.hub import kill as _kill
 from greencore._base.originals import get_original
+from greencore.event import Event
+from greencore.hub import getcurrent, kill as _kill
 
 _GONE = select.POLLRDHUP | select.POLLHUP | select.POLLERR
 _AGAIN = 1  # s
