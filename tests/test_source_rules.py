@@ -40,7 +40,7 @@ ORDER = {
     "task": "origin task attributes kill start hook group imap join map raw",
     "net": "address rawsocket socket resolver resolver_pointer",
     "websocket": "frame message",
-    "http": "buffer source service head date answer body input environ handler request",
+    "http": "buffer source service head date answer filewrapper body input environ handler request",
 }
 
 # Files (of one noun each) that include each other: a type and what it is made of.
