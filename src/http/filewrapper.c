@@ -2,6 +2,7 @@
 
 #include <structmember.h>
 #include <sys/stat.h>
+#include "greenlet/type.h"
 
 PyTypeObject *FileWrapper_Type;
 
@@ -149,7 +150,7 @@ static PyType_Spec filewrapper_spec = {
 int
 green_filewrapper_exec(PyObject *module)
 {
-    FileWrapper_Type = (PyTypeObject *)PyType_FromSpec(&filewrapper_spec);
+    FileWrapper_Type = (PyTypeObject *)green_type_new(NULL, &filewrapper_spec, NULL);
     return FileWrapper_Type == NULL
                ? -1
                : PyModule_AddObjectRef(module, "FileWrapper", (PyObject *)FileWrapper_Type);
