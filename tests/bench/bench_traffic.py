@@ -14,7 +14,9 @@ def unix_pair():
 
 
 def tcp_pair():
-    listener = socket.create_server(("127.0.0.1", 0))
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    listener.listen()
     a = socket.create_connection(listener.getsockname())
     b, _ = listener.accept()
     listener.close()
@@ -23,8 +25,10 @@ def tcp_pair():
     return a, b
 
 
-def answer(sock):
-    while data := sock.recv(65536):
+def answer(sock, size):
+    while size:
+        data = sock.recv(65536)
+        size -= len(data)
         sock.sendall(data)
 
 
@@ -61,22 +65,21 @@ def there(n, a, b):
 
 @pattern("request and response")
 def request(n, a, b):
-    answering = gevent.spawn(answer, b)
+    answering = gevent.spawn(answer, b, n * len(REQUEST))
     for _ in range(n):
         a.sendall(REQUEST)
         a.recv(65536)
-    a.shutdown(socket.SHUT_WR)
     answering.join()
 
 
 @pattern("sixteen requests pipelined")
 def pipelined(n, a, b):
-    answering = gevent.spawn(answer, b)
+    n -= n % DEPTH
+    answering = gevent.spawn(answer, b, n * len(REQUEST))
     for _ in range(0, n, DEPTH):
         for _ in range(DEPTH):
             a.sendall(REQUEST)
         read(a, DEPTH * len(REQUEST))
-    a.shutdown(socket.SHUT_WR)
     answering.join()
 
 
