@@ -35,7 +35,7 @@ test: build $(VENV)/.tests-ready
 
 # The standard library's own tests, patched; PEER: an interpreter with real gevent, to compare with. With all versions,
 # beside gevent, for docs/stdlib.rst: .ci/stdlib.
-test-stdlib: build
+test-stdlib: build $(VENV)/.tests-ready
 	$(BIN)/python tests/stdlib/run.py $(if $(PEER),--peer $(PEER)) $(ARGS)
 
 # Other packages' own tests, with real gevent and with greencore; ARGS: see tests/dependents/run.py.
@@ -50,11 +50,11 @@ test-aarch64:
 	.ci/aarch64 test $(ARGS)
 
 # Tests where errors with memory show; see tests/memory/run.py.
-test-references test-sanitizers test-valgrind: build
+test-references test-sanitizers test-valgrind: build $(VENV)/.tests-ready
 	$(BIN)/python tests/memory/run.py $(@:test-%=%) $(ARGS)
 
 # Ten minutes of everything at once: memory and descriptors stay flat.
-test-soak: build
+test-soak: build $(VENV)/.tests-ready
 	$(BIN)/python tests/memory/soak.py $(ARGS)
 
 demo: build
