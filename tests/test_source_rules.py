@@ -229,6 +229,14 @@ def test_interpreter_stays_out_of_the_switch_layer(source):
         assert not {"Python.h", "uv.h"} & set(includes(source))
 
 
+def test_modules_are_imported_at_the_start_only(source):
+    """Later the interpreter may be ending: `green_name_get` knows what to do then."""
+    text = source.read_text()
+    for found in re.finditer(r"\bPyImport_Import\w*", text):
+        function = re.findall(r"^(\w+)\(", text[: found.start()], re.MULTILINE)[-1]
+        assert function.endswith(("_exec", "_load", "_register")) or name_of(source) == "greenlet/name.c"
+
+
 def test_uv_stays_in_its_layer(source):
     if "uv.h" in includes(source):
         assert UV_USERS.fullmatch(name_of(source))
