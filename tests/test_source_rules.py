@@ -232,6 +232,8 @@ def test_interpreter_stays_out_of_the_switch_layer(source):
 def test_modules_are_imported_at_the_start_only(source):
     """Later the interpreter may be ending: `green_name_get` knows what to do then."""
     text = source.read_text()
+    if name_of(source) == "greenlet/type.c":  # makes types, for those functions
+        return
     for found in re.finditer(r"\bPyImport_Import\w*", text):
         function = re.findall(r"^(\w+)\(", text[: found.start()], re.MULTILINE)[-1]
         assert function.endswith(("_exec", "_load", "_register")) or name_of(source) == "greenlet/name.c"
