@@ -1,6 +1,6 @@
-"""python -m greencore SCRIPT [ARGUMENTS]: run a script that was written for an older Python.
+"""python -m greencore SCRIPT [ARGUMENTS]: run a script that was written for an older Python; `serve`: be a web server.
 
-It runs as `__main__`, with `gevent` and `greenlet` meaning greencore, and finds what listings of that time take for
+A script runs as `__main__`, with `gevent` and `greenlet` meaning greencore, and finds what listings of that time take for
 granted: the name `xrange`, and processes of `multiprocessing` that begin as forks.
 """
 
@@ -15,9 +15,12 @@ from greencore._base.tools import why_not_run
 
 USAGE = """\
 usage: python -m greencore SCRIPT [ARGUMENTS]
+       python -m greencore serve MODULE:APPLICATION | FOLDER [OPTIONS]
 
 Runs a script, or a folder or zip archive with a __main__.py, that was written for an older Python. `gevent` and
 `greenlet` mean greencore in it.
+
+`serve` serves a WSGI application, or the files of a folder; `serve --help` has its options.
 
   -h, --help   print this
   --version    print the version of greencore"""
@@ -38,6 +41,10 @@ def main(arguments):
         print(USAGE)
     elif arguments[:1] == ["--version"]:
         print(f"greencore {greencore.__version__}")
+    elif arguments[:1] == ["serve"]:
+        from greencore.serve._main import main as serve
+
+        return serve(arguments[1:])
     elif not arguments or arguments[0].startswith("-"):
         print(USAGE if not arguments else f"python -m greencore: no option {arguments[0]!r}\n\n{USAGE}", file=sys.stderr)
         return 2

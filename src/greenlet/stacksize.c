@@ -156,6 +156,14 @@ stacksize_module_shed(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
     Py_RETURN_NONE;
 }
 
+static PyObject *
+stacksize_module_count(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(unused))
+{
+    green_stack_counts counts;
+    green_stack_counts_get(&counts);
+    return PyLong_FromSize_t(counts.live);
+}
+
 static PyMethodDef stacksize_functions[] = {
     {"shed_stack", stacksize_module_shed, METH_NOARGS,
      "shed_stack()\n--\n\nGive back the memory that deeper calls of the running greenlet have "
@@ -168,6 +176,9 @@ static PyMethodDef stacksize_functions[] = {
     {"set_stack_size", stacksize_module_set, METH_O,
      "set_stack_size(size)\n--\n\nThe bytes of machine stack that greenlets get from now on; None: "
      "as many as the main thread\nhas. Too small a size is raised to what the interpreter needs."},
+    {"count_greenlets", stacksize_module_count, METH_NOARGS,
+     "count_greenlets()\n--\n\nHow many greenlets are alive with a stack of their own, of all "
+     "threads."},
     {"get_stack_size", stacksize_module_get, METH_NOARGS,
      "get_stack_size()\n--\n\nThe bytes of machine stack that greenlets get."},
     {NULL, NULL, 0, NULL},
