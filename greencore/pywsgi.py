@@ -290,6 +290,15 @@ class WSGIServer(StreamServer):
         "lenient_chunk_extensions",
     )
 
+    _defaults = {}  # a subclass's settings
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        own = {name: cls.__dict__[name] for name in cls._settings if name in cls.__dict__}
+        cls._defaults = {**cls._defaults, **own}
+        for name in own:
+            delattr(cls, name)
+
     def __init__(
         self,
         listener,
@@ -319,9 +328,9 @@ class WSGIServer(StreamServer):
             raise ValueError(f"watch_clients must be None, 'event' or 'kill', not {self.watch_clients!r}")
         for name in self._settings:
             if name in kwargs:
-                setattr(self, name, kwargs.pop(name))
-            elif hasattr(type(self), name) and not isinstance(vars(WSGIServer).get(name), _Setting):
-                setattr(self._service, name, getattr(type(self), name))
+                setattr(self._service, name, kwargs.pop(name))
+            elif name in self._defaults:
+                setattr(self._service, name, self._defaults[name])
         super().__init__(listener, backlog=backlog, spawn=spawn, **kwargs)
         if application is not None:
             self.application = application

@@ -387,6 +387,7 @@ def test_settings():
 
     server = Server(("127.0.0.1", 0), hello, max_body=None, keepalive_timeout=1.5)
     assert (server.header_timeout, server.max_body, server.keepalive_timeout) == (3, None, 1.5)
+    assert server._service.header_timeout == 3
     server.max_headers = 7
     assert server.max_headers == 7
     for name, value in (("max_headers", -1), ("body_timeout", -1), ("body_timeout", float("nan"))):

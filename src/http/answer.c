@@ -7,7 +7,7 @@
 
 /* The Latin-1 bytes of a str, or those of a bytes. -1 with UnicodeError. */
 static int
-text_get(PyObject *object, const char *what, const char **text, size_t *length)
+text_get(PyObject *object, const char *what, bool bytes_too, const char **text, size_t *length)
 {
     if (PyUnicode_Check(object)) {
         if (PyUnicode_KIND(object) != PyUnicode_1BYTE_KIND) {
@@ -19,7 +19,7 @@ text_get(PyObject *object, const char *what, const char **text, size_t *length)
         *length = (size_t)PyUnicode_GET_LENGTH(object);
         return 0;
     }
-    if (PyBytes_Check(object)) {
+    if (bytes_too && PyBytes_Check(object)) {
         *text = PyBytes_AS_STRING(object);
         *length = (size_t)PyBytes_GET_SIZE(object);
         return 0;
@@ -80,11 +80,8 @@ green_answer_status(green_buffer *out, PyObject *status)
 {
     const char *text;
     size_t length;
-    if (!PyUnicode_Check(status)) {
-        PyErr_Format(PyExc_UnicodeError, "The status must be a str: %R", status);
-        return -1;
-    }
-    if (text_get(status, "status", &text, &length) < 0 || text_check(text, length, "status") < 0) {
+    if (text_get(status, "status", false, &text, &length) < 0 ||
+        text_check(text, length, "status") < 0) {
         return -1;
     }
     if (length < 3 || (length > 3 && text[3] != ' ') || text[0] < '1' || text[0] > '9' ||
@@ -121,12 +118,13 @@ field_kind(const char *name, size_t length)
 }
 
 int
-green_answer_add(green_buffer *out, PyObject *name, PyObject *value, size_t *text, size_t *length)
+green_answer_add(green_buffer *out, PyObject *name, PyObject *value, bool bytes_too, size_t *text,
+                 size_t *length)
 {
     const char *name_text, *value_text;
     size_t name_length, value_length;
-    if (text_get(name, "header name", &name_text, &name_length) < 0 ||
-        text_get(value, "header value", &value_text, &value_length) < 0 ||
+    if (text_get(name, "header name", bytes_too, &name_text, &name_length) < 0 ||
+        text_get(value, "header value", bytes_too, &value_text, &value_length) < 0 ||
         name_check(name_text, name_length) < 0 ||
         text_check(value_text, value_length, "header value") < 0 ||
         green_buffer_reserve(out, name_length + value_length + 4) < 0) {

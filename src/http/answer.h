@@ -18,10 +18,10 @@ typedef enum {
 /* "HTTP/1.1 STATUS". The code; -1 with UnicodeError or ValueError. */
 int green_answer_status(green_buffer *out, PyObject *status);
 
-/* "Name: value". `name` and `value`: str or bytes. The kind of field, with *text and *length (in
-   `out`) the value; -1 with UnicodeError or ValueError. */
-int green_answer_add(green_buffer *out, PyObject *name, PyObject *value, size_t *text,
-                     size_t *length);
+/* "Name: value", both str, or bytes where the server made them. The kind of field, with *text and
+ *length (in `out`) the value; -1 with UnicodeError or ValueError. */
+int green_answer_add(green_buffer *out, PyObject *name, PyObject *value, bool bytes_too,
+                     size_t *text, size_t *length);
 
 /* A field known to be right. -1: MemoryError. */
 int green_answer_append(green_buffer *out, const char *name, const char *value, size_t length);

@@ -96,7 +96,7 @@ response_add_pair(HandlerObject *self, PyObject *pair)
     if (PyTuple_Check(pair) && PyTuple_GET_SIZE(pair) == 2) {
         size_t at, length;
         int kind = green_answer_add(&self->out, PyTuple_GET_ITEM(pair, 0),
-                                    PyTuple_GET_ITEM(pair, 1), &at, &length);
+                                    PyTuple_GET_ITEM(pair, 1), false, &at, &length);
         return response_note_field(self, kind, at, length);
     }
     PyObject *tuple = PySequence_Tuple(pair);
@@ -268,8 +268,8 @@ response_rebuild(HandlerObject *self)
             PyErr_SetString(PyExc_ValueError, "a header must be a pair of a name and a value");
             return -1;
         }
-        if (green_answer_add(&self->out, PyTuple_GET_ITEM(pair, 0), PyTuple_GET_ITEM(pair, 1), &at,
-                             &length) < 0) {
+        if (green_answer_add(&self->out, PyTuple_GET_ITEM(pair, 0), PyTuple_GET_ITEM(pair, 1), true,
+                             &at, &length) < 0) {
             return -1;
         }
     }

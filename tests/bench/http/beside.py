@@ -75,8 +75,8 @@ def measure(kind, python, case, seconds):
         server.kill()
         server.wait()
     requests = int(re.search(r"(\d+) requests in", out)[1])
-    half, most = (milliseconds(re.search(rf"{percent}%\s+(\S+)", out)[1]) for percent in (50, 99))
-    return used / requests * 1e6, most / half
+    half, most = (milliseconds(re.search(rf"^ +{percent}% +(\S+)", out, re.MULTILINE)[1]) for percent in (50, 99))
+    return used / requests * 1e6, most / half if half else float("nan")  # wrk can't time what is pipelined
 
 
 def milliseconds(text):
