@@ -6,7 +6,7 @@
 
 PyTypeObject *Input_Type;
 
-enum { FIRST_GUESS = 16 * 1024, BIGGEST_GUESS = 1024 * 1024 };
+enum { FIRST_GUESS = 16 * 1024, BIGGEST_GUESS = 16 * 1024 * 1024 };
 
 /* ---- over a file of Python's ---- */
 

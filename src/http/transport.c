@@ -113,7 +113,8 @@ green_transport_receive(HandlerObject *self, char *into, size_t size, double sec
     for (;;) {
         ssize_t got = recv(plain->file.fd, into, size, 0);
         if (got >= 0) {
-            plain->drained = got > 0 && (size_t)got < size;
+            /* A small part is all there was; behind a big one, there is soon more. */
+            plain->drained = got > 0 && (size_t)got < size && got < GREEN_BUFFER_BLOCK;
             return got;
         }
         if (transport_again(self, GREEN_READ, seconds, "WSGI request") < 0) {
