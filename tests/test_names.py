@@ -13,6 +13,7 @@ import importlib
 import inspect
 import json
 import os
+import queue
 import re
 import subprocess
 import sys
@@ -44,6 +45,8 @@ STANDARD = {
     "gevent.threading:Thread": threading.Thread,
     "gevent.threading:Timer": threading.Timer,
 }
+if hasattr(queue, "ShutDown"):  # CPython 3.13
+    STANDARD["gevent.queue:ShutDown"] = queue.ShutDown
 HOMES = [line.split() for line in (Path(__file__).parent / "data" / "modules.txt").read_text().splitlines()]
 
 

@@ -54,6 +54,9 @@ green_code_line(const green_code_position *position)
 #else
 #include <internal/pycore_frame.h>
 #endif
+#if PY_VERSION_HEX >= 0x030C0000 && PY_VERSION_HEX < 0x030D0000
+#include <internal/pycore_instruments.h> /* public from 3.13 on */
+#endif
 
 typedef _PyInterpreterFrame frame;
 
