@@ -130,7 +130,7 @@ def build_flags(compiler):
         cflags += [f"-fsanitize={sanitizers}", "-fno-omit-frame-pointer"]
         ldflags.append(f"-fsanitize={sanitizers}")
     if env_flag("GREENCORE_COVERAGE"):
-        cflags.append("--coverage")
+        cflags += ["--coverage", "-O0"]  # inlined code is counted where nobody looks
         ldflags.append("--coverage")
     return cflags, ldflags
 

@@ -9,12 +9,15 @@ valgrind     under valgrind's memcheck
 
 import argparse
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests"))
+
+from copies import copy_sources, virtual_environment  # noqa: E402
+
 ALL = sorted(path.name for path in (ROOT / "tests").glob("test_*.py"))
 RAW = [name for name in ALL if name.startswith("test_raw_")]
 
@@ -44,29 +47,6 @@ LEFT_OUT = {
     "sanitizers": "not py_spy and not recursion and not mappings and not shadow_stacks",
     "valgrind": "not many and not recursion and not nested",
 }
-
-
-def copy_sources(target):
-    """Copy what git tracks, and only where it changed, so that little is compiled again."""
-    names = subprocess.run(["git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
-    for name in names.splitlines():
-        source, copy = ROOT / name, target / name
-        if not source.is_file():
-            copy.unlink(missing_ok=True)
-        elif not copy.exists() or copy.read_bytes() != source.read_bytes():
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source, copy)
-
-
-def virtual_environment(target, python):
-    """Return the interpreter of an environment made with `python`, with what the tests need."""
-    venv = target.with_suffix(".venv")
-    if not (venv / "ready").exists():
-        subprocess.run([python, "-m", "venv", venv], check=True)
-        install = [venv / "bin" / "python", "-m", "pip", "install", "-q", "--disable-pip-version-check", "-r"]
-        subprocess.run([*install, ROOT / "tests" / "requirements.txt"], check=True)
-        (venv / "ready").touch()
-    return venv / "bin" / "python"
 
 
 def library(name):
