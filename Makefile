@@ -4,7 +4,7 @@ BIN = $(VENV)/bin
 ARGS ?=
 CACHE = $(if $(GREENCORE_CACHE),$(GREENCORE_CACHE),.cache)
 
-.PHONY: build test test-stdlib test-dependents test-all test-aarch64 test-references test-sanitizers test-valgrind test-soak demo wheels tryouts release bench bench-versions format clean
+.PHONY: build test test-stdlib test-dependents test-all test-aarch64 test-references test-sanitizers test-valgrind test-soak coverage fuzz demo wheels tryouts release bench bench-versions format clean
 
 # What Debian has to lend; an interpreter that is not Debian's brings its own headers, venv and tests.
 SYSTEM = gcc libc6-dev make pkg-config libuv1-dev libc-ares-dev
@@ -56,6 +56,15 @@ test-references test-sanitizers test-valgrind: build $(VENV)/.tests-ready
 # Ten minutes of everything at once: memory and descriptors stay flat.
 test-soak: build $(VENV)/.tests-ready
 	$(BIN)/python tests/memory/soak.py $(ARGS)
+
+# What of the C sources the tests run; see tests/coverage/run.py.
+coverage: build
+	$(BIN)/python tests/coverage/run.py $(ARGS)
+
+# What parses is given made-up inputs for a minute; see tests/fuzz/run.py.
+fuzz: build
+	@! command -v dpkg-query >/dev/null || .ci/packages clang libclang-rt-dev
+	$(BIN)/python tests/fuzz/run.py $(ARGS)
 
 demo: build
 	$(BIN)/python examples/tour.py

@@ -1,9 +1,15 @@
-"""Fuzz the way from bytes to environ for a while: run.py [seconds]. Needs clang and the headers of this interpreter.
+"""Feed what parses with inputs that libFuzzer makes up: run.py [--seconds N | --runs N] [targets].
 
-The first inputs are those of tests/test_pywsgi_strict.py. What is found is left in build/fuzz/.
+A copy of the sources under build/fuzz is compiled by clang with libFuzzer's counters and the address sanitizer, and
+driver.c becomes the program that holds the interpreter. Targets: the target_*.py here, all of them by default, one
+after the other; the time is shared. What is found is left in build/fuzz.found/. With --runs each target is given the
+same inputs every time.
 """
 
+import argparse
+import os
 import shlex
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -11,77 +17,69 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-OUT = ROOT / "build" / "fuzz"
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+COPY = ROOT / "build" / "fuzz"
+FOUND = ROOT / "build" / "fuzz.found"
+sys.path.insert(0, str(ROOT / "tests"))
 
-from build_support import llhttp  # noqa: E402
+from copies import copy_sources  # noqa: E402
+
+TARGETS = sorted(path.stem.removeprefix("target_") for path in HERE.glob("target_*.py"))
+LENGTH = 1500  # bytes of an input at most
 
 
 def build():
-    """Return the program, compiled where a source is newer."""
-    parser, include, packages = llhttp.build_parts()
-    sources = [*sorted((ROOT / "src").rglob("*.c")), *(ROOT / name for name in parser), HERE / "driver.c"]
-    sources += (ROOT / "src" / "switch").glob(f"swap_{sysconfig.get_platform().split('-')[-1]}.S")
-    libraries = ["libuv", "libcares", *packages]
-    found = subprocess.run(["pkg-config", "--cflags", "--libs", *libraries], check=True, capture_output=True, text=True)
-    flags = [
-        "-O1",
-        "-g",
-        "-std=gnu11",
-        "-w",
-        "-fsanitize=fuzzer,address",
-        "-fno-omit-frame-pointer",
-        f"-I{ROOT / 'src'}",
-    ]
-    flags += [f"-I{ROOT / name}" for name in include] + [f"-I{sysconfig.get_path('include')}"]
+    """Return the program, with the extension beside it."""
+    copy_sources(COPY)
+    environment = dict(os.environ, CC="clang", GREENCORE_SANITIZE="address,fuzzer-no-link", GREENCORE_WERROR="0")
+    subprocess.run([sys.executable, "setup.py", "-q", "build_ext", "--inplace"], cwd=COPY, env=environment, check=True)
+    ares = subprocess.run(["pkg-config", "--cflags", "--libs", "libcares"], check=True, capture_output=True, text=True)
     folder, version = sysconfig.get_config_var("LIBDIR"), sysconfig.get_config_var("LDVERSION")
-    ends = [
-        *shlex.split(found.stdout),
-        f"-L{folder}",
-        f"-Wl,-rpath,{folder}",
-        f"-lpython{version}",
-        "-lm",
-        "-ldl",
-        "-lpthread",
-    ]
-    program = OUT / "requests"
-    if not program.exists() or any(source.stat().st_mtime > program.stat().st_mtime for source in sources):
-        OUT.mkdir(parents=True, exist_ok=True)
-        subprocess.run(["clang", *flags, "-o", program, *sources, *ends], check=True)
+    program = COPY / "fuzz"
+    sources = [COPY / "tests/fuzz/driver.c", COPY / "src/net/resolver_pointer.c", COPY / "src/net/address.c"]
+    command = ["clang", "-g", "-O1", "-D_GNU_SOURCE", "-fsanitize=fuzzer,address", "-rdynamic", "-o", program, *sources]
+    command += [f"-I{COPY / 'src'}", f"-I{sysconfig.get_path('include')}", *shlex.split(ares.stdout)]
+    command += [f"-L{folder}", f"-Wl,-rpath,{folder}", f"-lpython{version}", "-lm", "-ldl", "-lpthread", "-lutil"]
+    subprocess.run(command, check=True)
     return program
 
 
-def seeds():
-    """Write the inputs of the tests; return their folder."""
-    import greencore.alias
-
-    greencore.alias.install()
-    from test_pywsgi_strict import BODIES, CHUNKED, HEADS, LENIENT, NEXT, POST
-
-    good = [
-        NEXT,
-        POST + b"Content-Length: 5\r\n\r\nhello" + NEXT,
-        CHUNKED + b"5;a=b\r\nhello\r\n0\r\nA: b\r\n\r\n" + NEXT,
-    ]
-    inputs = [*good, *(data for _, data in HEADS.values()), *BODIES.values(), *(data for data, _ in LENIENT.values())]
-    folder = OUT / "corpus"
-    folder.mkdir(parents=True, exist_ok=True)
-    for number, data in enumerate(inputs):
-        (folder / f"seed-{number}").write_bytes(bytes([number % 256]) + data)
-    return folder
+def fuzz(program, target, limits):
+    """Return the exit status of one target's run."""
+    corpus = FOUND / "corpus" / target
+    corpus.mkdir(parents=True)
+    environment = {
+        "ASAN_OPTIONS": "detect_leaks=0:detect_stack_use_after_return=0",
+        "FUZZ_TARGET": f"target_{target}",
+        "FUZZ_CORPUS": str(corpus),
+        "PYTHONPATH": str(COPY / "tests" / "fuzz"),
+        "PYTHONHOME": sys.base_prefix,
+        "PYTHONHASHSEED": "0",
+        "PYTHONMALLOC": "malloc",
+        "PATH": os.environ["PATH"],
+    }
+    command = [program, corpus, *limits, f"-max_len={LENGTH}", "-timeout=20", "-seed=1", "-verbosity=0"]
+    command += ["-print_final_stats=1", f"-artifact_prefix={FOUND}/{target}-"]
+    print(f"---- {target}", flush=True)
+    return subprocess.run(command, env=environment).returncode
 
 
 def main():
-    seconds = sys.argv[1] if len(sys.argv) > 1 else "60"
-    command = [build(), seeds(), f"-max_total_time={seconds}", "-max_len=1500", "-timeout=20", "-print_final_stats=1"]
-    environment = {
-        "ASAN_OPTIONS": "detect_leaks=0:detect_stack_use_after_return=0",
-        "PYTHONPATH": f"{HERE}",
-        "PYTHONHOME": sys.base_prefix,
-        "PYTHONMALLOC": "malloc",
-        "PATH": "/usr/bin:/bin",
-    }
-    sys.exit(subprocess.run([*command, f"-artifact_prefix={OUT}/"], env=environment).returncode)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("targets", nargs="*", metavar="target", help=", ".join(TARGETS))
+    parser.add_argument("--seconds", type=int, default=60, help="for all targets together")
+    parser.add_argument("--runs", type=int, help="inputs for each target, in place of a time")
+    options = parser.parse_args()
+    targets = options.targets or TARGETS
+    if wrong := set(targets) - set(TARGETS):
+        parser.error(f"no such target: {', '.join(sorted(wrong))}")
+    limits = [f"-max_total_time={max(options.seconds // len(targets), 1)}"]
+    if options.runs is not None:
+        limits = [f"-runs={options.runs}"]
+    program = build()
+    shutil.rmtree(FOUND, ignore_errors=True)
+    failed = [target for target in targets if fuzz(program, target, limits)]
+    if failed:
+        sys.exit(f"failed, see {FOUND}: {', '.join(failed)}")
 
 
 if __name__ == "__main__":

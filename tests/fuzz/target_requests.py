@@ -1,33 +1,9 @@
 """From bytes to environ and body: the same, however the bytes are cut; and never an exception of the server's own."""
 
-import importlib.machinery
-import importlib.util
-import sys
-from pathlib import Path
-
-ROOT = Path(__file__).resolve().parent.parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
-
-
-def load_core():
-    """Make greencore._core the extension that is built into this program."""
-    spec = importlib.machinery.ModuleSpec("_fuzzed_core", importlib.machinery.BuiltinImporter, origin="built-in")
-    core = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(core)
-    sys.modules["greencore._core"] = core
-
-
-if "_fuzzed_core" in sys.builtin_module_names:
-    load_core()
-
-import greencore.alias  # noqa: E402
-
-greencore.alias.install()
-
-import gevent  # noqa: E402
-from gevent import pywsgi  # noqa: E402
-
-from wsgiservers import feed  # noqa: E402
+import gevent
+from gevent import pywsgi
+from test_pywsgi_strict import BODIES, CHUNKED, HEADS, LENIENT, NEXT, POST
+from wsgiservers import feed
 
 seen = []
 reported = []
@@ -54,6 +30,13 @@ def outcome(parts):
     assert all(isinstance(error, OSError) for error in reported), reported
     lines = [line for line in answer.split(b"\r\n") if not line.startswith(b"Date: ")]
     return list(seen), lines
+
+
+def seeds():
+    inputs = [NEXT, POST + b"Content-Length: 5\r\n\r\nhello" + NEXT]
+    inputs += [CHUNKED + b"5;a=b\r\nhello\r\n0\r\nA: b\r\n\r\n" + NEXT]
+    inputs += [*(data for _, data in HEADS.values()), *BODIES.values(), *(data for data, _ in LENIENT.values())]
+    return [bytes([number % 256]) + data for number, data in enumerate(inputs)]
 
 
 def fuzz_one(data):
