@@ -62,7 +62,7 @@ coverage: build
 	$(BIN)/python tests/coverage/run.py $(ARGS)
 
 # What parses is given made-up inputs for a minute; see tests/fuzz/run.py.
-fuzz: build
+fuzz: build $(VENV)/.tests-ready
 	@! command -v dpkg-query >/dev/null || .ci/packages clang libclang-rt-dev
 	$(BIN)/python tests/fuzz/run.py $(ARGS)
 

@@ -51,7 +51,7 @@ def fuzz(program, target, limits):
         "ASAN_OPTIONS": "detect_leaks=0:detect_stack_use_after_return=0",
         "FUZZ_TARGET": f"target_{target}",
         "FUZZ_CORPUS": str(corpus),
-        "PYTHONPATH": str(COPY / "tests" / "fuzz"),
+        "PYTHONPATH": os.pathsep.join([str(COPY / "tests" / "fuzz"), sysconfig.get_path("purelib")]),
         "PYTHONHOME": sys.base_prefix,
         "PYTHONHASHSEED": "0",
         "PYTHONMALLOC": "malloc",
