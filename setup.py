@@ -34,6 +34,7 @@ sys.path.insert(0, str(ROOT))  # a build front end leaves it out
 
 from build_support import llhttp  # noqa: E402
 
+CORE = "greencore._core"
 ALIAS_PTH = "greencore-alias.pth"
 # GCC zeroes structs with `rep stos` on x86: for our sizes plain stores take 20 ns less a spawn.
 TUNING = ["-mmemset-strategy=unrolled_loop:256:noalign,libcall:-1:noalign"]
@@ -142,7 +143,8 @@ def accepts(compiler, flag):
 
 
 def sources():
-    found = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "src").rglob("*.c"))
+    """Those of greencore._core; src/_greenlet.c is an extension of its own."""
+    found = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "src").rglob("*.c") if path.name != "_greenlet.c")
     return [*found, str(Path("src", "switch", f"swap_{machine()}.S"))]
 
 
@@ -163,8 +165,10 @@ class BuildExt(build_ext):
     """Compiles only what changed, several files at once."""
 
     def build_extension(self, ext):
-        parser_sources, parser_include, parser_packages = llhttp.build_parts()
-        library_cflags, library_ldflags = library_flags(parser_packages)
+        parser_sources, parser_include, library_cflags, library_ldflags = [], [], [], []
+        if ext.name == CORE:
+            parser_sources, parser_include, parser_packages = llhttp.build_parts()
+            library_cflags, library_ldflags = library_flags(parser_packages)
         cflags, ldflags = build_flags(self.compiler.compiler_so)
         command = [*self.compiler.compiler_so, *cflags, *library_cflags]
         command += [flag for flag in TUNING if accepts(self.compiler.compiler_so, flag)]
@@ -241,6 +245,9 @@ setup(
     include_package_data=False,
     package_data={"greencore": ["*.pyi", "include/greenlet/*.h"]},
     py_modules=["_greencore_alias"],
-    ext_modules=[Extension("greencore._core", sources(), include_dirs=["src"])],
+    ext_modules=[
+        Extension(CORE, sources(), include_dirs=["src"]),
+        Extension("greencore._greenlet_module._greenlet", ["src/_greenlet.c"]),
+    ],
     cmdclass={"build_ext": BuildExt, "build_py": BuildPy, "sdist": Sdist},
 )

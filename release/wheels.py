@@ -105,9 +105,10 @@ def finish(wheel, architecture, out, sources):
     opened = next((out / "open").iterdir())
     wheel.unlink()
     sbom.add(next(opened.glob("*.dist-info")), opened.name.removeprefix("greencore-"), sources)
-    check_exports(next(opened.glob("greencore/_core.*.so")))
+    for extension in opened.glob("greencore/**/*.so"):
+        check_exports(extension)
+        check_libraries(extension)
     run(sys.executable, "-m", "wheel", "pack", "-d", out, opened)
-    check_libraries(next(opened.glob("greencore/_core.*.so")))
     platform = PLATFORM.format(architecture)
     (out / "done").mkdir()
     whole = Path(shutil.copy(next(out.glob("*.whl")), out / "done"))
@@ -121,7 +122,7 @@ def finish(wheel, architecture, out, sources):
 def check_exports(extension):
     lines = run("nm", "--dynamic", "--defined-only", extension).splitlines()
     names = {line.split()[-1] for line in lines}
-    if names != {"PyInit__core"}:
+    if names != {"PyInit_" + extension.name.partition(".")[0]}:
         sys.exit(f"{extension} exports {sorted(names)}")
 
 

@@ -29,7 +29,7 @@ FLOORS = [
     ("patching", "monkey._errors monkey._util monkey.api monkey._lazy monkey._patch_asyncio"
      " monkey._patch_multiprocessing monkey._patch_thread monkey monkey._main monkey.__main__"),
     ("the door", " alias serve serve._options serve._files serve._application serve._statistics serve._status serve._log"
-     " serve._worker serve._master serve._main __main__ _greenlet_module._greenlet _greenlet_module"),
+     " serve._worker serve._master serve._main __main__ _greenlet_module._names _greenlet_module"),
     ("old and private names", "ares resolver_ares resolver_thread compat"),
 ]  # fmt: skip
 PLACE = {name: (floor, at) for floor, (_, names) in enumerate(FLOORS) for at, name in enumerate(names.split())}

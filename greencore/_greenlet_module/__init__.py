@@ -1,7 +1,7 @@
 """What `import greenlet` gives: the raw greenlets, without hub and loop."""
 
 from greencore._greenlet_module import _greenlet
-from greencore._greenlet_module._greenlet import (
+from greencore._greenlet_module._names import (
     _C_API,
     CLOCKS_PER_SEC,
     GREENLET_USE_CONTEXT_VARS,

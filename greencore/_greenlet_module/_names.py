@@ -1,4 +1,4 @@
-"""What `greenlet._greenlet` gives: the C names, and the few that only greenlet's own tests use."""
+"""What the extension `greenlet._greenlet` gives: the C names, and the few that only greenlet's own tests use."""
 
 import os
 
@@ -61,6 +61,7 @@ def get_clocks_used_doing_optional_cleanup():
 class UnswitchableGreenlet(greenlet):
     """A greenlet whose switches fail on demand: fault injection for tests of callers."""
 
+    __module__ = __name__.replace("_names", "_greenlet")  # where it is found
     force_switch_error = False
     force_slp_switch_error = False
 
