@@ -4,7 +4,7 @@ BIN = $(VENV)/bin
 ARGS ?=
 CACHE = $(if $(GREENCORE_CACHE),$(GREENCORE_CACHE),.cache)
 
-.PHONY: build test test-stdlib test-dependents test-all test-aarch64 test-references test-sanitizers test-valgrind test-soak coverage fuzz demo wheels tryouts release bench bench-versions format clean
+.PHONY: help lint build test test-stdlib test-dependents test-all test-aarch64 test-references test-sanitizers test-valgrind test-soak coverage fuzz demo wheels tryouts release bench bench-versions format clean
 
 # What Debian has to lend; an interpreter that is not Debian's brings its own headers, venv and tests.
 SYSTEM = gcc libc6-dev make pkg-config libuv1-dev libc-ares-dev
@@ -14,6 +14,37 @@ ifneq ($(filter /usr/bin/$(PYTHON_NAME),$(shell command -v $(PYTHON) || echo /us
 SYSTEM += $(PYTHON_NAME)-dev $(PYTHON_NAME)-venv
 TESTING += $(shell $(PYTHON) -c 'import sys; print("libpython%d.%d-testsuite" % sys.version_info[:2])')
 endif
+
+# What this file can do. Targets with (root) install Debian's packages or make Debian folders.
+help:
+	@echo 'make demo              build, and run a tour of examples'
+	@echo 'make build             compile the extension in place'
+	@echo 'make test              build, and run the suite; ARGS="..." goes to pytest'
+	@echo 'make lint              ruff, the floors, and the rules and format of the C files'
+	@echo 'make format            put the C files in their format'
+	@echo 'make test-stdlib       the standard library tests, patched'
+	@echo 'make test-dependents   the tests of other packages, with real gevent and with greencore'
+	@echo 'make test-references   ... test-sanitizers, test-valgrind: where errors with memory show'
+	@echo 'make test-soak         ten minutes of everything at once'
+	@echo 'make test-all          the suite with CPython 3.10 to 3.15 (root)'
+	@echo 'make test-aarch64      the suite on an emulated arm64 machine (root)'
+	@echo 'make wheels            the sdist, and a wheel for each version and architecture, into dist/ (root)'
+	@echo 'make tryouts           those wheels in bare Debian folders (root)'
+	@echo 'make release           checks, wheels, tryouts: all of a release but the upload (root)'
+	@echo 'make bench             beside gevent; writes docs/benchmarks.rst'
+	@echo 'make bench-versions    each CPython beside the others; writes docs/versions.rst (root)'
+	@echo 'make coverage          lines and branches of C that the suite runs'
+	@echo 'make fuzz              what parses, with random input'
+	@echo 'make clean             remove what was built'
+
+# What a reader of the code would object to.
+lint: build $(VENV)/.lint-ready
+	$(BIN)/ruff check greencore tests examples release build_support setup.py
+	$(BIN)/python -m pytest -q tests/test_source_rules.py tests/test_floors.py
+
+$(VENV)/.lint-ready: tests/lint.txt | $(VENV)/.tests-ready
+	$(BIN)/python -m pip install -q --disable-pip-version-check -r tests/lint.txt
+	touch $@
 
 build: $(VENV)/.ready
 	$(BIN)/python setup.py -q build_ext --inplace

@@ -132,7 +132,17 @@ def build_by_hand(library, source, prefix):
     for name in library.files:
         objects.append(prefix / "build" / library.name / Path(name).with_suffix(".o").name)
         objects[-1].parent.mkdir(parents=True, exist_ok=True)
-        run(prefix / "bin" / "cc", "-O3", "-DNDEBUG", "-fPIC", f"-I{source}/include", "-c", source / name, "-o", objects[-1])
+        run(
+            prefix / "bin" / "cc",
+            "-O3",
+            "-DNDEBUG",
+            "-fPIC",
+            f"-I{source}/include",
+            "-c",
+            source / name,
+            "-o",
+            objects[-1],
+        )
     run(prefix / "bin" / "ar", "rcs", prefix / "lib" / f"{library.name}.a", *objects)
     for header in (source / "include").glob("*.h"):
         shutil.copy(header, prefix / "include")

@@ -11,7 +11,19 @@ import tempfile
 from pathlib import Path
 
 HERE = Path.cwd()
-SUITE = ["greenlet", "raw_greenlet", "event", "queue", "lock", "timeout", "pool", "socket", "select", "threading", "subprocess"]
+SUITE = [
+    "greenlet",
+    "raw_greenlet",
+    "event",
+    "queue",
+    "lock",
+    "timeout",
+    "pool",
+    "socket",
+    "select",
+    "threading",
+    "subprocess",
+]
 
 
 def readme_example():
@@ -31,6 +43,7 @@ def tls_fetch():
     import gevent
     from gevent import server, socket
     from gevent.ssl import create_default_context
+
     from tests.certificates import make_certificate
 
     def answer(connection, address):
@@ -62,7 +75,18 @@ def dns_lookup():
 
 def part_of_the_suite():
     files = [str(HERE / "tests" / f"test_{noun}.py") for noun in SUITE]
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-m", "not slow and not service", "-p", "no:cacheprovider", *files]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-x",
+        "-m",
+        "not slow and not service",
+        "-p",
+        "no:cacheprovider",
+        *files,
+    ]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, cwd=HERE)
     assert done.returncode == 0, done.stdout[-3000:]
 

@@ -20,7 +20,18 @@ CACHE = Path(os.environ.get("GREENCORE_CACHE", ROOT / ".cache")).resolve()
 PAGE = ROOT / "docs" / "building.rst"
 DEBIAN_NAMES = {"x86_64": "amd64", "aarch64": "arm64"}
 # What the interpreters of pyenv are linked with, for a folder that runs one.
-BORROWED = "libssl3 libffi8 libsqlite3-0 libreadline8 libbz2-1.0 liblzma5 zlib1g libncursesw6 libuuid1 libexpat1".split()
+BORROWED = [
+    "libssl3",
+    "libffi8",
+    "libsqlite3-0",
+    "libreadline8",
+    "libbz2-1.0",
+    "liblzma5",
+    "zlib1g",
+    "libncursesw6",
+    "libuuid1",
+    "libexpat1",
+]
 BEGIN, END = ".. table of tryouts", ".. end of the table"
 
 
