@@ -30,7 +30,7 @@ BELOW = {
 # Within a layer, the lowest first: a file includes those before it. One that is not listed is included by no other of
 # its layer.
 ORDER = {
-    "switch": "list map hint annotate stack",
+    "switch": "list check map hint annotate stack",
     "greenlet": """ready pystate_common pystate_ccalls pystate_stack pystate_monitor pystate_limits pystate_free
         pystate_310 pystate_311 pystate_312 pystate_313 pystate_314 pystate_315 pystate flow error type thread locals
         greenlet trace arrival asyncio stacksize attributes call pystate_abandon spare""",

@@ -8,6 +8,7 @@
 #include "loop/interrupt.h"
 #include "loop/poll.h"
 #include "loop/watcher.h"
+#include "switch/check.h"
 
 /* Turns between looks at the clock, and ns between polls, while greenlets are ready all the time:
    I/O and timers get their chance without a system call on each switch. */
@@ -82,6 +83,31 @@ green_loop_drop_kept(LoopObject *loop)
     PyErr_Restore(type, value, traceback);
 }
 
+#ifdef GREEN_DEBUG
+static void
+loop_check_ready(const green_link *head)
+{
+    const green_link *link = head->next;
+    green_list_check(head);
+    for (int i = 0; i < GREEN_CHECK_REACH && link != head; i++, link = link->next) {
+        assert(GREEN_CONTAINER(link, green_ready, link)->kind->turn != NULL);
+    }
+}
+
+static void
+loop_check(const LoopObject *loop)
+{
+    loop_check_ready(&loop->ready);
+    loop_check_ready(&loop->later);
+    green_list_check(&loop->watchers);
+    for (int i = 0; i < 4; i++) {
+        green_list_check(&loop->phases[i]);
+    }
+    green_timers_check(&loop->timers);
+    assert(!green_loop_destroyed(loop) || loop->timers.count == 0);
+}
+#endif
+
 inline GreenletObject *
 green_loop_next(LoopObject *loop)
 {
@@ -89,6 +115,7 @@ green_loop_next(LoopObject *loop)
         return NULL;
     }
     while (!green_list_empty(&loop->ready)) {
+        GREEN_CHECK(loop_check(loop));
         green_ready *ready = GREEN_CONTAINER(loop->ready.next, green_ready, link);
         if (ready->kind->on_hub || --loop->budget <= 0) {
             return NULL;

@@ -1,4 +1,5 @@
 #include "loop/timer.h"
+#include "switch/check.h"
 
 #include <errno.h>
 #include <math.h>
@@ -147,6 +148,24 @@ green_timers_leave(green_timers *timers, bool (*left)(const struct GreenletObjec
         }
     }
 }
+
+#ifdef GREEN_DEBUG
+void
+green_timers_check(const green_timers *timers)
+{
+    green_list_check(&timers->fresh);
+    assert(timers->count < timers->room || timers->room == 0);
+    for (size_t i = 1; i <= timers->count && i <= GREEN_CHECK_REACH; i++) {
+        /* One near the root, and one near the leaves. */
+        size_t near[] = {i, timers->count + 1 - i};
+        for (int j = 0; j < 2; j++) {
+            const green_timer *timer = timers->heap[near[j]];
+            assert(timer->position == near[j] && !green_link_linked(&timer->link));
+            assert(near[j] == 1 || !timer_before(timer, timers->heap[near[j] / 2]));
+        }
+    }
+}
+#endif
 
 uint64_t
 green_timers_deadline(const green_timers *timers)

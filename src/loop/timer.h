@@ -72,6 +72,11 @@ green_timer_start(green_timers *timers, green_timer *timer, uint64_t deadline)
     green_list_append(&timers->fresh, &timer->link);
 }
 
+#ifdef GREEN_DEBUG
+/* Each timer knows its place, and none is due before its parent in the heap. */
+void green_timers_check(const green_timers *timers);
+#endif
+
 void green_timers_unheap(green_timers *timers, green_timer *timer);
 
 /* Harmless on a stopped one. */

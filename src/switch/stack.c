@@ -1,5 +1,6 @@
 #include "switch/stack.h"
 #include "switch/annotate.h"
+#include "switch/check.h"
 #include "switch/hint.h"
 #include "switch/list.h"
 #include "switch/map.h"
@@ -357,6 +358,42 @@ class_cut(uint32_t size_class)
     return slab_stack_init(slab, index);
 }
 
+#ifdef GREEN_DEBUG
+/* Where released frames were: what of them is poisoned. */
+static char *
+stack_poisoned_from(const green_stack *stack)
+{
+    size_t size = (size_t)(stack->base - stack->limit);
+    return stack->base - (size < GREEN_STACK_SIZE_MIN ? size : GREEN_STACK_SIZE_MIN);
+}
+
+static void
+stack_poison(green_stack *stack)
+{
+    green_poison(stack_poisoned_from(stack), stack->base);
+    green_poison(stack->data, stack->data + DATA_BELOW);
+}
+
+/* The first of a cache lies there as it was released. */
+static void
+class_check(const stack_class *class)
+{
+    const green_stack *stack = class->cache;
+    assert(class->live + class->cached <= class->count);
+    if (stack != NULL) {
+        assert(!stack->in_use && stack->base == (const char *)stack);
+        assert(class == &pool.classes[stack->size_class]);
+        assert(slab_stack(stack->slab, slab_index(stack->slab, stack)) == stack);
+        green_poison_check(stack_poisoned_from(stack), stack->base);
+        green_poison_check(stack->data, stack->data + DATA_BELOW);
+    }
+    if (class->room.next != NULL) {
+        green_list_check(&class->room);
+    }
+    green_list_check(&pool.slabs);
+}
+#endif
+
 static size_t pool_chill(size_t budget);
 
 /* What is in the caches counts as idle from now on. */
@@ -438,6 +475,7 @@ green_stack_acquire(size_t size)
     bool by_default = size == 0;
     uint32_t size_class = by_default ? pool.size_class : class_of_size(size);
     stack_class *class = &pool.classes[size_class];
+    GREEN_CHECK(class_check(class));
     green_stack *stack = class->cache;
     if (stack == NULL) {
         return acquire_slowly(size_class, by_default);
@@ -463,16 +501,18 @@ void
 green_stack_release(green_stack *stack)
 {
     stack_class *class = &pool.classes[stack->size_class];
-    assert(stack->base == (char *)stack && class->live > 0);
+    assert(stack->base == (char *)stack && stack->in_use && class->live > 0);
     if (pool.guard_kind == GREEN_GUARD_SPACING) {
         spacing_check(stack);
     }
     green_annotate_vacant(stack);
+    GREEN_CHECK(stack_poison(stack));
     stack->in_use = false;
     stack->next = class->cache;
     class->cache = stack;
     class->cached++;
     class->live--;
+    GREEN_CHECK(class_check(class));
 }
 
 /* Make `count` stacks cold. A slab without any other is unmapped, which takes one system call. */

@@ -1,4 +1,5 @@
 #include "sync/linkable.h"
+#include "switch/check.h"
 
 enum { IDLE, QUEUED, FIRST, SECOND }; /* green_linkable.phase */
 
@@ -287,10 +288,24 @@ linkable_unserve(green_linkable *linkable)
     }
 }
 
+#ifdef GREEN_DEBUG
+static void
+linkable_check(const green_linkable *linkable)
+{
+    const green_rounds *rounds = green_linkable_rounds(linkable);
+    green_list_check(&linkable->links);
+    if (rounds != NULL) {
+        green_list_check(&rounds->serving);
+        green_list_check(&rounds->behind);
+    }
+}
+#endif
+
 /* The next link of the pass, or NULL at its end. */
 static green_link *
 linkable_next(green_linkable *linkable)
 {
+    GREEN_CHECK(linkable_check(linkable));
     green_rounds *rounds = green_linkable_rounds(linkable);
     if (rounds == NULL) {
         linkable->phase = FIRST;

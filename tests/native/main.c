@@ -6,6 +6,7 @@
 #define TESTS(X)                                                                                   \
     X(list_is_first_in_first_out)                                                                  \
     X(list_removes_and_splices)                                                                    \
+    X(check_notices_damage)                                                                        \
     X(swap_passes_values_both_ways)                                                                \
     X(swap_keeps_callee_saved_registers)                                                           \
     X(swap_keeps_control_words)                                                                    \

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "switch/check.h"
 #include "switch/map.h"
 #include "switch/swap.h"
 
@@ -313,7 +314,8 @@ acquire_marked(green_stack **stacks, int count, char mark)
 {
     for (int i = 0; i < count; i++) {
         CHECK((stacks[i] = green_stack_acquire(0)) != NULL);
-        CHECK(stacks[i]->base == (char *)stacks[i] && stacks[i]->data[0] == 0);
+        CHECK(stacks[i]->base == (char *)stacks[i]);
+        CHECK(stacks[i]->data[0] == 0 || stacks[i]->data[0] == (char)GREEN_POISON);
         stacks[i]->data[0] = mark;
     }
 }
