@@ -42,3 +42,15 @@ def test_members(node):
     assert public(defined(node.body)) - public(dir(cls)) == set()
     inherited = {name for base in cls.__mro__[1:] for name in vars(base)}
     assert public(vars(cls)) - public(defined(node.body)) - inherited - UNSPEAKABLE == set()
+
+
+def is_generic(node):
+    return any(isinstance(base, ast.Subscript) and base.value.id == "Generic" for base in node.bases)
+
+
+@pytest.mark.parametrize("node", filter(is_generic, CLASSES), ids=lambda node: node.name)
+def test_generic(node):
+    """Annotations are evaluated: what the stub makes generic takes a type when it runs."""
+    cls = getattr(_core, node.name)
+    assert cls[int].__origin__ is cls
+    assert cls[int].__args__ == (int,)

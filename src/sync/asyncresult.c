@@ -408,6 +408,7 @@ PyDoc_STRVAR(result_wait_doc,
              "Returns the value; None when it holds an exception, or the time has passed.");
 
 static PyMethodDef result_methods[] = {
+    {"__class_getitem__", Py_GenericAlias, METH_O | METH_CLASS, PyDoc_STR("See PEP 585.")},
     {"set", (PyCFunction)(void (*)(void))result_set, METH_FASTCALL | METH_KEYWORDS, result_set_doc},
     {"set_result", (PyCFunction)(void (*)(void))result_set, METH_FASTCALL | METH_KEYWORDS,
      PyDoc_STR("set_result($self, /, value=None)\n--\n\nset(value), under the name that futures "

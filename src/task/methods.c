@@ -397,6 +397,7 @@ task_has_links(PyObject *self, PyObject *Py_UNUSED(none))
 PyMethodDef green_task_methods[] = {
     {"start", task_start, METH_NOARGS, start_doc},
     {"start_later", task_start_later, METH_O, start_later_doc},
+    {"__class_getitem__", Py_GenericAlias, METH_O | METH_CLASS, PyDoc_STR("See PEP 585.")},
     {"spawn", (PyCFunction)(void (*)(void))task_spawn, METH_FASTCALL | METH_KEYWORDS | METH_CLASS,
      spawn_doc},
     {"spawn_later", (PyCFunction)(void (*)(void))task_spawn_later,
