@@ -48,7 +48,7 @@ def is_generic(node):
     return any(isinstance(base, ast.Subscript) and base.value.id == "Generic" for base in node.bases)
 
 
-@pytest.mark.parametrize("node", filter(is_generic, CLASSES), ids=lambda node: node.name)
+@pytest.mark.parametrize("node", list(filter(is_generic, CLASSES)), ids=lambda node: node.name)
 def test_generic(node):
     """Annotations are evaluated: what the stub makes generic takes a type when it runs."""
     cls = getattr(_core, node.name)
