@@ -20,8 +20,8 @@ help:
 	@echo 'make demo              build, and run a tour of examples'
 	@echo 'make build             compile the extension in place'
 	@echo 'make test              build, and run the suite; ARGS="..." goes to pytest'
-	@echo 'make lint              ruff, the floors, and the rules and format of the C files'
-	@echo 'make format            put the C files in their format'
+	@echo 'make lint              ruff, mypy, the floors, and the rules and format of the C files'
+	@echo 'make format            put C and Python files in their format'
 	@echo 'make test-stdlib       the standard library tests, patched'
 	@echo 'make test-dependents   the tests of other packages, with real gevent and with greencore'
 	@echo 'make test-references   ... test-sanitizers, test-valgrind: where errors with memory show'
@@ -37,12 +37,18 @@ help:
 	@echo 'make fuzz              what parses, with random input'
 	@echo 'make clean             remove what was built'
 
-# What a reader of the code would object to.
+# What a reader of the code would object to. The format of the C files is one of the rules of test_source_rules.py.
+FORMATTED = greencore _greencore_alias.py setup.py build_support release
+
 lint: build $(VENV)/.lint-ready
-	$(BIN)/ruff check greencore tests examples release build_support setup.py
+	$(BIN)/ruff check $(FORMATTED) tests examples
+	$(BIN)/ruff format --check $(FORMATTED)
+	$(BIN)/mypy
+	$(BIN)/python -m mypy.stubtest greencore._core --mypy-config-file pyproject.toml --ignore-disjoint-bases --allowlist tests/data/stubtest.txt
 	$(BIN)/python -m pytest -q tests/test_source_rules.py tests/test_floors.py
 
 $(VENV)/.lint-ready: tests/lint.txt | $(VENV)/.tests-ready
+	@! command -v dpkg-query >/dev/null || .ci/packages clang-format-14
 	$(BIN)/python -m pip install -q --disable-pip-version-check -r tests/lint.txt
 	touch $@
 
@@ -128,8 +134,10 @@ bench:
 bench-versions:
 	$(PYTHON) tests/bench/versions.py --write docs/versions.rst $(ARGS)
 
-format:
+format: $(VENV)/.lint-ready
 	clang-format-14 -i $$(git ls-files 'src/*.c' 'src/*.h' 'tests/*.c')
+	$(BIN)/ruff check --fix $(FORMATTED)
+	$(BIN)/ruff format $(FORMATTED)
 
 clean:
 	rm -rf build dist *.egg-info greencore/*.so

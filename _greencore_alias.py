@@ -150,7 +150,7 @@ class AliasFinder:
             return None
         spec = ModuleSpec(
             name,
-            AliasLoader(own_spec),
+            AliasLoader(own_spec),  # type: ignore[arg-type]
             origin=own_spec.origin,
             is_package=own_spec.submodule_search_locations is not None,
         )

@@ -46,7 +46,9 @@ def main(arguments):
 
         return serve(arguments[1:])
     elif not arguments or arguments[0].startswith("-"):
-        print(USAGE if not arguments else f"python -m greencore: no option {arguments[0]!r}\n\n{USAGE}", file=sys.stderr)
+        print(
+            USAGE if not arguments else f"python -m greencore: no option {arguments[0]!r}\n\n{USAGE}", file=sys.stderr
+        )
         return 2
     elif fault := why_not_run(arguments[0]):
         print(f"python -m greencore: {fault}", file=sys.stderr)

@@ -15,7 +15,8 @@ class GreenFileDescriptorIO(io.RawIOBase):
     def __init__(self, fileno, open_descriptor, closefd=True):
         super().__init__()
         self._fileno = -1
-        self._keep_alive = None  # the file that owns the descriptor
+        self._keep_alive = None  # the file that owns the descriptor, and is closed with this one
+        self._owner = None  # such a file that stays open
         self._readable = open_descriptor.can_read
         self._writable = open_descriptor.can_write
         self._closefd = closefd

@@ -21,7 +21,7 @@ try:
     from zope.interface import Attribute, Interface, implementer
 except ImportError:
 
-    class Interface:
+    class Interface:  # type: ignore[no-redef]
         """The base of interfaces, which say what an object offers."""
 
     def Attribute(doc):
@@ -124,6 +124,10 @@ class IMemoryUsageThresholdExceeded(Interface):
 
 
 class _MemoryEvent:
+    mem_usage: int
+    max_allowed: int
+    memory_info: object
+
     def __init__(self, mem_usage, max_allowed, memory_info):
         vars(self).update(mem_usage=mem_usage, max_allowed=max_allowed, memory_info=memory_info)
 
@@ -244,7 +248,7 @@ class IGeventWillPatchAllEvent(IGeventWillPatchEvent):
         """Return whether the module is among those to patch."""
 
 
-class _PatchAllEvent:
+class _PatchAllEvent(GeventPatchEvent):
     def __init__(self, patch_all_arguments, patch_all_kwargs):
         super().__init__(None, None)
         self._patch_all_arguments = patch_all_arguments

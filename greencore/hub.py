@@ -327,8 +327,8 @@ class Hub(_core.Hub):
         if not isinstance(context, str):
             try:
                 context = self.format_context(context)
-            except Exception:
-                _print_traceback(*sys.exc_info(), stream)
+            except Exception as error:
+                _print_traceback(type(error), error, error.__traceback__, stream)
                 context = object.__repr__(context)
         stream.write(f"{gmctime()} {context} failed with {getattr(t, '__name__', 'exception')}\n\n")
 

@@ -21,6 +21,10 @@ class GroupMappingMixin:
 
     __slots__ = ()
 
+    def spawn(self, func, *args, **kwargs):
+        """Run func(*args, **kwargs), and return what stands for its result."""
+        raise NotImplementedError
+
     def _apply_immediately(self):
         """Whether apply() is to call the function at once, in the running greenlet."""
         raise NotImplementedError

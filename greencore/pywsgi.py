@@ -4,6 +4,7 @@ docs/wsgi.rst tells about settings, security and deployment.
 """
 
 import errno
+import io
 import os
 import resource
 import sys
@@ -244,11 +245,12 @@ class WSGIServer(StreamServer):
     connection, or its half of it, before it has the answer; "kill": the request's greenlet is killed then, too.
     """
 
+    log: io.TextIOBase | None = None
+    error_log: io.TextIOBase | None = None
     handler_class = WSGIHandler
-    log = None
-    error_log = None
     environ_class = dict
     secure_environ_class = WSGISecureEnviron
+    header_timeout: float | None
 
     #: Arguments of `greencore.websocket.WebSocket` for those that applications find in environ["wsgi.websocket"].
     websocket_options = {}

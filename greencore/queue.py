@@ -15,7 +15,7 @@ if hasattr(_stdlib, "ShutDown"):  # 3.13
     __imports__.append("ShutDown")
 else:
 
-    class ShutDown(Exception):
+    class ShutDown(Exception):  # type: ignore[no-redef]
         """Raised by put(), and by get() on an empty queue, after shutdown()."""
 
     __extensions__.append("ShutDown")

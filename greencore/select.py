@@ -111,7 +111,7 @@ def select(rlist, wlist, xlist, timeout=None):
 
     def look():
         try:
-            ready = _original_select(*numbers, 0)
+            ready = _original_select(numbers[0], numbers[1], numbers[2], 0)
         except OSError:
             gone = _gone(rows)
             if any(gone):

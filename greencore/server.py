@@ -26,6 +26,7 @@ class StreamServer(BaseServer):
 
     backlog = 128
     reuse_addr = DEFAULT_REUSE_ADDR
+    ssl_args: dict[str, object]
 
     def __init__(self, listener, handle=None, backlog=None, spawn="default", **ssl_args):
         super().__init__(listener, handle=handle, spawn=spawn)

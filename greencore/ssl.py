@@ -297,7 +297,7 @@ class SSLSocket(socket):
     def recvmsg_into(self, *args, **kwargs):
         raise NotImplementedError(f"recvmsg_into not allowed on instances of {type(self)}")
 
-    def send(self, data, flags=0, **timeout):
+    def send(self, data, flags=0, **timeout):  # type: ignore[override]
         if self._sslobj is None:
             return socket.send(self, data, flags, **timeout)
         self._check_flags(flags, "send")

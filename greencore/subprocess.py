@@ -39,7 +39,7 @@ class Popen(_subprocess.Popen):
     """
 
     _watcher = None
-    _communicating_greenlets = None
+    _communicating_greenlets: list[Greenlet] = []
 
     def __init__(self, args, bufsize=-1, *others, threadpool=None, **kwargs):
         hub = get_hub()
@@ -191,7 +191,7 @@ class Popen(_subprocess.Popen):
 
     def __exit__(self, exc_type, value, traceback):
         # Greenlets that are left over from communicate() hold the pipes' locks.
-        for greenlet in self._communicating_greenlets or ():
+        for greenlet in self._communicating_greenlets:
             greenlet.kill()
         streams = self.stdout, self.stderr
         for stream in streams:
@@ -222,7 +222,7 @@ def _green_stream(stream, bufsize):
     """Return the file that takes the place of one that `subprocess.Popen` has opened on its end of a pipe."""
     text = stream if isinstance(stream, _io.TextIOWrapper) else None
     if text is not None:
-        settings = {
+        settings: dict = {
             "encoding": text.encoding,
             "errors": text.errors,
             "line_buffering": text.line_buffering,

@@ -98,13 +98,13 @@ class _DummyThread(_threading._DummyThread):
     `threading.enumerate()` when its greenlet ends.
     """
 
-    _attributes = None
+    _attributes: dict[str, object] = {}
 
     def __new__(cls):
         return _native_thread() or super().__new__(cls)
 
     def __init__(self):
-        if _DummyThread._attributes is None:
+        if not _DummyThread._attributes:
             _DummyThread._attributes = _template()
         greenlet = getcurrent()
         ident = id(greenlet)

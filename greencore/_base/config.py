@@ -6,6 +6,7 @@ the default. Assign before the part that needs the setting is used. `config.prin
 
 import importlib
 import os
+from collections.abc import Callable
 
 __all__ = ["config"]
 
@@ -40,9 +41,13 @@ convert_str_value_as_is = validate_anything
 class Setting:
     """One setting. A subclass is a kind of setting, an instance holds a value; `desc` says what it means."""
 
-    name = None
-    environment_key = None
-    default = None
+    name = ""
+    environment_key = ""
+    default: object = None
+    #: Its place among all.
+    order = 0
+    #: Short names of values that are imported, and what they stand for.
+    shortname_map: dict[str, str] = {}
     #: Whether it belongs to the documented settings.
     document = True
     desc = ""
@@ -63,7 +68,7 @@ class Setting:
     @classmethod
     def _describe(cls, desc):
         parts = [desc, cls.values]
-        if getattr(cls, "shortname_map", None):
+        if cls.shortname_map:
             parts.append("Short names: %s." % ", ".join("``%s``" % name for name in cls.shortname_map))
         parts.append("Default: ``%r``. Environment: ``%s``." % (cls.default, cls.environment_key))
         return "\n\n".join(part for part in parts if part)
@@ -132,7 +137,8 @@ class Config:
 class ImportableSetting:
     """A setting whose value is an object to import."""
 
-    shortname_map = {}
+    name: str
+    shortname_map: dict[str, str]
     values = (
         "An object, the dotted name of one, or a list of such names (separated by commas in the environment), of "
         "which the first that can be imported counts."
@@ -395,6 +401,8 @@ class MonitorMemoryMaxUsage(ByteCountSettingMixin, Setting):
 class AresSettingMixin:
     """A setting of c-ares's channel, handed on as it is; `from_text` makes the value of the environment's text."""
 
+    name: str
+    get: Callable[[], object]
     document = False
     values = "What `greencore.ares.channel` takes as the argument of that name."
     from_text = staticmethod(str)
@@ -492,5 +500,9 @@ if __name__ == "__main__":
 
 def ares_options():
     """Return what the settings for c-ares's channel say, those that say something, by the channel's arguments."""
-    kinds = [setting for setting in config.settings.values() if isinstance(setting, AresSettingMixin)]
-    return {setting.kwarg_name: setting.get() for setting in kinds if setting.get() is not None}
+    said = {
+        setting.kwarg_name: setting.get()
+        for setting in config.settings.values()
+        if isinstance(setting, AresSettingMixin)
+    }
+    return {name: value for name, value in said.items() if value is not None}

@@ -8,6 +8,7 @@ __all__ = ["IdentRegistry"]
 
 class _IdentRef(ref):
     __slots__ = ("ident",)
+    ident: int
 
 
 class IdentRegistry:

@@ -3,4 +3,4 @@
 from collections import namedtuple
 
 __version__ = "26.11.0"
-version_info = namedtuple("version_info", "major minor micro releaselevel serial")(26, 11, 0, "final", 0)
+version_info = namedtuple("version_info", "major minor micro releaselevel serial")(26, 11, 0, "final", 0)  # type: ignore[arg-type, call-arg]

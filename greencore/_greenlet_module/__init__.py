@@ -1,6 +1,6 @@
 """What `import greenlet` gives: the raw greenlets, without hub and loop."""
 
-from greencore._greenlet_module import _greenlet
+from greencore._greenlet_module import _greenlet  # type: ignore[attr-defined]
 from greencore._greenlet_module._names import (
     _C_API,
     CLOCKS_PER_SEC,

@@ -29,13 +29,13 @@ class LoggingLogAdapter:
         """Log a line, without its line feed."""
         self._logger.log(self._level, message[:-1] if message.endswith("\n") else message)
 
-    def flush(self):
-        """Do nothing."""
-
     def writelines(self, lines):
         """Log each of the lines."""
         for line in lines:
             self.write(line)
+
+    def flush(self):
+        """Do nothing."""
 
     def __getattr__(self, name):
         return getattr(self._logger, name)

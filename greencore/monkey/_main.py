@@ -78,5 +78,6 @@ def main():
 
     import runpy
 
-    run = runpy.run_module if as_module else runpy.run_path
-    return run(argv[0], run_name="__main__", **({"alter_sys": True} if as_module else {}))
+    if as_module:
+        return runpy.run_module(argv[0], run_name="__main__", alter_sys=True)
+    return runpy.run_path(argv[0], run_name="__main__")

@@ -94,7 +94,7 @@ def patch_resource_sharer(module):
 def patch_semaphores(module):
     native = module.SemLock
 
-    class SemLock(native):
+    class SemLock(native):  # type: ignore[valid-type]
         """A semaphore or lock between processes. A recursive lock belongs to the greenlet that took it."""
 
         _owner = None

@@ -251,7 +251,7 @@ reader_run(ReaderObject *self, PyObject *events, const unsigned char *from, size
     return self->ended ? 0 : reader_check_text(self, events);
 }
 
-PyDoc_STRVAR(feed_doc, "feed(data)\n--\n\n\
+PyDoc_STRVAR(feed_doc, "feed($self, data, /)\n--\n\n\
 Take bytes that the peer has sent; return a list of events, each (opcode, payload, detail).\n\n\
 Text is (1, str, 0), bytes (2, bytes, 0); a message that is compressed still has bytes, and 1 for\n\
 its detail. Pings and pongs are (9, bytes, 0) and (10, bytes, 0). A close frame is (8, reason,\n\
