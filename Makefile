@@ -4,7 +4,7 @@ BIN = $(VENV)/bin
 ARGS ?=
 CACHE = $(if $(GREENCORE_CACHE),$(GREENCORE_CACHE),.cache)
 
-.PHONY: help lint build test test-stdlib test-dependents test-all test-aarch64 test-references test-sanitizers test-valgrind test-soak coverage fuzz demo wheels tryouts release bench bench-versions format clean
+.PHONY: help lint build test test-stdlib test-dependents test-all test-aarch64 test-references test-sanitizers test-valgrind test-soak coverage fuzz analyze demo wheels tryouts release bench bench-versions format clean
 
 # What Debian has to lend; an interpreter that is not Debian's brings its own headers, venv and tests.
 SYSTEM = gcc libc6-dev make pkg-config libuv1-dev libc-ares-dev
@@ -102,6 +102,11 @@ coverage: build
 fuzz: build $(VENV)/.tests-ready
 	@! command -v dpkg-query >/dev/null || .ci/packages clang libclang-rt-dev
 	$(BIN)/python tests/fuzz/run.py $(ARGS)
+
+# The C sources, read by gcc's analyzer, clang-tidy and cppcheck; ARGS names one of them.
+analyze: build
+	@! command -v dpkg-query >/dev/null || .ci/packages gcc clang-tidy-14 cppcheck
+	$(BIN)/python tests/analyze/run.py $(ARGS)
 
 demo: build
 	$(BIN)/python examples/tour.py

@@ -400,6 +400,7 @@ attributes_get_stack_saved(PyObject *op, void *Py_UNUSED(closure))
             base = attributes_thread_base();
         }
     }
+    assert(base == NULL || self->flow != NULL); /* parked */
     return PyLong_FromSsize_t(base == NULL ? 0 : base - (char *)self->flow->sp);
 }
 

@@ -51,10 +51,8 @@ green_buffer_reserve(green_buffer *buffer, size_t count)
         PyErr_NoMemory();
         return -1;
     }
-    if (used > 0) {
-        memcpy(block, buffer->data + buffer->begin, used);
-    }
     if (buffer->data != NULL) {
+        memcpy(block, buffer->data + buffer->begin, used);
         block_free(buffer->data, buffer->size);
     }
     *buffer = (green_buffer){block, size, 0, used};

@@ -3,6 +3,7 @@
 #ifndef GREEN_HTTP_BUFFER_H
 #define GREEN_HTTP_BUFFER_H
 
+#include <assert.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -37,9 +38,13 @@ void green_buffer_drop(green_buffer *buffer);
 static inline int
 green_buffer_append(green_buffer *buffer, const void *bytes, size_t count)
 {
+    if (count == 0) {
+        return 0; /* there may be no block */
+    }
     if (buffer->size - buffer->end < count && green_buffer_reserve(buffer, count) < 0) {
         return -1;
     }
+    assert(buffer->data != NULL);
     memcpy(buffer->data + buffer->end, bytes, count);
     buffer->end += count;
     return 0;
