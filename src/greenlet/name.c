@@ -60,13 +60,30 @@ green_name_get(const char *module, const char *name)
     return value;
 }
 
+/* The module if it was imported: by this name, or by gevent's for the same one. Borrowed; NULL
+   without an exception. */
+static PyObject *
+name_find_module(const char *module)
+{
+    static const char package[] = "greencore.";
+    PyObject *modules = PyImport_GetModuleDict();            /* borrowed */
+    PyObject *found = PyDict_GetItemString(modules, module); /* borrowed */
+    size_t length = sizeof(package) - 1;
+    if (found == NULL && strncmp(module, package, length) == 0) {
+        PyObject *name = PyUnicode_FromFormat("gevent.%s", module + length);
+        found = name == NULL ? NULL : PyDict_GetItem(modules, name); /* borrowed */
+        Py_XDECREF(name);
+        PyErr_Clear();
+    }
+    return found;
+}
+
 /* Registered with atexit: its functions run while all modules are still there. */
 static PyObject *
 name_keep(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(unused))
 {
-    PyObject *modules = PyImport_GetModuleDict(); /* borrowed */
     for (size_t i = 0; i < Py_ARRAY_LENGTH(names); i++) {
-        PyObject *module = PyDict_GetItemString(modules, names[i].module); /* borrowed */
+        PyObject *module = name_find_module(names[i].module);
         if (module != NULL && names[i].kept == NULL) {
             names[i].kept = PyObject_GetAttrString(module, names[i].name);
             if (names[i].kept == NULL) {
