@@ -45,6 +45,7 @@ except ModuleNotFoundError as error:
 getswitchinterval = sys.getswitchinterval
 setswitchinterval = sys.setswitchinterval
 
+import greencore._greenlet_module  # programs and profilers that know greenlet look for it in sys.modules
 from greencore._base.config import config
 from greencore._shutdown import shutdown
 from greencore.greenlet import Greenlet, joinall, killall

@@ -168,7 +168,7 @@ def test_pickle_by_either_name():
 
     error = pickle.loads(pickle.dumps(gevent.queue.Full("x")))
     assert type(error) is gevent.queue.Full
-    assert b"gevent" in pickle.dumps(gevent.queue.ShutDown) and b"greenlet" in pickle.dumps(gevent.GreenletExit)
+    assert b"gevent" in pickle.dumps(gevent.queue.Channel) and b"greenlet" in pickle.dumps(gevent.GreenletExit)
     for package in ("gevent", "greencore"):
         assert pickle.loads(f"c{package}.queue\nChannel\n.".encode()) is gevent.queue.Channel
         assert pickle.loads(f"c{package}._socket3\nsocket\n.".encode()) is gevent.socket.socket

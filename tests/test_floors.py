@@ -16,7 +16,7 @@ PACKAGE = ROOT / "greencore"
 # From the ground up. On a floor, a module imports only from those named before it.
 FLOORS = [
     ("the ground", "_base _base.version _base.tools _base.tracebacks _base.ident _base.plugins _base.originals _base.native _base.config"),
-    ("greenlets", "exceptions timeout event lock local _condition queue core greenlet _shutdown"),
+    ("greenlets", "_greenlet_module._names _greenlet_module exceptions timeout event lock local _condition queue core greenlet _shutdown"),
     ("looking inside", "events _wait_info _run_info _tracer _monitor util"),
     ("the hub", "hub"),
     ("the standard library", "contextvars builtins os thread time signal select selectors socket ssl threading"
@@ -29,7 +29,7 @@ FLOORS = [
     ("patching", "monkey._errors monkey._util monkey.api monkey._lazy monkey._patch_asyncio"
      " monkey._patch_multiprocessing monkey._patch_thread monkey monkey._main monkey.__main__"),
     ("the door", " alias serve serve._options serve._files serve._application serve._statistics serve._status serve._log"
-     " serve._worker serve._master serve._main __main__ _greenlet_module._names _greenlet_module"),
+     " serve._worker serve._master serve._main __main__"),
     ("old and private names", "ares resolver_ares resolver_thread compat"),
 ]  # fmt: skip
 PLACE = {name: (floor, at) for floor, (_, names) in enumerate(FLOORS) for at, name in enumerate(names.split())}

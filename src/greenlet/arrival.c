@@ -6,7 +6,7 @@ static PyObject *arrival; /* a function that does nothing */
 int
 green_arrival_show(PyThreadState *ts)
 {
-    if (ts->c_tracefunc == NULL && ts->c_profilefunc == NULL && !green_pystate_monitored(ts)) {
+    if (ts->c_tracefunc == NULL && !green_pystate_monitored(ts)) {
         return 0;
     }
     PyObject *result = PyObject_CallNoArgs(arrival);

@@ -38,7 +38,11 @@ class Reentrant:
     def act(self):
         target, Reentrant.target = Reentrant.target, None
         if target is not None:
-            for name in ("clear", "close", "stop", "destroy", "release", "cancel", "kill", "set", "__init__"):
+            names = ["clear", "close", "stop", "destroy", "release", "cancel", "kill", "set"]
+            if not isinstance(target, BaseException):
+                # The interpreter's own exceptions let go in __init__() of arguments that repr() is at.
+                names.append("__init__")
+            for name in names:
                 quiet(getattr, target, name, None)
                 method = quiet(getattr, target, name)
                 if method is not None:
