@@ -1,8 +1,12 @@
 """C types and functions with objects that they aren't made for: exceptions, and never a crash."""
 
+import gc
+
 import pytest
 
 import gevent.core
+import gevent.socket
+from greencore import _core
 from isolated.run import run_script
 
 
@@ -36,3 +40,60 @@ def test_a_timeout_without_its_exception():
     timeout = gevent.Timeout(5, ValueError)
     del timeout.exception
     assert timeout.exception is None and "exception" not in repr(timeout)
+
+
+class Lender:
+    """What a handler asks its server for."""
+
+    def __init__(self):
+        self.service = _core.Service()
+
+    def _lend(self):
+        return self.service, None, False, None
+
+
+def test_a_handler_keeps_its_connection_when_the_attribute_is_set():
+    ours, theirs = gevent.socket.socketpair()
+    handler = _core.WSGIHandlerBase(ours, ("x", 1), Lender())
+    handler.socket = None
+    del ours
+    gc.collect()
+    handler._sendall(b"here")
+    with theirs:
+        assert theirs.recv(10) == b"here"
+    del handler.socket, handler.server, handler.client_address
+    assert (handler.socket, handler.server, handler.client_address) == (None, None, None)
+
+
+def test_a_handler_is_made_once():
+    ours, theirs = gevent.socket.socketpair()
+    with ours, theirs:
+        handler = _core.WSGIHandlerBase(ours, ("x", 1), Lender())
+        with pytest.raises(RuntimeError, match="made once"):
+            handler.__init__(theirs, ("y", 2), Lender())
+        assert handler.socket is ours
+
+
+def test_no_environ_without_a_request():
+    class WithEnviron(Lender):
+        def get_environ(self):
+            return {}
+
+    ours, theirs = gevent.socket.socketpair()
+    with ours, theirs:
+        handler = _core.WSGIHandlerBase(ours, ("x", 1), WithEnviron())
+        with pytest.raises(RuntimeError, match="no request"):
+            handler.get_environ()
+        theirs.sendall(b"GET /a HTTP/1.1\r\nHost: h\r\n\r\nrest")
+        assert handler.read_request(handler.read_requestline())
+        assert handler.get_environ()["PATH_INFO"] == "/a"
+        with pytest.raises(RuntimeError, match="no request"):
+            handler.get_environ()
+
+
+def test_a_timeout_of_infinity_is_none():
+    service = _core.Service()
+    service.keepalive_timeout = float("inf")
+    assert service.keepalive_timeout is None
+    with pytest.raises(ValueError):
+        service.keepalive_timeout = float("nan")

@@ -55,9 +55,14 @@ connection_call_application(HandlerObject *self)
     if (start == NULL) {
         return -1;
     }
-    PyObject *args[] = {NULL, self->environ, start};
+    /* Owned for the call, which may set either attribute; there is neither without a request. */
+    PyObject *environ = Py_NewRef(self->environ == NULL ? Py_None : self->environ);
+    PyObject *application = Py_NewRef(self->application == NULL ? Py_None : self->application);
+    PyObject *args[] = {NULL, environ, start};
     PyObject *result =
-        PyObject_Vectorcall(self->application, args + 1, 2 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
+        PyObject_Vectorcall(application, args + 1, 2 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
+    Py_DECREF(application);
+    Py_DECREF(environ);
     Py_DECREF(start);
     if (result == NULL) {
         return -1;
@@ -568,6 +573,7 @@ connection_hand_over(PyObject *op, PyObject *Py_UNUSED(unused))
         return NULL;
     }
     green_buffer_drop(buffer);
+    green_head_drop(&self->head);
     self->handed_over = true;
     self->headers_sent = true;
     self->close_connection = true;
@@ -593,6 +599,7 @@ connection_read_into(PyObject *op, PyObject *target)
         got = (size_t)view.len < count ? view.len : (Py_ssize_t)count;
         memcpy(view.buf, green_buffer_start(buffer), (size_t)got);
         buffer->begin += (size_t)got;
+        green_head_drop(&self->head); /* its bytes are gone */
     } else {
         got = view.len == 0 ? 0 : green_transport_receive(self, view.buf, (size_t)view.len, -1);
     }

@@ -26,6 +26,7 @@ const char *const green_hook_names[HOOKS] = {
 
 static PyObject *hook_names[HOOKS]; /* owned, interned */
 static PyObject *plain[HOOKS];      /* owned; Handler_Type's own */
+static PyObject *unlent;            /* owned; the service until a server has lent its own */
 
 /* ---- what a class overrides ---- */
 
@@ -97,6 +98,10 @@ handler_init(PyObject *op, PyObject *args, PyObject *kwargs)
     static char *keywords[] = {"sock", "address", "server", "rfile", NULL};
     HandlerObject *self = (HandlerObject *)op;
     PyObject *socket, *address, *server, *rfile = Py_None;
+    if (self->connection != NULL) {
+        PyErr_SetString(PyExc_RuntimeError, "a handler is made once, for one connection");
+        return -1;
+    }
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOO|O:WSGIHandler", keywords, &socket, &address,
                                      &server, &rfile)) {
         return -1;
@@ -105,7 +110,6 @@ handler_init(PyObject *op, PyObject *args, PyObject *kwargs)
     green_handler_set(&self->client_address, Py_NewRef(address));
     green_handler_set(&self->server, Py_NewRef(server));
     green_handler_set(&self->given_rfile, rfile == Py_None ? NULL : Py_NewRef(rfile));
-    self->overrides = handler_find_overrides(Py_TYPE(op));
     green_transport_init(self);
     return handler_borrow(self);
 }
@@ -114,16 +118,26 @@ static PyObject *
 handler_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwargs))
 {
     HandlerObject *self = (HandlerObject *)type->tp_alloc(type, 0);
-    if (self != NULL) {
-        green_list_init(&self->idle.link);
+    if (self == NULL) {
+        return NULL;
     }
+    green_list_init(&self->idle.link);
+    self->socket = Py_NewRef(Py_None);
+    self->client_address = Py_NewRef(Py_None);
+    self->server = Py_NewRef(Py_None);
+    self->service = (ServiceObject *)Py_NewRef(unlent);
+    self->overrides = handler_find_overrides(type);
     return (PyObject *)self;
 }
 
-#define EACH_OBJECT(DO)                                                                            \
+/* What methods use without a look: never NULL before the end. */
+#define EACH_SURE_OBJECT(DO)                                                                       \
     DO(socket)                                                                                     \
     DO(client_address)                                                                             \
-    DO(server)                                                                                     \
+    DO(server)
+
+#define EACH_OBJECT(DO)                                                                            \
+    DO(connection)                                                                                 \
     DO(rfile)                                                                                      \
     DO(given_rfile)                                                                                \
     DO(slot)                                                                                       \
@@ -144,12 +158,14 @@ handler_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(k
 
 #define VISIT(name) Py_VISIT(self->name);
 #define CLEAR(name) Py_CLEAR(self->name);
+#define EMPTY(name) green_handler_set(&self->name, Py_NewRef(Py_None));
 
 static int
 handler_traverse(PyObject *op, visitproc visit, void *arg)
 {
     HandlerObject *self = (HandlerObject *)op;
     Py_VISIT(Py_TYPE(op));
+    EACH_SURE_OBJECT(VISIT)
     EACH_OBJECT(VISIT)
     return 0;
 }
@@ -158,6 +174,8 @@ static int
 handler_clear(PyObject *op)
 {
     HandlerObject *self = (HandlerObject *)op;
+    self->plain = NULL;
+    EACH_SURE_OBJECT(EMPTY)
     EACH_OBJECT(CLEAR)
     return 0;
 }
@@ -170,6 +188,7 @@ handler_dealloc(PyObject *op)
     PyObject_GC_UnTrack(op);
     green_service_busy(&self->idle);
     handler_clear(op);
+    EACH_SURE_OBJECT(CLEAR)
     Py_CLEAR(self->service);
     green_buffer_drop(&self->source.buffer);
     green_buffer_drop(&self->out);
@@ -179,6 +198,20 @@ handler_dealloc(PyObject *op)
 }
 
 /* ---- attributes ---- */
+
+static PyObject *
+handler_get_sure(PyObject *op, void *closure)
+{
+    return Py_NewRef(*(PyObject **)((char *)op + (size_t)closure));
+}
+
+static int
+handler_set_sure(PyObject *op, PyObject *value, void *closure)
+{
+    green_handler_set((PyObject **)((char *)op + (size_t)closure),
+                      Py_NewRef(value == NULL ? Py_None : value));
+    return 0;
+}
 
 static PyObject *
 handler_get_bool(PyObject *op, void *closure)
@@ -359,7 +392,15 @@ handler_get_keep_alive(PyObject *op, void *Py_UNUSED(closure))
 #name, handler_get_bool, handler_set_bool, doc, (void *)offsetof(HandlerObject, name)      \
     }
 
+#define SURE(name, doc)                                                                            \
+    {                                                                                              \
+#name, handler_get_sure, handler_set_sure, doc, (void *)offsetof(HandlerObject, name)      \
+    }
+
 static PyGetSetDef handler_getset[] = {
+    SURE(socket, "The connection."),
+    SURE(client_address, "Where it comes from."),
+    SURE(server, "The server that it belongs to."),
     BOOL(close_connection, "Whether the connection is closed after this request."),
     BOOL(headers_sent, "Whether the answer's head was sent."),
     BOOL(response_use_chunked, "Whether the answer's body goes in chunks."),
@@ -385,16 +426,14 @@ static PyGetSetDef handler_getset[] = {
     }
 
 static PyMemberDef handler_members[] = {
-    OBJECT("socket", socket, "The connection."),
-    OBJECT("client_address", client_address, "Where it comes from."),
-    OBJECT("server", server, "The server that it belongs to."),
     OBJECT("environ", environ, "The request's environ."),
     OBJECT("application", application, "Who answers it."),
     OBJECT("result", result, "What the application returned."),
     OBJECT("wsgi_input", wsgi_input, "wsgi.input."),
     OBJECT("_orig_status", orig_status, "The status, a str, as the application gave it."),
     OBJECT("provided_date", provided_date, "The application's Date, or None."),
-    OBJECT("_raw_head", raw_head, "The bytes of the request's head."),
+    {"_raw_head", T_OBJECT, offsetof(HandlerObject, raw_head), READONLY,
+     PyDoc_STR("The bytes of the request's head.")},
     {"response_length", T_PYSSIZET, offsetof(HandlerObject, response_length), 0,
      PyDoc_STR("How many bytes were sent, the head included.")},
     {"time_start", T_DOUBLE, offsetof(HandlerObject, time_start), 0,
@@ -466,5 +505,8 @@ green_handler_exec(PyObject *module)
         PyModule_AddObjectRef(module, "InvalidClientRequest", green_exc_InvalidClientRequest) < 0) {
         return -1;
     }
-    return PyModule_AddObjectRef(module, "WSGIHandlerBase", (PyObject *)Handler_Type);
+    unlent = PyObject_CallNoArgs((PyObject *)Service_Type);
+    return unlent == NULL
+               ? -1
+               : PyModule_AddObjectRef(module, "WSGIHandlerBase", (PyObject *)Handler_Type);
 }

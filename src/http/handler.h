@@ -23,14 +23,15 @@ typedef struct HandlerObject {
     PyObject_HEAD green_source source;
     green_head head;
     green_idle idle;
-    green_socket *plain; /* borrowed from `socket`; NULL: it is used by its methods */
-    PyObject *socket;
+    green_socket *plain;  /* borrowed from `connection`; NULL: `socket` is used by its methods */
+    PyObject *connection; /* owned; the socket it was made with: waits rely on it */
+    PyObject *socket;     /* this and the next two: None in a handler that isn't made yet */
     PyObject *client_address;
     PyObject *server;
-    ServiceObject *service;
-    PyObject *rfile;       /* owned; NULL: not asked for */
-    PyObject *given_rfile; /* owned; NULL: the socket is read */
-    PyObject *slot;        /* owned; the pool's semaphore, or NULL */
+    ServiceObject *service; /* owned, never NULL */
+    PyObject *rfile;        /* owned; NULL: not asked for */
+    PyObject *given_rfile;  /* owned; NULL: the socket is read */
+    PyObject *slot;         /* owned; the pool's semaphore, or NULL */
     PyObject *remote_port;
     /* The request. */
     PyObject *raw_head; /* owned bytes; NULL unless a hook or the log may ask for them */
@@ -103,6 +104,7 @@ PyObject *green_handler_call(HandlerObject *self, green_hook_id hook, PyObject *
 
 /* transport.c: all with the service's time-outs. */
 
+/* Once, with `socket` set. */
 void green_transport_init(HandlerObject *self);
 
 /* Wait, as an idle connection, until there is something to read. 1; 0: it is to be closed; -1 with

@@ -223,12 +223,26 @@ request_new_environ(HandlerObject *self)
     return environ;
 }
 
+/* Whether all of a head was read and its bytes are still there. */
+static bool
+request_has_head(const HandlerObject *self)
+{
+    const green_head *head = &self->head;
+    return head->fields != NULL && head->length > 0 &&
+           green_buffer_count(&self->source.buffer) >= head->length;
+}
+
 /* New reference. The head's bytes are used up with it. */
 PyObject *
 green_request_environ(HandlerObject *self)
 {
-    PyObject *environ = request_new_environ(self);
     green_buffer *buffer = &self->source.buffer;
+    PyObject *environ = request_new_environ(self);
+    if (environ != NULL && !request_has_head(self)) {
+        PyErr_SetString(PyExc_RuntimeError, "there is no request's head to make an environ of");
+        Py_DECREF(environ);
+        return NULL;
+    }
     if (environ != NULL && green_environ_fill(self, environ, green_buffer_start(buffer),
                                               self->service->lenient_folding) < 0) {
         Py_CLEAR(environ);
@@ -292,6 +306,7 @@ request_read_requestline(PyObject *op, PyObject *Py_UNUSED(unused))
     PyObject *line = request_line(self);
     if (line != NULL) {
         buffer->begin += (size_t)PyUnicode_GET_LENGTH(line);
+        green_head_drop(&self->head); /* one read before has lost its first line */
     }
     return line;
 }

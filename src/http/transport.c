@@ -19,8 +19,9 @@
 static int
 transport_wait(HandlerObject *self, int events, double seconds, const char *verb)
 {
-    int seen =
-        seconds == 0 ? 0 : green_file_wait(&self->plain->file, events, seconds, verb, self->socket);
+    int seen = seconds == 0
+                   ? 0
+                   : green_file_wait(&self->plain->file, events, seconds, verb, self->connection);
     if (seen == 0) {
         PyErr_SetString(PyExc_TimeoutError, "timed out");
     }
@@ -151,7 +152,8 @@ green_transport_init(HandlerObject *self)
 {
     self->source.fill = transport_fill;
     self->source.read = transport_read;
-    PyObject *socket = self->socket;
+    PyObject *socket = Py_NewRef(self->socket);
+    self->connection = socket;
     self->plain =
         Py_IS_TYPE(socket, (PyTypeObject *)green_socket_class) ? green_socket_of(socket) : NULL;
 }
@@ -175,7 +177,8 @@ transport_pending(HandlerObject *self)
 int
 green_transport_idle(HandlerObject *self)
 {
-    if (self->given_rfile != NULL || !PyObject_TypeCheck(self->socket, Socket_Type)) {
+    if (self->given_rfile != NULL || self->connection == NULL ||
+        !PyObject_TypeCheck(self->connection, Socket_Type)) {
         return 1; /* receiving will wait */
     }
     if (self->plain == NULL) {
@@ -184,7 +187,7 @@ green_transport_idle(HandlerObject *self)
             return pending;
         }
     }
-    green_socket *s = green_socket_of(self->socket);
+    green_socket *s = green_socket_of(self->connection);
     if (green_service_idle(self->service, &self->idle, &s->file) < 0) {
         return -1;
     }
@@ -192,7 +195,7 @@ green_transport_idle(HandlerObject *self)
         return 0;
     }
     s->drained = false;
-    int seen = green_file_wait(&s->file, GREEN_READ, -1, "WSGI request", self->socket);
+    int seen = green_file_wait(&s->file, GREEN_READ, -1, "WSGI request", self->connection);
     green_service_busy(&self->idle);
     if (seen < 0 && self->idle.ended && PyErr_ExceptionMatches(green_exc_cancel_wait)) {
         PyErr_Clear();
@@ -360,7 +363,7 @@ green_transport_linger(HandlerObject *self)
         }
         uint64_t now = green_time_now();
         if (now >= until || green_file_wait(&plain->file, GREEN_READ, (double)(until - now) / 1e9,
-                                            "WSGI end", self->socket) <= 0) {
+                                            "WSGI end", self->connection) <= 0) {
             return; /* an exception is the caller's */
         }
     }
@@ -372,10 +375,11 @@ green_transport_close(HandlerObject *self)
     PyObject *raised = green_error_take();
     PyObject *done = PyObject_CallMethod(self->socket, "close", NULL);
     Py_XDECREF(done);
-    if (done != NULL && PyObject_TypeCheck(self->socket, Socket_Type) &&
-        green_socket_of(self->socket)->file.fd >= 0) {
+    PyObject *connection = self->connection;
+    if (done != NULL && connection != NULL && PyObject_TypeCheck(connection, Socket_Type) &&
+        green_socket_of(connection)->file.fd >= 0) {
         /* Files that it made are still open, or a request's input is kept. */
-        done = PyObject_CallMethod(self->socket, "_real_close", NULL);
+        done = PyObject_CallMethod(connection, "_real_close", NULL);
         Py_XDECREF(done);
     }
     if (done == NULL) {
