@@ -3,8 +3,9 @@
 #include <Python.h>
 #include <string.h>
 
+/* Takes what the module beside has. -1 with an exception. */
 static int
-greenlet_exec(PyObject *module)
+greenlet_load(PyObject *module)
 {
     const char *name = PyModule_GetName(module);
     if (name == NULL) {
@@ -22,27 +23,27 @@ greenlet_exec(PyObject *module)
     return result;
 }
 
-static PyModuleDef_Slot greenlet_slots[] = {
-    {Py_mod_exec, greenlet_exec},
-#ifdef Py_mod_multiple_interpreters
-    {Py_mod_multiple_interpreters, Py_MOD_MULTIPLE_INTERPRETERS_NOT_SUPPORTED},
-#endif
-#ifdef Py_mod_gil
-    {Py_mod_gil, Py_MOD_GIL_USED},
-#endif
-    {0, NULL},
-};
-
 static struct PyModuleDef greenlet_module = {
     PyModuleDef_HEAD_INIT,
     .m_name = "_greenlet",
-    .m_slots = greenlet_slots,
+    .m_size = -1,
 };
 
 PyMODINIT_FUNC PyInit__greenlet(void); /* the interpreter finds it by its name */
 
+/* In one phase: sys.modules has it when it is whole, and not before, for a profiler may look into
+   it at any time. */
 PyMODINIT_FUNC
 PyInit__greenlet(void)
 {
-    return PyModuleDef_Init(&greenlet_module);
+    PyObject *module = PyModule_Create(&greenlet_module);
+    if (module != NULL && greenlet_load(module) < 0) {
+        Py_CLEAR(module);
+    }
+#ifdef Py_GIL_DISABLED
+    if (module != NULL) {
+        PyUnstable_Module_SetGIL(module, Py_MOD_GIL_USED);
+    }
+#endif
+    return module;
 }

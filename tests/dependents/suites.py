@@ -245,10 +245,6 @@ SUITES = [
         "what greenlets allocate is booked on who did",
         programs=("test_memray.py",),
         fast=True,
-        differences={
-            "test_each_allocation_has_its_stack": "a fault: memray follows greenlets once a shared library ``_greenlet`` "
-            "has been loaded and a module ``greenlet._greenlet`` is there"
-        },
     ),
     Suite(
         "py-spy",
