@@ -500,9 +500,8 @@ if __name__ == "__main__":
 
 def ares_options():
     """Return what the settings for c-ares's channel say, those that say something, by the channel's arguments."""
-    said = {
-        setting.kwarg_name: setting.get()
+    return {
+        setting.kwarg_name: value
         for setting in config.settings.values()
-        if isinstance(setting, AresSettingMixin)
+        if isinstance(setting, AresSettingMixin) and (value := setting.get()) is not None
     }
-    return {name: value for name, value in said.items() if value is not None}
