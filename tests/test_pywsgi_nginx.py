@@ -55,9 +55,12 @@ class Front:
         (self.folder / "conf").write_text(CONFIGURATION.format(folder=self.folder, port=port, buffering=self.buffering))
         self.process = subprocess.Popen([NGINX, "-c", self.folder / "conf"], stderr=subprocess.DEVNULL)
         for _ in range(1000):
-            if (self.folder / "front").exists():
-                return
-            time.sleep(0.01)
+            try:
+                # The socket is there before nginx listens to it.
+                with socket.socket(socket.AF_UNIX) as sock:
+                    return sock.connect(str(self.folder / "front"))
+            except OSError:
+                time.sleep(0.01)
         raise AssertionError((self.folder / "error.log").read_text())
 
     def send(self, data):
