@@ -133,12 +133,12 @@ def write_table(results):
     before, rest = text.split(BEGIN + "\n", 1)
     old, after = rest.split(END, 1)
     rows = dict(re.findall(r"^``(\S+)`` +\S+ +\S+ +(.+)$", old, re.MULTILINE)) | results
-    line = "=" * 24 + "  " + "=" * 8 + "  " + "=" * 12 + "  " + "=" * 40
-    table = [line, f"{'Wheel and folder':<24}  {'CPython':<8}  {'Interpreter':<12}  Result", line]
+    line = "=" * 26 + "  " + "=" * 8 + "  " + "=" * 12 + "  " + "=" * 40
+    table = [line, f"{'Wheel and folder':<26}  {'CPython':<8}  {'Interpreter':<12}  Result", line]
     for tryout in TRYOUTS:
         if tryout.name in rows:
             whose = "borrowed" if tryout.borrowed else "Debian's"
-            table.append(f"{f'``{tryout.name}``':<24}  {tryout.version:<8}  {whose:<12}  {rows[tryout.name]}")
+            table.append(f"{f'``{tryout.name}``':<26}  {tryout.version:<8}  {whose:<12}  {rows[tryout.name]}")
     PAGE.write_text(f"{before}{BEGIN}\n\n" + "\n".join([*table, line]) + f"\n\n{END}{after}")
 
 
