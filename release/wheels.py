@@ -9,7 +9,6 @@ usage: wheels.py [VERSION[-ARCHITECTURE]...]     such as 3.12 or 3.12-aarch64; a
 import os
 import re
 import shutil
-import subprocess
 import sys
 import tarfile
 from pathlib import Path
@@ -153,7 +152,4 @@ def main(wanted):
 
 
 if __name__ == "__main__":
-    try:
-        main(sys.argv[1:])
-    except subprocess.TimeoutExpired as error:
-        sys.exit(str(error))
+    main(sys.argv[1:])
