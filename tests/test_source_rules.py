@@ -1,4 +1,4 @@
-"""Rules of the sources that no compiler checks: of C's, and the length of every file."""
+"""Rules of the sources that no compiler checks: of C's, the length of every file, and of the documents' lines."""
 
 import re
 import shutil
@@ -13,6 +13,8 @@ SOURCES = sorted(path for path in SRC.rglob("*") if path.suffix in (".c", ".h"))
 PYTHON = sorted(
     path.relative_to(ROOT).as_posix() for folder in ("greencore", "tests") for path in (ROOT / folder).rglob("*.py")
 )
+
+DOCUMENTS = sorted(path.relative_to(ROOT).as_posix() for path in [*ROOT.glob("*.rst"), *ROOT.glob("docs/**/*.rst")])
 
 # Each layer and those right below it: a file includes its own layer and all that are below.
 BELOW = {
@@ -55,6 +57,7 @@ CIRCLES = [
 MAX_CIRCLE = 4
 
 MAX_LINES = 900
+MAX_COLUMNS = 120
 
 # A longer file, and why it is one.
 LONG_FILES = {}
@@ -276,6 +279,14 @@ def test_python_file_is_not_too_long(name):
 def test_no_long_file_is_listed_in_vain():
     for name in LONG_FILES:
         assert len((SRC / name).read_text().splitlines()) > MAX_LINES
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_lines_of_documents_are_short(name):
+    """But for a single word, which nothing can wrap."""
+    lines = (ROOT / name).read_text().splitlines()
+    long = [(number, line) for number, line in enumerate(lines, 1) if len(line) > MAX_COLUMNS and " " in line.strip()]
+    assert long == []
 
 
 def test_format():

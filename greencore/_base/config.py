@@ -126,12 +126,16 @@ class Config:
 
     def print_help(self):
         """Print every setting's description."""
+        import re
         import textwrap
 
         for name, setting in self.settings.items():
             print(name)
-            print(textwrap.indent(setting.__doc__, "    "))
-            print()
+            for paragraph in setting.__doc__.split("\n\n"):
+                # A paragraph whose lines are indented, a list, is printed as it is.
+                whole = paragraph if re.search(r"^[ *-]", paragraph, re.MULTILINE) else textwrap.fill(paragraph, 110)
+                print(textwrap.indent(whole, "    "))
+                print()
 
 
 class ImportableSetting:

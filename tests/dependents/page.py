@@ -2,6 +2,7 @@
 """Print the page docs/dependents.rst, made of the results that run.py keeps."""
 
 import json
+import textwrap
 
 from environment import RESULTS
 from suites import SUITES
@@ -10,21 +11,28 @@ HEAD = """\
 Other packages' own tests
 =========================
 
-Packages that stand on gevent or greenlet bring tests of their own, which know nothing of greencore. ``tests/dependents/``
-runs them in virtual environments that have the real gevent, greenlet and greencore installed side by side: once with
-``GREENCORE_ALIAS=0``, so with the real ones, and once with greencore. ::
+Packages that stand on gevent or greenlet bring tests of their own, which know nothing of greencore.
+``tests/dependents/`` runs them in virtual environments that have the real gevent, greenlet and greencore installed side
+by side: once with ``GREENCORE_ALIAS=0``, so with the real ones, and once with greencore. ::
 
-    make test-dependents                              # all; what fails that passes with gevent and has no reason is an error
+    make test-dependents                              # all; an error is what passes with gevent only and has no reason
     make test-dependents ARGS="eventlet huey"         # just these suites; --list names them all
     make test-dependents ARGS="--fast --time 300"     # those that take seconds, as many as fit in five minutes
     .venv/bin/python tests/dependents/page.py >docs/dependents.rst    # make this page of what was run last
 
-The tests come from a package's source distribution, and nothing of them is kept here. Where that has none, or where they
-never run a worker, a server or a debugger in earnest, programs in ``tests/dependents/programs/`` do. A test that hangs or
-takes its process down has failed, and the suite goes on without it; what has failed is run once more.
+The tests come from a package's source distribution, and nothing of them is kept here. Where that has none, or where
+they never run a worker, a server or a debugger in earnest, programs in ``tests/dependents/programs/`` do. A test that
+hangs or takes its process down has failed, and the suite goes on without it; what has failed is run once more.
 """
 
 NAMED = 3  # tests of a suite that pass with greencore only, at most
+
+
+def item(text):
+    """Return an item of a list, in lines of at most 120 characters."""
+    return textwrap.fill(
+        text, 120, initial_indent="- ", subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+    )
 
 
 def passes(outcomes):
@@ -80,7 +88,7 @@ def make():
         ("What passes with greencore and not with gevent", gained_lines(results)),
         ("What is run with neither", left_out_lines()),
     ):
-        parts.append(f"{title}: {len(lines) or 'nothing'}." + "".join(f"\n\n- {line}" for line in lines))
+        parts.append(f"{title}: {len(lines) or 'nothing'}." + "".join(f"\n\n{item(line)}" for line in lines))
     return "\n\n".join(part.strip("\n") for part in parts) + "\n"
 
 

@@ -3,6 +3,7 @@
 
 import json
 import sys
+import textwrap
 from collections import Counter, defaultdict
 from pathlib import Path
 
@@ -25,8 +26,8 @@ A test that hangs or takes its process down has failed, and the module goes on w
 its others are not run, nor are those of a module where twelve do. What has failed is run once more.
 ``tests/stdlib/left_out.txt`` names the tests that are run with neither of the two, each with its reason.
 
-Some interpreters miss modules of tests. ``.ci/stdlib`` lends what it can: CPython 3.11 gets Debian's, 3.12 those of 3.13
-that fit it. A lent test that starts an interpreter in which it imports itself fails, unpatched too.
+Some interpreters miss modules of tests. ``.ci/stdlib`` lends what it can: CPython 3.11 gets Debian's, 3.12 those of
+3.13 that fit it. A lent test that starts an interpreter in which it imports itself fails, unpatched too.
 """
 
 
@@ -36,6 +37,11 @@ def rst_table(rows):
     rule = "  ".join("=" * width for width in widths)
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
     return "\n".join([rule, lines[0], rule, *lines[1:], rule])
+
+
+def wrapped(text, indent=""):
+    """Return the text in lines of at most 120 characters."""
+    return textwrap.fill(text, 120, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 def passes(outcomes):
@@ -81,7 +87,7 @@ def failures(runs):
 def print_tests(heading, tests):
     print(f"\n{heading}: {len(tests) or 'none'}.\n")
     for test, versions in sorted(tests.items()):
-        print(f"- ``{test}`` ({', '.join(versions)})")
+        print(wrapped(f"- ``{test}`` ({', '.join(versions)})", "  "))
 
 
 def main():
@@ -103,7 +109,8 @@ def main():
     print_tests("What passes unpatched, and with neither", alike)
     modules = Counter(test.split(".")[0] for test in anyhow)
     names = ", ".join(f"``{module}`` {number}" for module, number in sorted(modules.items())) or "none"
-    print(f"\nWhat does not pass unpatched either, on this machine, is among the failures, too: {names}.")
+    print()
+    print(wrapped(f"What does not pass unpatched either, on this machine, is among the failures, too: {names}."))
 
 
 if __name__ == "__main__":
