@@ -28,7 +28,8 @@ typedef struct green_greenlet_kind {
 } green_greenlet_kind;
 
 typedef struct GreenletObject {
-    PyObject_HEAD PyObject *weakrefs; /* these two where greenlet's public header has them */
+    PyObject_HEAD
+    PyObject *weakrefs; /* these two where greenlet's public header has them */
     PyObject *dict;
     struct GreenletObject *parent; /* owned; NULL for a main greenlet only */
     const green_greenlet_kind *kind;

@@ -24,7 +24,8 @@ static PyTypeObject *End_Type;
 
 /* Lies in the thread's state dictionary. Its deallocation is the thread's end. */
 typedef struct {
-    PyObject_HEAD green_thread *thread; /* owned */
+    PyObject_HEAD
+    green_thread *thread; /* owned */
 } EndObject;
 
 void

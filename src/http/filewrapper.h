@@ -6,7 +6,8 @@
 #include <stdbool.h>
 
 typedef struct FileWrapperObject {
-    PyObject_HEAD PyObject *filelike;
+    PyObject_HEAD
+    PyObject *filelike;
     Py_ssize_t block_size;
 } FileWrapperObject;
 

@@ -20,7 +20,8 @@ typedef enum {
 } green_length_kind;
 
 typedef struct HandlerObject {
-    PyObject_HEAD green_source source;
+    PyObject_HEAD
+    green_source source;
     green_head head;
     green_idle idle;
     green_socket *plain;  /* borrowed from `connection`; NULL: `socket` is used by its methods */

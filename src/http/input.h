@@ -12,7 +12,8 @@
 struct HandlerObject;
 
 typedef struct InputObject {
-    PyObject_HEAD green_body body;
+    PyObject_HEAD
+    green_body body;
     green_head *head;     /* borrowed: the handler's or the raw one's; NULL: the request is over */
     green_source *source; /* likewise */
     ServiceObject *service;        /* owned */

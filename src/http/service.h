@@ -13,8 +13,8 @@
 
 typedef struct ServiceObject {
     PyObject_HEAD
-        /* Bounds, in bytes unless said otherwise. */
-        Py_ssize_t max_request_line;
+    /* Bounds, in bytes unless said otherwise. */
+    Py_ssize_t max_request_line;
     Py_ssize_t max_header_bytes;
     Py_ssize_t max_headers; /* number */
     Py_ssize_t max_chunk_line;

@@ -5,7 +5,8 @@
 /* The object of loop.run_callback: one call, queued. The queue owns a reference while it is in it.
  */
 typedef struct {
-    PyObject_HEAD PyObject *weakrefs;
+    PyObject_HEAD
+    PyObject *weakrefs;
     LoopObject *loop; /* owned */
     PyObject *func;   /* owned; NULL once called or stopped */
     PyObject *args;   /* owned, a tuple; likewise */

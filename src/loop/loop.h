@@ -17,7 +17,8 @@ typedef enum {
 
 /* Its fields are for files in loop/ only; others call the functions below. */
 typedef struct LoopObject {
-    PyObject_HEAD PyObject *dict;
+    PyObject_HEAD
+    PyObject *dict;
     PyObject *weakrefs;
     green_loop_state state;
     green_link ready; /* green_ready nodes, FIFO; guarded by the interpreter lock */

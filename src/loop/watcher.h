@@ -24,7 +24,8 @@ typedef struct green_watcher_kind {
 } green_watcher_kind;
 
 typedef struct WatcherObject {
-    PyObject_HEAD PyObject *weakrefs;
+    PyObject_HEAD
+    PyObject *weakrefs;
     const green_watcher_kind *kind;
     LoopObject *loop;   /* owned */
     PyObject *callback; /* owned; NULL: none */

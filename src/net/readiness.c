@@ -4,7 +4,8 @@
 #include "hub/file.h"
 
 typedef struct {
-    PyObject_HEAD green_file file; /* file.fd is -1 once closed */
+    PyObject_HEAD
+    green_file file; /* file.fd is -1 once closed */
 } ReadinessObject;
 
 static PyObject *

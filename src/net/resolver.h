@@ -9,12 +9,13 @@
 #include "loop/loop.h"
 
 typedef struct ChannelObject {
-    PyObject_HEAD LoopObject *loop; /* owned */
-    PyObject *options;              /* owned; the keyword arguments it was made with */
-    ares_channel ares;              /* NULL once closed */
-    green_link sockets;             /* channel_socket */
-    green_timer timer;              /* active while a query is under way */
-    green_ready timeout;            /* queued when the timer has expired */
+    PyObject_HEAD
+    LoopObject *loop;    /* owned */
+    PyObject *options;   /* owned; the keyword arguments it was made with */
+    ares_channel ares;   /* NULL once closed */
+    green_link sockets;  /* channel_socket */
+    green_timer timer;   /* active while a query is under way */
+    green_ready timeout; /* queued when the timer has expired */
 } ChannelObject;
 
 /* c-ares was called: its next time-out may be another one. */

@@ -12,18 +12,18 @@
 
 /* A call for a worker. A greenlet may wait for it (wait()); else `done` is called on the hub. */
 typedef struct TaskObject {
-    PyObject_HEAD struct TaskObject
-        *next;            /* in the queue, which owns a reference; so does the worker later */
-    PyObject *func;       /* owned; NULL once it ran, as args and kwargs */
-    PyObject *args;       /* owned, a tuple */
-    PyObject *kwargs;     /* owned, a dict or NULL */
-    PyObject *slot;       /* owned; its release() is called at the end; NULL after it */
-    PyObject *done;       /* owned; or NULL, and once called */
-    PyObject *value;      /* owned; the result, or NULL */
-    PyObject *exception;  /* owned; what was raised, or NULL */
-    PyObject *context;    /* owned; for Hub.handle_error: (worker, func), or NULL */
-    LoopObject *loop;     /* owned; who asked */
-    green_waiter *waiter; /* the greenlet in wait(), or NULL; borrowed from its stack */
+    PyObject_HEAD
+    struct TaskObject *next; /* in the queue, which owns a reference; so does the worker later */
+    PyObject *func;          /* owned; NULL once it ran, as args and kwargs */
+    PyObject *args;          /* owned, a tuple */
+    PyObject *kwargs;        /* owned, a dict or NULL */
+    PyObject *slot;          /* owned; its release() is called at the end; NULL after it */
+    PyObject *done;          /* owned; or NULL, and once called */
+    PyObject *value;         /* owned; the result, or NULL */
+    PyObject *exception;     /* owned; what was raised, or NULL */
+    PyObject *context;       /* owned; for Hub.handle_error: (worker, func), or NULL */
+    LoopObject *loop;        /* owned; who asked */
+    green_waiter *waiter;    /* the greenlet in wait(), or NULL; borrowed from its stack */
     green_ready ready;
     bool finished;
 } TaskObject;
@@ -31,7 +31,8 @@ typedef struct TaskObject {
 /* Tasks in the order they came. The list is guarded by the interpreter lock, the number of those to
    be taken by the mutex, under which workers sleep. */
 typedef struct {
-    PyObject_HEAD PyObject *weakrefs;
+    PyObject_HEAD
+    PyObject *weakrefs;
     TaskObject *first, *last;
     Py_ssize_t unfinished; /* put, and neither finished nor a stop that was taken */
     size_t unanswered;     /* tasks that hold their loops */

@@ -14,7 +14,8 @@ typedef struct channel_client {
 } channel_client;
 
 typedef struct ChannelObject {
-    PyObject_HEAD PyObject *weakrefs;
+    PyObject_HEAD
+    PyObject *weakrefs;
     green_link getters; /* channel_client */
     green_link putters;
     green_users users;

@@ -8,7 +8,8 @@
 
 /* How AbstractLinkable and its subtypes begin. */
 typedef struct LinkableObject {
-    PyObject_HEAD PyObject *weakrefs;
+    PyObject_HEAD
+    PyObject *weakrefs;
     green_linkable linkable;
     green_rounds rounds;
 } LinkableObject;

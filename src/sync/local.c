@@ -7,7 +7,8 @@
 #include "greenlet/type.h"
 
 typedef struct LocalObject {
-    PyObject_HEAD PyObject *weakrefs;
+    PyObject_HEAD
+    PyObject *weakrefs;
     PyObject *args;   /* owned; for __init__ in each greenlet; a tuple */
     PyObject *kwargs; /* owned; a dict or NULL */
     green_local_owner dicts;

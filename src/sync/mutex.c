@@ -12,7 +12,8 @@
 static unsigned mutex_spins;
 
 typedef struct {
-    PyObject_HEAD PyObject *weakrefs;
+    PyObject_HEAD
+    PyObject *weakrefs;
     green_linkable linkable;
     green_rounds rounds;
     bool locked;

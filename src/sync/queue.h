@@ -24,7 +24,8 @@ enum {
 extern PyTypeObject *Queue_Type;
 
 typedef struct QueueObject {
-    PyObject_HEAD PyObject *dict;
+    PyObject_HEAD
+    PyObject *dict;
     PyObject *weakrefs;
     green_store store;
     Py_ssize_t maxsize;    /* -1: no limit */

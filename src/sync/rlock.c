@@ -8,7 +8,8 @@
 #include "sync/timeout.h"
 
 typedef struct RLockObject {
-    PyObject_HEAD PyObject *weakrefs;
+    PyObject_HEAD
+    PyObject *weakrefs;
     SemaphoreObject *block; /* owned; its permit is the lock */
     GreenletObject *owner;  /* owned; NULL: unlocked */
     Py_ssize_t count;

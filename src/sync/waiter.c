@@ -8,10 +8,11 @@
 typedef enum { WAITER_UNSET, WAITER_VALUE, WAITER_EXCEPTION } waiter_state;
 
 typedef struct WaiterObject {
-    PyObject_HEAD PyObject *hub; /* owned */
-    GreenletObject *greenlet;    /* owned; who is in get(), or NULL */
-    PyObject *value;             /* owned; or NULL */
-    PyObject *throw_args;        /* owned; a tuple with WAITER_EXCEPTION, else NULL */
+    PyObject_HEAD
+    PyObject *hub;            /* owned */
+    GreenletObject *greenlet; /* owned; who is in get(), or NULL */
+    PyObject *value;          /* owned; or NULL */
+    PyObject *throw_args;     /* owned; a tuple with WAITER_EXCEPTION, else NULL */
     waiter_state state;
 } WaiterObject;
 

@@ -9,8 +9,9 @@
 #include "task/task.h"
 
 typedef struct GroupObject {
-    PyObject_HEAD PyObject *greenlets; /* owned set of the members; NULL while nobody has asked */
-    PyObject *dying;                   /* owned set; likewise */
+    PyObject_HEAD
+    PyObject *greenlets;   /* owned set of the members; NULL while nobody has asked */
+    PyObject *dying;       /* owned set; likewise */
     PyObject *empty_event; /* owned Event, set while empty; NULL while nobody has asked */
     PyObject *semaphore;   /* owned; NULL: no limit */
     bool unlimited;        /* the semaphore is a DummySemaphore */

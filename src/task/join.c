@@ -14,17 +14,18 @@ typedef struct {
 
 /* The iterator over objects that become ready. */
 typedef struct IwaitObject {
-    PyObject_HEAD PyObject *objects; /* owned tuple; NULL when it is over */
-    PyObject *timeout;               /* owned; NULL: none */
-    PyObject *results;               /* owned list: those ready, in the order they became so */
-    Py_ssize_t given;                /* how many of them were handed out */
-    Py_ssize_t left;                 /* how many more will be */
-    Py_ssize_t wanted;               /* the waiter is woken when there are so many results */
-    join_hook *hooks;                /* one for each object; used for tasks */
-    PyObject *callback;              /* owned; linked to all others; NULL: not needed yet */
-    LoopObject *loop;                /* owned; where it waits; NULL before it began */
-    green_waiter *waiter;            /* on the stack of who is in it; or NULL */
-    uint64_t until;                  /* ns; UINT64_MAX: for ever */
+    PyObject_HEAD
+    PyObject *objects;    /* owned tuple; NULL when it is over */
+    PyObject *timeout;    /* owned; NULL: none */
+    PyObject *results;    /* owned list: those ready, in the order they became so */
+    Py_ssize_t given;     /* how many of them were handed out */
+    Py_ssize_t left;      /* how many more will be */
+    Py_ssize_t wanted;    /* the waiter is woken when there are so many results */
+    join_hook *hooks;     /* one for each object; used for tasks */
+    PyObject *callback;   /* owned; linked to all others; NULL: not needed yet */
+    LoopObject *loop;     /* owned; where it waits; NULL before it began */
+    green_waiter *waiter; /* on the stack of who is in it; or NULL */
+    uint64_t until;       /* ns; UINT64_MAX: for ever */
 } IwaitObject;
 
 static PyTypeObject *Iwait_Type;

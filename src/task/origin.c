@@ -11,12 +11,14 @@ bool green_origin_tracking = true;
 #define STACK_MOST 64
 
 typedef struct {
-    PyObject_VAR_HEAD green_code_position positions[]; /* code is owned */
+    PyObject_VAR_HEAD
+    green_code_position positions[]; /* code is owned */
 } StackObject;
 
 /* One entry of spawning_stack: what traceback and debuggers read of a frame. */
 typedef struct {
-    PyObject_HEAD PyObject *code;
+    PyObject_HEAD
+    PyObject *code;
     PyObject *back; /* owned; None at the end */
     int line;
 } FrameObject;

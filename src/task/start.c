@@ -6,7 +6,8 @@
 static PyTypeObject *StartEvent_Type;
 
 typedef struct {
-    PyObject_HEAD TaskObject *task; /* owned */
+    PyObject_HEAD
+    TaskObject *task; /* owned */
 } StartEventObject;
 
 PyObject *

@@ -12,11 +12,12 @@ enum { CLOSE_PROTOCOL = 1002, CLOSE_NO_CODE = 1005, CLOSE_NOT_UTF8 = 1007, CLOSE
 enum { EVENT_FAILED = -1 };
 
 typedef struct {
-    PyObject_HEAD bool masked; /* the peer masks: it is a client */
-    bool deflate;              /* permessage-deflate was agreed on */
-    size_t limit;              /* bytes of a message, before it is inflated */
-    bool ended;                /* a close frame or a failure has come: what follows is dropped */
-    bool in_payload;           /* `frame` is complete, `left` bytes of its payload are to come */
+    PyObject_HEAD
+    bool masked;     /* the peer masks: it is a client */
+    bool deflate;    /* permessage-deflate was agreed on */
+    size_t limit;    /* bytes of a message, before it is inflated */
+    bool ended;      /* a close frame or a failure has come: what follows is dropped */
+    bool in_payload; /* `frame` is complete, `left` bytes of its payload are to come */
     uint64_t left;
     green_frame_head frame;
     unsigned char head[GREEN_FRAME_HEAD_MAX];
