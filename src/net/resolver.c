@@ -9,67 +9,67 @@
 #include "loop/fd.h"
 
 /* A socket that c-ares has open. */
-typedef struct channel_socket {
+typedef struct resolver_socket {
     green_link link;
     green_fd_interest interest;
     green_ready ready; /* queued when something was seen */
-    ChannelObject *channel;
+    ResolverObject *resolver;
     int fd;
-} channel_socket;
+} resolver_socket;
 
 /* ---- time-outs ---- */
 
 void
-green_channel_touched(ChannelObject *channel)
+green_resolver_touched(ResolverObject *resolver)
 {
     struct timeval next;
-    if (channel->ares == NULL || green_loop_destroyed(channel->loop)) {
+    if (resolver->ares == NULL || green_loop_destroyed(resolver->loop)) {
         return;
     }
-    green_loop_stop_timer(channel->loop, &channel->timer);
-    if (ares_timeout(channel->ares, NULL, &next) != NULL) {
+    green_loop_stop_timer(resolver->loop, &resolver->timer);
+    if (ares_timeout(resolver->ares, NULL, &next) != NULL) {
         double seconds = (double)next.tv_sec + (double)next.tv_usec / 1e6;
-        green_loop_start_timer(channel->loop, &channel->timer, green_time_after(seconds));
+        green_loop_start_timer(resolver->loop, &resolver->timer, green_time_after(seconds));
     }
 }
 
 static void
-channel_expired(green_timer *timer)
+resolver_expired(green_timer *timer)
 {
-    ChannelObject *channel = GREEN_CONTAINER(timer, ChannelObject, timer);
-    green_ready_push(channel->loop, &channel->timeout);
+    ResolverObject *resolver = GREEN_CONTAINER(timer, ResolverObject, timer);
+    green_ready_push(resolver->loop, &resolver->timeout);
 }
 
 static void
-channel_process(ChannelObject *channel, int readable, int writable)
+resolver_process(ResolverObject *resolver, int readable, int writable)
 {
-    if (channel->ares != NULL) {
-        ares_process_fd(channel->ares, readable, writable);
-        green_channel_touched(channel);
+    if (resolver->ares != NULL) {
+        ares_process_fd(resolver->ares, readable, writable);
+        green_resolver_touched(resolver);
     }
 }
 
 static GreenletObject *
-channel_timeout_turn(green_ready *ready)
+resolver_timeout_turn(green_ready *ready)
 {
-    channel_process(GREEN_CONTAINER(ready, ChannelObject, timeout), ARES_SOCKET_BAD,
-                    ARES_SOCKET_BAD);
+    resolver_process(GREEN_CONTAINER(ready, ResolverObject, timeout), ARES_SOCKET_BAD,
+                     ARES_SOCKET_BAD);
     return NULL;
 }
 
 /* On the hub: c-ares needs more stack than a greenlet should touch. */
-static const green_ready_kind timeout_kind = {.turn = channel_timeout_turn, .on_hub = true};
+static const green_ready_kind timeout_kind = {.turn = resolver_timeout_turn, .on_hub = true};
 
 /* ---- sockets ---- */
 
 static GreenletObject *
 socket_turn(green_ready *ready)
 {
-    channel_socket *s = GREEN_CONTAINER(ready, channel_socket, ready);
+    resolver_socket *s = GREEN_CONTAINER(ready, resolver_socket, ready);
     int revents = s->interest.revents;
     s->interest.revents = 0;
-    channel_process(s->channel, revents & GREEN_READ ? s->fd : ARES_SOCKET_BAD,
-                    revents & GREEN_WRITE ? s->fd : ARES_SOCKET_BAD);
+    resolver_process(s->resolver, revents & GREEN_READ ? s->fd : ARES_SOCKET_BAD,
+                     revents & GREEN_WRITE ? s->fd : ARES_SOCKET_BAD);
     return NULL; /* c-ares may have closed it: s is gone then */
 }
 
@@ -78,15 +78,15 @@ static const green_ready_kind socket_kind = {.turn = socket_turn, .on_hub = true
 static void
 socket_fire(green_fd_interest *interest, int Py_UNUSED(revents))
 {
-    channel_socket *s = GREEN_CONTAINER(interest, channel_socket, interest);
-    green_ready_push(s->channel->loop, &s->ready);
+    resolver_socket *s = GREEN_CONTAINER(interest, resolver_socket, interest);
+    green_ready_push(s->resolver->loop, &s->ready);
 }
 
-static channel_socket *
-channel_find(ChannelObject *channel, int fd)
+static resolver_socket *
+resolver_find(ResolverObject *resolver, int fd)
 {
-    for (green_link *link = channel->sockets.next; link != &channel->sockets; link = link->next) {
-        channel_socket *s = GREEN_CONTAINER(link, channel_socket, link);
+    for (green_link *link = resolver->sockets.next; link != &resolver->sockets; link = link->next) {
+        resolver_socket *s = GREEN_CONTAINER(link, resolver_socket, link);
         if (s->fd == fd) {
             return s;
         }
@@ -95,9 +95,9 @@ channel_find(ChannelObject *channel, int fd)
 }
 
 static void
-socket_free(channel_socket *s)
+socket_free(resolver_socket *s)
 {
-    green_fd_stop(s->channel->loop, &s->interest);
+    green_fd_stop(s->resolver->loop, &s->interest);
     green_ready_cancel(&s->ready);
     green_list_remove(&s->link);
     PyMem_RawFree(s);
@@ -105,11 +105,11 @@ socket_free(channel_socket *s)
 
 /* c-ares tells what it waits for at a socket; for nothing: it is about to close it. */
 static void
-channel_state_cb(void *data, ares_socket_t fd, int readable, int writable)
+resolver_state_cb(void *data, ares_socket_t fd, int readable, int writable)
 {
-    ChannelObject *channel = data;
+    ResolverObject *resolver = data;
     int events = (readable ? GREEN_READ : 0) | (writable ? GREEN_WRITE : 0);
-    channel_socket *s = channel_find(channel, fd);
+    resolver_socket *s = resolver_find(resolver, fd);
     if (events == 0) {
         if (s != NULL) {
             socket_free(s);
@@ -121,19 +121,19 @@ channel_state_cb(void *data, ares_socket_t fd, int readable, int writable)
         if (s == NULL) {
             return; /* nothing will be seen: the query times out */
         }
-        s->channel = channel;
+        s->resolver = resolver;
         s->fd = fd;
         s->interest.fire = socket_fire;
         green_list_init(&s->interest.link);
         green_ready_init(&s->ready, &socket_kind);
-        green_list_append(&channel->sockets, &s->link);
+        green_list_append(&resolver->sockets, &s->link);
     }
     if (s->interest.fd != NULL && s->interest.events == events) {
         return;
     }
-    green_fd_stop(channel->loop, &s->interest);
+    green_fd_stop(resolver->loop, &s->interest);
     s->interest.events = events;
-    if (green_fd_start(channel->loop, &s->interest, fd, 0) < 0) {
+    if (green_fd_start(resolver->loop, &s->interest, fd, 0) < 0) {
         PyErr_Clear(); /* likewise */
     }
 }
@@ -198,7 +198,7 @@ option_domains(PyObject *list, struct ares_options *options, int *mask)
 }
 
 static int
-channel_error(int status)
+resolver_error(int status)
 {
     if (status == ARES_ENOMEM) {
         PyErr_NoMemory();
@@ -209,7 +209,7 @@ channel_error(int status)
 }
 
 static int
-channel_set_servers(ares_channel ares, PyObject *servers)
+resolver_set_servers(ares_channel ares, PyObject *servers)
 {
     if (servers == NULL || servers == Py_None) {
         return 0;
@@ -234,7 +234,7 @@ channel_set_servers(ares_channel ares, PyObject *servers)
 }
 
 static int
-channel_open_with(ChannelObject *self, struct ares_options *options, int mask, PyObject *domains)
+resolver_open_with(ResolverObject *self, struct ares_options *options, int mask, PyObject *domains)
 {
     double timeout = 0;
     int port[2] = {0, 0};
@@ -258,9 +258,9 @@ channel_open_with(ChannelObject *self, struct ares_options *options, int mask, P
     ares_channel ares;
     int status = ares_init_options(&ares, options, mask);
     if (status != ARES_SUCCESS) {
-        return channel_error(status);
+        return resolver_error(status);
     }
-    if (channel_set_servers(ares, PyDict_GetItemString(o, "servers")) < 0) {
+    if (resolver_set_servers(ares, PyDict_GetItemString(o, "servers")) < 0) {
         ares_destroy(ares);
         return -1;
     }
@@ -269,11 +269,11 @@ channel_open_with(ChannelObject *self, struct ares_options *options, int mask, P
 }
 
 static int
-channel_open(ChannelObject *self)
+resolver_open(ResolverObject *self)
 {
     struct ares_options options;
     memset(&options, 0, sizeof(options));
-    options.sock_state_cb = channel_state_cb;
+    options.sock_state_cb = resolver_state_cb;
     options.sock_state_cb_data = self;
     options.lookups = (char *)"b"; /* the hosts file is read elsewhere */
     int mask = ARES_OPT_SOCK_STATE_CB | ARES_OPT_LOOKUPS;
@@ -287,7 +287,7 @@ channel_open(ChannelObject *self)
     if (domains == NULL) {
         return -1;
     }
-    int result = channel_open_with(self, &options, mask, domains);
+    int result = resolver_open_with(self, &options, mask, domains);
     PyMem_Free(options.domains);
     Py_DECREF(domains);
     return result;
@@ -295,14 +295,14 @@ channel_open(ChannelObject *self)
 
 /* Whoever waits is woken, with ARES_EDESTRUCTION. */
 static void
-channel_shut(ChannelObject *self, ares_channel ares)
+resolver_shut(ResolverObject *self, ares_channel ares)
 {
     if (ares == NULL) {
         return;
     }
     ares_destroy(ares);
     while (!green_list_empty(&self->sockets)) {
-        socket_free(GREEN_CONTAINER(self->sockets.next, channel_socket, link));
+        socket_free(GREEN_CONTAINER(self->sockets.next, resolver_socket, link));
     }
     green_loop_stop_timer(self->loop, &self->timer);
     green_ready_cancel(&self->timeout);
@@ -334,7 +334,7 @@ options_merge(PyObject *before, PyObject *kwargs)
 }
 
 static PyObject *
-channel_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+resolver_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
     PyObject *loop;
     if (!PyArg_ParseTuple(args, "O!:channel", Loop_Type, &loop)) {
@@ -344,7 +344,7 @@ channel_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     if (options == NULL) {
         return NULL;
     }
-    ChannelObject *self = (ChannelObject *)type->tp_alloc(type, 0);
+    ResolverObject *self = (ResolverObject *)type->tp_alloc(type, 0);
     if (self == NULL) {
         Py_DECREF(options);
         return NULL;
@@ -352,10 +352,10 @@ channel_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     self->loop = (LoopObject *)Py_NewRef(loop);
     self->options = options;
     green_list_init(&self->sockets);
-    green_timer_init(&self->timer, channel_expired, false);
+    green_timer_init(&self->timer, resolver_expired, false);
     self->timer.ref = false; /* the greenlets that wait keep the loop running */
     green_ready_init(&self->timeout, &timeout_kind);
-    if (channel_open(self) < 0) {
+    if (resolver_open(self) < 0) {
         Py_DECREF(self);
         return NULL;
     }
@@ -363,7 +363,7 @@ channel_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 }
 
 static int
-channel_traverse(ChannelObject *self, visitproc visit, void *arg)
+resolver_traverse(ResolverObject *self, visitproc visit, void *arg)
 {
     Py_VISIT(Py_TYPE(self));
     Py_VISIT(self->loop);
@@ -372,7 +372,7 @@ channel_traverse(ChannelObject *self, visitproc visit, void *arg)
 }
 
 static void
-channel_dealloc(ChannelObject *self)
+resolver_dealloc(ResolverObject *self)
 {
     PyTypeObject *type = Py_TYPE(self);
     PyObject_GC_UnTrack(self);
@@ -382,7 +382,7 @@ channel_dealloc(ChannelObject *self)
         return;
     }
     if (self->loop != NULL) {
-        channel_shut(self, self->ares);
+        resolver_shut(self, self->ares);
     }
     Py_XDECREF(self->loop);
     Py_XDECREF(self->options);
@@ -391,7 +391,7 @@ channel_dealloc(ChannelObject *self)
 }
 
 static int
-channel_check(ChannelObject *self)
+resolver_check(ResolverObject *self)
 {
     if (green_loop_foreign(self->loop)) {
         PyErr_SetString(green_exc_InvalidThreadUseError,
@@ -405,14 +405,14 @@ PyDoc_STRVAR(destroy_doc, "destroy($self, /)\n--\n\n"
                           "Close it: its sockets are closed, and queries under way fail.");
 
 static PyObject *
-channel_destroy(ChannelObject *self, PyObject *Py_UNUSED(unused))
+resolver_destroy(ResolverObject *self, PyObject *Py_UNUSED(unused))
 {
-    if (channel_check(self) < 0) {
+    if (resolver_check(self) < 0) {
         return NULL;
     }
     ares_channel ares = self->ares;
     self->ares = NULL;
-    channel_shut(self, ares);
+    resolver_shut(self, ares);
     Py_RETURN_NONE;
 }
 
@@ -422,20 +422,20 @@ PyDoc_STRVAR(reopen_doc, "reopen($self, /, **options)\n--\n\n"
                          "options: take the place of those it was made with.");
 
 static PyObject *
-channel_reopen(ChannelObject *self, PyObject *args, PyObject *kwargs)
+resolver_reopen(ResolverObject *self, PyObject *args, PyObject *kwargs)
 {
-    if (!PyArg_ParseTuple(args, ":reopen") || channel_check(self) < 0) {
+    if (!PyArg_ParseTuple(args, ":reopen") || resolver_check(self) < 0) {
         return NULL;
     }
     PyObject *before = self->options;
     ares_channel ares = self->ares;
     self->options = options_merge(before, kwargs);
-    if (self->options == NULL || channel_open(self) < 0) {
+    if (self->options == NULL || resolver_open(self) < 0) {
         Py_XSETREF(self->options, before);
         return NULL;
     }
     Py_DECREF(before);
-    channel_shut(self, ares);
+    resolver_shut(self, ares);
     Py_RETURN_NONE;
 }
 
@@ -444,16 +444,16 @@ PyDoc_STRVAR(set_servers_doc, "set_servers($self, servers=None, /)\n--\n\n"
                               "port or without, or one string with commas.");
 
 static PyObject *
-channel_set_servers_method(ChannelObject *self, PyObject *servers)
+resolver_set_servers_method(ResolverObject *self, PyObject *servers)
 {
-    if (channel_check(self) < 0) {
+    if (resolver_check(self) < 0) {
         return NULL;
     }
     if (self->ares == NULL) {
         PyErr_SetString(PyExc_ValueError, "the channel is destroyed");
         return NULL;
     }
-    if (channel_set_servers(self->ares, servers) < 0 ||
+    if (resolver_set_servers(self->ares, servers) < 0 ||
         PyDict_SetItemString(self->options, "servers", servers) < 0) {
         return NULL;
     }
@@ -461,37 +461,37 @@ channel_set_servers_method(ChannelObject *self, PyObject *servers)
 }
 
 static PyObject *
-channel_get_destroyed(ChannelObject *self, void *Py_UNUSED(closure))
+resolver_get_destroyed(ResolverObject *self, void *Py_UNUSED(closure))
 {
     return PyBool_FromLong(self->ares == NULL);
 }
 
 static PyObject *
-channel_get_loop(ChannelObject *self, void *Py_UNUSED(closure))
+resolver_get_loop(ResolverObject *self, void *Py_UNUSED(closure))
 {
     return Py_NewRef((PyObject *)self->loop);
 }
 
-static PyMethodDef channel_methods[] = {
-    {"getaddrinfo", (PyCFunction)green_channel_getaddrinfo, METH_VARARGS,
-     green_channel_getaddrinfo_doc},
-    {"gethostbyaddr", (PyCFunction)green_channel_gethostbyaddr, METH_VARARGS,
-     green_channel_gethostbyaddr_doc},
-    {"destroy", (PyCFunction)channel_destroy, METH_NOARGS, destroy_doc},
-    {"reopen", (PyCFunction)(void (*)(void))channel_reopen, METH_VARARGS | METH_KEYWORDS,
+static PyMethodDef resolver_methods[] = {
+    {"getaddrinfo", (PyCFunction)green_resolver_getaddrinfo, METH_VARARGS,
+     green_resolver_getaddrinfo_doc},
+    {"gethostbyaddr", (PyCFunction)green_resolver_gethostbyaddr, METH_VARARGS,
+     green_resolver_gethostbyaddr_doc},
+    {"destroy", (PyCFunction)resolver_destroy, METH_NOARGS, destroy_doc},
+    {"reopen", (PyCFunction)(void (*)(void))resolver_reopen, METH_VARARGS | METH_KEYWORDS,
      reopen_doc},
-    {"set_servers", (PyCFunction)channel_set_servers_method, METH_O, set_servers_doc},
+    {"set_servers", (PyCFunction)resolver_set_servers_method, METH_O, set_servers_doc},
     {NULL, NULL, 0, NULL},
 };
 
-static PyGetSetDef channel_getset[] = {
-    {"loop", (getter)channel_get_loop, NULL, "The loop that it lives in.", NULL},
-    {"destroyed", (getter)channel_get_destroyed, NULL, "Whether it was destroyed.", NULL},
+static PyGetSetDef resolver_getset[] = {
+    {"loop", (getter)resolver_get_loop, NULL, "The loop that it lives in.", NULL},
+    {"destroyed", (getter)resolver_get_destroyed, NULL, "Whether it was destroyed.", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
 PyDoc_STRVAR(
-    channel_doc,
+    resolver_doc,
     "channel(loop, *, flags=None, timeout=None, tries=None, ndots=None, udp_port=None, "
     "tcp_port=None, servers=None, domains=None)\n--\n\n"
     "DNS queries of c-ares, sent and received by `loop`.\n\n"
@@ -499,21 +499,21 @@ PyDoc_STRVAR(
     "What is None is as the system's configuration says, or as c-ares chooses. ValueError: a value "
     "that makes no sense.");
 
-static PyType_Slot channel_slots[] = {
-    {Py_tp_new, channel_new},
-    {Py_tp_dealloc, channel_dealloc},
-    {Py_tp_traverse, channel_traverse},
-    {Py_tp_methods, channel_methods},
-    {Py_tp_getset, channel_getset},
-    {Py_tp_doc, (char *)channel_doc},
+static PyType_Slot resolver_slots[] = {
+    {Py_tp_new, resolver_new},
+    {Py_tp_dealloc, resolver_dealloc},
+    {Py_tp_traverse, resolver_traverse},
+    {Py_tp_methods, resolver_methods},
+    {Py_tp_getset, resolver_getset},
+    {Py_tp_doc, (char *)resolver_doc},
     {0, NULL},
 };
 
-static PyType_Spec channel_spec = {
+static PyType_Spec resolver_spec = {
     .name = "greencore._core.channel",
-    .basicsize = sizeof(ChannelObject),
+    .basicsize = sizeof(ResolverObject),
     .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
-    .slots = channel_slots,
+    .slots = resolver_slots,
 };
 
 int
@@ -527,7 +527,7 @@ green_resolver_exec(PyObject *module)
     if (green_query_exec() < 0) {
         return -1;
     }
-    PyObject *type = green_type_new(NULL, &channel_spec, NULL);
+    PyObject *type = green_type_new(NULL, &resolver_spec, NULL);
     if (type == NULL) {
         return -1;
     }

@@ -136,25 +136,25 @@ request_pointer_cb(void *data, int status, int Py_UNUSED(timeouts), unsigned cha
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
 static void
-request_start_pointer(request *r, ChannelObject *channel, const char *name)
+request_start_pointer(request *r, ResolverObject *resolver, const char *name)
 {
-    ares_query(channel->ares, name, ns_c_in, ns_t_ptr, request_pointer_cb, r);
+    ares_query(resolver->ares, name, ns_c_in, ns_t_ptr, request_pointer_cb, r);
 }
 #pragma GCC diagnostic pop
 
 static void
-request_start(request *r, ChannelObject *channel, const query *q)
+request_start(request *r, ResolverObject *resolver, const query *q)
 {
     if (q->name != NULL) {
         struct ares_addrinfo_hints hints = {
             .ai_family = q->family,
             .ai_flags = ARES_AI_CANONNAME | ARES_AI_NOSORT,
         };
-        ares_getaddrinfo(channel->ares, q->name, NULL, &hints, request_addrinfo_cb, r);
+        ares_getaddrinfo(resolver->ares, q->name, NULL, &hints, request_addrinfo_cb, r);
     } else {
-        request_start_pointer(r, channel, q->pointer);
+        request_start_pointer(r, resolver, q->pointer);
     }
-    green_channel_touched(channel);
+    green_resolver_touched(resolver);
 }
 
 /* Park until it is done. -1 with an exception: r is not the caller's any more. */
@@ -185,26 +185,26 @@ request_wait(request *r, green_waiter *w)
 
 /* Ask, until there is an answer, good or bad. NULL with an exception. */
 static request *
-query_run(ChannelObject *channel, const query *q, const char *verb)
+query_run(ResolverObject *resolver, const query *q, const char *verb)
 {
     for (;;) {
         green_waiter w;
-        if (green_waiter_init(&w, verb, (PyObject *)channel) < 0) {
+        if (green_waiter_init(&w, verb, (PyObject *)resolver) < 0) {
             return NULL;
         }
-        if (w.loop != channel->loop) {
+        if (w.loop != resolver->loop) {
             green_waiter_cancel(&w);
             PyErr_SetString(green_exc_InvalidThreadUseError,
                             "a channel can only be used in its loop's thread");
             return NULL;
         }
-        request *r = channel->ares == NULL ? NULL : calloc(1, sizeof(*r));
+        request *r = resolver->ares == NULL ? NULL : calloc(1, sizeof(*r));
         if (r == NULL) {
             green_waiter_cancel(&w);
-            query_error(q, channel->ares == NULL ? ARES_EDESTRUCTION : ARES_ENOMEM);
+            query_error(q, resolver->ares == NULL ? ARES_EDESTRUCTION : ARES_ENOMEM);
             return NULL;
         }
-        request_start(r, channel, q);
+        request_start(r, resolver, q);
         if (request_wait(r, &w) < 0) {
             return NULL;
         }
@@ -213,7 +213,7 @@ query_run(ChannelObject *channel, const query *q, const char *verb)
         }
         int status = r->status;
         request_free(r);
-        if (status != ARES_EDESTRUCTION || channel->ares == NULL) {
+        if (status != ARES_EDESTRUCTION || resolver->ares == NULL) {
             query_error(q, status);
             return NULL;
         }
@@ -297,7 +297,7 @@ answer_result(const struct ares_addrinfo *info, const char *asked)
     return result;
 }
 
-const char green_channel_getaddrinfo_doc[] =
+const char green_resolver_getaddrinfo_doc[] =
     "getaddrinfo($self, name, family=AF_UNSPEC, /)\n--\n\n"
     "Ask for the addresses of `name` (bytes): (canonical name, aliases, [(family, address)]), in "
     "the order of the answers.\n\n"
@@ -305,13 +305,13 @@ const char green_channel_getaddrinfo_doc[] =
     "it.";
 
 PyObject *
-green_channel_getaddrinfo(ChannelObject *channel, PyObject *args)
+green_resolver_getaddrinfo(ResolverObject *resolver, PyObject *args)
 {
     query q = {.family = AF_UNSPEC};
     if (!PyArg_ParseTuple(args, "y|i:getaddrinfo", &q.name, &q.family)) {
         return NULL;
     }
-    request *r = query_run(channel, &q, "getaddrinfo");
+    request *r = query_run(resolver, &q, "getaddrinfo");
     if (r == NULL) {
         return NULL;
     }
@@ -320,13 +320,13 @@ green_channel_getaddrinfo(ChannelObject *channel, PyObject *args)
     return result;
 }
 
-const char green_channel_gethostbyaddr_doc[] =
+const char green_resolver_gethostbyaddr_doc[] =
     "gethostbyaddr($self, address, /)\n--\n\n"
     "Ask for the name of a numeric address (a string).\n\n"
     "herror: it has none, or there is no good answer. ValueError: that is no address.";
 
 PyObject *
-green_channel_gethostbyaddr(ChannelObject *channel, PyObject *args)
+green_resolver_gethostbyaddr(ResolverObject *resolver, PyObject *args)
 {
     const char *text;
     char pointer[GREEN_POINTER_NAME_SIZE];
@@ -338,7 +338,7 @@ green_channel_gethostbyaddr(ChannelObject *channel, PyObject *args)
         return NULL;
     }
     query q = {.pointer = pointer};
-    request *r = query_run(channel, &q, "gethostbyaddr");
+    request *r = query_run(resolver, &q, "gethostbyaddr");
     if (r == NULL) {
         return NULL;
     }

@@ -11,45 +11,45 @@
 #include "loop/loop.h"
 
 /* A call for a worker. A greenlet may wait for it (wait()); else `done` is called on the hub. */
-typedef struct TaskObject {
+typedef struct JobObject {
     PyObject_HEAD
-    struct TaskObject *next; /* in the queue, which owns a reference; so does the worker later */
-    PyObject *func;          /* owned; NULL once it ran, as args and kwargs */
-    PyObject *args;          /* owned, a tuple */
-    PyObject *kwargs;        /* owned, a dict or NULL */
-    PyObject *slot;          /* owned; its release() is called at the end; NULL after it */
-    PyObject *done;          /* owned; or NULL, and once called */
-    PyObject *value;         /* owned; the result, or NULL */
-    PyObject *exception;     /* owned; what was raised, or NULL */
-    PyObject *context;       /* owned; for Hub.handle_error: (worker, func), or NULL */
-    LoopObject *loop;        /* owned; who asked */
-    green_waiter *waiter;    /* the greenlet in wait(), or NULL; borrowed from its stack */
+    struct JobObject *next; /* in the queue, which owns a reference; so does the worker later */
+    PyObject *func;         /* owned; NULL once it ran, as args and kwargs */
+    PyObject *args;         /* owned, a tuple */
+    PyObject *kwargs;       /* owned, a dict or NULL */
+    PyObject *slot;         /* owned; its release() is called at the end; NULL after it */
+    PyObject *done;         /* owned; or NULL, and once called */
+    PyObject *value;        /* owned; the result, or NULL */
+    PyObject *exception;    /* owned; what was raised, or NULL */
+    PyObject *context;      /* owned; for Hub.handle_error: (worker, func), or NULL */
+    LoopObject *loop;       /* owned; who asked */
+    green_waiter *waiter;   /* the greenlet in wait(), or NULL; borrowed from its stack */
     green_ready ready;
     bool finished;
-} TaskObject;
+} JobObject;
 
-/* Tasks in the order they came. The list is guarded by the interpreter lock, the number of those to
+/* Jobs in the order they came. The list is guarded by the interpreter lock, the number of those to
    be taken by the mutex, under which workers sleep. */
 typedef struct {
     PyObject_HEAD
     PyObject *weakrefs;
-    TaskObject *first, *last;
+    JobObject *first, *last;
     Py_ssize_t unfinished; /* put, and neither finished nor a stop that was taken */
-    size_t unanswered;     /* tasks that hold their loops */
+    size_t unanswered;     /* jobs that hold their loops */
     LoopObject *loop;      /* owned; of the pool */
     pthread_mutex_t mutex;
     pthread_cond_t wake;
     size_t available;
     size_t sleepers;
-} QueueObject;
+} JobQueueObject;
 
-static PyTypeObject *Task_Type;
-static PyTypeObject *Queue_Type;
+static PyTypeObject *Job_Type;
+static PyTypeObject *JobQueue_Type;
 static PyObject *release_name; /* "release" */
 static PyObject *get_profile;  /* sys.getprofile */
 static PyObject *get_trace;    /* sys.gettrace */
 
-/* --- Task --- */
+/* --- Job --- */
 
 /* Take away: new reference, or NULL. */
 static PyObject *
@@ -60,9 +60,9 @@ take(PyObject **place)
     return value;
 }
 
-/* Give the slot back and call done(task), each once. -1 with an exception. */
+/* Give the slot back and call done(job), each once. -1 with an exception. */
 static int
-task_end(TaskObject *self)
+job_end(JobObject *self)
 {
     PyObject *slot = take(&self->slot), *done = take(&self->done), *result = Py_None;
     if (slot != NULL) {
@@ -79,10 +79,10 @@ task_end(TaskObject *self)
 }
 
 static GreenletObject *
-task_turn(green_ready *ready)
+job_turn(green_ready *ready)
 {
-    TaskObject *self = GREEN_CONTAINER(ready, TaskObject, ready);
-    if (task_end(self) < 0) {
+    JobObject *self = GREEN_CONTAINER(ready, JobObject, ready);
+    if (job_end(self) < 0) {
         green_loop_handle_error(self->loop, (PyObject *)self);
     }
     Py_DECREF(self); /* the ready queue's */
@@ -90,17 +90,17 @@ task_turn(green_ready *ready)
 }
 
 static void
-task_drop(green_ready *ready)
+job_drop(green_ready *ready)
 {
-    Py_DECREF(GREEN_CONTAINER(ready, TaskObject, ready));
+    Py_DECREF(GREEN_CONTAINER(ready, JobObject, ready));
 }
 
-static const green_ready_kind task_kind = {.turn = task_turn, .on_hub = true, .drop = task_drop};
+static const green_ready_kind job_kind = {.turn = job_turn, .on_hub = true, .drop = job_drop};
 
 /* The worker is through with it: tell who asked. Returns whether its loop sleeps, and is still to
    be woken. */
 static bool
-task_answer(TaskObject *self)
+job_answer(JobObject *self)
 {
     bool asleep = green_loop_hush(self->loop); /* it would only wait for the interpreter lock */
     self->finished = true;
@@ -116,21 +116,21 @@ task_answer(TaskObject *self)
     return asleep;
 }
 
-/* Keep the current exception as the task's. */
+/* Keep the current exception as the job's. */
 static void
-task_fail(TaskObject *self)
+job_fail(JobObject *self)
 {
     PyObject *exception = green_error_take();
     Py_XSETREF(self->exception, exception);
 }
 
 static void
-task_run(TaskObject *self, PyObject *worker)
+job_run(JobObject *self, PyObject *worker)
 {
     PyObject *func = take(&self->func), *args = take(&self->args), *kwargs = take(&self->kwargs);
     self->value = PyObject_Call(func, args, kwargs);
     if (self->value == NULL) {
-        task_fail(self);
+        job_fail(self);
         self->context = PyTuple_Pack(2, worker, func);
         if (self->context == NULL) {
             PyErr_Clear(); /* handle_error does without */
@@ -142,7 +142,7 @@ task_run(TaskObject *self, PyObject *worker)
 }
 
 static PyObject *
-task_new(PyTypeObject *type, PyObject *args, PyObject *Py_UNUSED(kwargs))
+job_new(PyTypeObject *type, PyObject *args, PyObject *Py_UNUSED(kwargs))
 {
     PyObject *loop, *slot, *done, *func, *func_args, *func_kwargs = NULL;
     if (!PyArg_ParseTuple(args, "O!OOOO!|O:Task", Loop_Type, &loop, &slot, &done, &func,
@@ -155,7 +155,7 @@ task_new(PyTypeObject *type, PyObject *args, PyObject *Py_UNUSED(kwargs))
         PyErr_SetString(PyExc_TypeError, "keyword arguments must be a dict");
         return NULL;
     }
-    TaskObject *self = (TaskObject *)type->tp_alloc(type, 0);
+    JobObject *self = (JobObject *)type->tp_alloc(type, 0);
     if (self != NULL) {
         self->loop = (LoopObject *)Py_NewRef(loop);
         self->slot = Py_NewRef(slot);
@@ -163,14 +163,14 @@ task_new(PyTypeObject *type, PyObject *args, PyObject *Py_UNUSED(kwargs))
         self->func = Py_NewRef(func);
         self->args = Py_NewRef(func_args);
         self->kwargs = Py_XNewRef(func_kwargs);
-        green_ready_init(&self->ready, &task_kind);
+        green_ready_init(&self->ready, &job_kind);
     }
     return (PyObject *)self;
 }
 
 /* The result, or the exception raised: each once. */
 static PyObject *
-task_result(TaskObject *self)
+job_result(JobObject *self)
 {
     if (self->exception != NULL) {
         PyObject *exception = take(&self->exception);
@@ -182,7 +182,7 @@ task_result(TaskObject *self)
 }
 
 static PyObject *
-task_wait(TaskObject *self, PyObject *Py_UNUSED(ignored))
+job_wait(JobObject *self, PyObject *Py_UNUSED(ignored))
 {
     if (!self->finished) {
         green_waiter waiter;
@@ -198,24 +198,24 @@ task_wait(TaskObject *self, PyObject *Py_UNUSED(ignored))
         if (status < 0) {
             PyObject *error = green_error_take();
             Py_INCREF(self);
-            task_turn(&self->ready);
+            job_turn(&self->ready);
             green_error_raise(error);
             return NULL;
         }
     }
-    return task_end(self) < 0 ? NULL : task_result(self);
+    return job_end(self) < 0 ? NULL : job_result(self);
 }
 
 /* Used by workers that call func themselves. */
 static PyObject *
-task_set(TaskObject *self, PyObject *value)
+job_set(JobObject *self, PyObject *value)
 {
     Py_XSETREF(self->value, Py_NewRef(value));
     Py_RETURN_NONE;
 }
 
 static PyObject *
-task_handle_error(TaskObject *self, PyObject *args)
+job_handle_error(JobObject *self, PyObject *args)
 {
     PyObject *context, *exception;
     if (!PyArg_ParseTuple(args, "OO:handle_error", &context, &exception)) {
@@ -227,13 +227,13 @@ task_handle_error(TaskObject *self, PyObject *args)
 }
 
 static PyObject *
-task_successful(TaskObject *self, PyObject *Py_UNUSED(ignored))
+job_successful(JobObject *self, PyObject *Py_UNUSED(ignored))
 {
     return PyBool_FromLong(self->finished && self->exception == NULL);
 }
 
 static PyObject *
-task_get_exc_info(TaskObject *self, void *Py_UNUSED(closure))
+job_get_exc_info(JobObject *self, void *Py_UNUSED(closure))
 {
     if (self->exception == NULL) {
         return PyTuple_New(0);
@@ -246,7 +246,7 @@ task_get_exc_info(TaskObject *self, void *Py_UNUSED(closure))
 }
 
 static int
-task_traverse(TaskObject *self, visitproc visit, void *arg)
+job_traverse(JobObject *self, visitproc visit, void *arg)
 {
     Py_VISIT(Py_TYPE(self));
     Py_VISIT(self->func);
@@ -262,7 +262,7 @@ task_traverse(TaskObject *self, visitproc visit, void *arg)
 }
 
 static int
-task_clear(TaskObject *self)
+job_clear(JobObject *self)
 {
     Py_CLEAR(self->func);
     Py_CLEAR(self->args);
@@ -276,74 +276,74 @@ task_clear(TaskObject *self)
 }
 
 static void
-task_dealloc(TaskObject *self)
+job_dealloc(JobObject *self)
 {
     PyTypeObject *type = Py_TYPE(self);
     PyObject_GC_UnTrack(self);
-    task_clear(self);
+    job_clear(self);
     Py_XDECREF(self->loop);
     type->tp_free(self);
     Py_DECREF(type);
 }
 
-static PyMethodDef task_methods[] = {
-    {"wait", (PyCFunction)task_wait, METH_NOARGS,
+static PyMethodDef job_methods[] = {
+    {"wait", (PyCFunction)job_wait, METH_NOARGS,
      "wait($self, /)\n--\n\nWait until it ran. Returns its result, or raises what it raised; the "
      "slot is\n"
      "released first. When the wait is interrupted, the hub does that later."},
-    {"set", (PyCFunction)task_set, METH_O,
+    {"set", (PyCFunction)job_set, METH_O,
      "set($self, value, /)\n--\n\n"
      "Give it the result `value`. Called by the worker."},
-    {"handle_error", (PyCFunction)task_handle_error, METH_VARARGS,
+    {"handle_error", (PyCFunction)job_handle_error, METH_VARARGS,
      "handle_error($self, context, exception, /)\n--\n\n"
      "Give it the exception that its function raised; context: (worker, function). Called by\n"
      "the worker."},
-    {"successful", (PyCFunction)task_successful, METH_NOARGS,
+    {"successful", (PyCFunction)job_successful, METH_NOARGS,
      "successful($self, /)\n--\n\n"
      "Return whether it ran and raised nothing."},
     {NULL, NULL, 0, NULL},
 };
 
-static PyMemberDef task_members[] = {
-    {"func", T_OBJECT, offsetof(TaskObject, func), READONLY, "What to call; None once it ran."},
-    {"args", T_OBJECT, offsetof(TaskObject, args), READONLY, "Its arguments; None once it ran."},
-    {"kwargs", T_OBJECT, offsetof(TaskObject, kwargs), READONLY, "Its keyword arguments or None."},
-    {"value", T_OBJECT, offsetof(TaskObject, value), READONLY, "Its result."},
-    {"exception", T_OBJECT, offsetof(TaskObject, exception), READONLY, "What it raised, or None."},
-    {"context", T_OBJECT, offsetof(TaskObject, context), READONLY, "Where: (worker, function)."},
+static PyMemberDef job_members[] = {
+    {"func", T_OBJECT, offsetof(JobObject, func), READONLY, "What to call; None once it ran."},
+    {"args", T_OBJECT, offsetof(JobObject, args), READONLY, "Its arguments; None once it ran."},
+    {"kwargs", T_OBJECT, offsetof(JobObject, kwargs), READONLY, "Its keyword arguments or None."},
+    {"value", T_OBJECT, offsetof(JobObject, value), READONLY, "Its result."},
+    {"exception", T_OBJECT, offsetof(JobObject, exception), READONLY, "What it raised, or None."},
+    {"context", T_OBJECT, offsetof(JobObject, context), READONLY, "Where: (worker, function)."},
     {NULL, 0, 0, 0, NULL},
 };
 
-static PyGetSetDef task_getset[] = {
-    {"exc_info", (getter)task_get_exc_info, NULL, "(type, exception, traceback), or ().", NULL},
+static PyGetSetDef job_getset[] = {
+    {"exc_info", (getter)job_get_exc_info, NULL, "(type, exception, traceback), or ().", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
-static PyType_Slot task_slots[] = {
+static PyType_Slot job_slots[] = {
     {Py_tp_doc,
      "Task(loop, slot, done, func, args, kwargs=None)\n--\n\nA call for a worker thread.\n"
      "When it ran, slot.release() is called on the hub, and done(task) unless that is None."},
-    {Py_tp_new, task_new},
-    {Py_tp_dealloc, task_dealloc},
-    {Py_tp_traverse, task_traverse},
-    {Py_tp_clear, task_clear},
-    {Py_tp_methods, task_methods},
-    {Py_tp_members, task_members},
-    {Py_tp_getset, task_getset},
+    {Py_tp_new, job_new},
+    {Py_tp_dealloc, job_dealloc},
+    {Py_tp_traverse, job_traverse},
+    {Py_tp_clear, job_clear},
+    {Py_tp_methods, job_methods},
+    {Py_tp_members, job_members},
+    {Py_tp_getset, job_getset},
     {0, NULL},
 };
 
-static PyType_Spec task_spec = {
+static PyType_Spec job_spec = {
     .name = "greencore._core.Task",
-    .basicsize = sizeof(TaskObject),
+    .basicsize = sizeof(JobObject),
     .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
-    .slots = task_slots,
+    .slots = job_slots,
 };
 
-/* --- TaskQueue --- */
+/* --- JobQueue --- */
 
 static void
-queue_init_locks(QueueObject *self)
+jobs_init_locks(JobQueueObject *self)
 {
     pthread_condattr_t attributes;
     pthread_mutex_init(&self->mutex, NULL);
@@ -354,31 +354,31 @@ queue_init_locks(QueueObject *self)
 }
 
 static PyObject *
-queue_new(PyTypeObject *type, PyObject *args, PyObject *Py_UNUSED(kwargs))
+jobs_new(PyTypeObject *type, PyObject *args, PyObject *Py_UNUSED(kwargs))
 {
     PyObject *loop;
     if (!PyArg_ParseTuple(args, "O!:TaskQueue", Loop_Type, &loop)) {
         return NULL;
     }
-    QueueObject *self = (QueueObject *)type->tp_alloc(type, 0);
+    JobQueueObject *self = (JobQueueObject *)type->tp_alloc(type, 0);
     if (self != NULL) {
         self->loop = (LoopObject *)Py_NewRef(loop);
-        queue_init_locks(self);
+        jobs_init_locks(self);
     }
     return (PyObject *)self;
 }
 
 static void
-queue_signal(void *self)
+jobs_signal(void *self)
 {
-    pthread_cond_signal(&((QueueObject *)self)->wake);
+    pthread_cond_signal(&((JobQueueObject *)self)->wake);
 }
 
 /* Steals `item`. A worker that is woken while this thread has the interpreter lock only waits for
    it: if nothing else is to run here, and the caller is about to wait, the loop wakes it when it
    lets go. */
 static void
-queue_append(QueueObject *self, TaskObject *item, bool waiting)
+jobs_append(JobQueueObject *self, JobObject *item, bool waiting)
 {
     item->next = NULL;
     if (self->last == NULL) {
@@ -396,45 +396,45 @@ queue_append(QueueObject *self, TaskObject *item, bool waiting)
         return;
     }
     if (waiting && green_loop_idle(self->loop)) {
-        green_loop_defer(self->loop, queue_signal, self);
+        green_loop_defer(self->loop, jobs_signal, self);
     } else {
-        queue_signal(self);
+        jobs_signal(self);
     }
 }
 
 static PyObject *
-queue_put(QueueObject *self, PyObject *args)
+jobs_put(JobQueueObject *self, PyObject *args)
 {
     PyObject *item;
     int waiting = 0;
     if (!PyArg_ParseTuple(args, "O|p:put", &item, &waiting)) {
         return NULL;
     }
-    if (item != Py_None && !Py_IS_TYPE(item, Task_Type)) {
+    if (item != Py_None && !Py_IS_TYPE(item, Job_Type)) {
         PyErr_SetString(PyExc_TypeError, "an item must be a Task, or None to stop one worker");
         return NULL;
     }
-    TaskObject *task;
+    JobObject *job;
     if (item == Py_None) {
-        task = PyObject_GC_New(TaskObject, Task_Type);
-        if (task == NULL) {
+        job = PyObject_GC_New(JobObject, Job_Type);
+        if (job == NULL) {
             return NULL;
         }
-        memset((char *)task + sizeof(PyObject), 0, sizeof(*task) - sizeof(PyObject));
-        PyObject_GC_Track(task);
+        memset((char *)job + sizeof(PyObject), 0, sizeof(*job) - sizeof(PyObject));
+        PyObject_GC_Track(job);
     } else {
-        task = (TaskObject *)Py_NewRef(item);
-        green_loop_ref(task->loop);
+        job = (JobObject *)Py_NewRef(item);
+        green_loop_ref(job->loop);
         self->unanswered++;
     }
-    queue_append(self, task, waiting);
+    jobs_append(self, job, waiting);
     Py_RETURN_NONE;
 }
 
 /* Sleep until something is available. Returns whether there is. Without the interpreter lock, as
    all with a mutex that others hold without it. */
 static bool
-queue_sleep(QueueObject *self, double seconds)
+jobs_sleep(JobQueueObject *self, double seconds)
 {
     struct timespec deadline;
     if (seconds >= 0) {
@@ -458,8 +458,8 @@ queue_sleep(QueueObject *self, double seconds)
 
 /* The next item (new reference), or NULL when none came in time. `asleep`: a loop to be woken as
    soon as the interpreter lock is free for it; NULL: none. */
-static TaskObject *
-queue_get(QueueObject *self, double seconds, LoopObject *asleep)
+static JobObject *
+jobs_get(JobQueueObject *self, double seconds, LoopObject *asleep)
 {
     pthread_mutex_lock(&self->mutex);
     bool found = self->available > 0;
@@ -478,14 +478,14 @@ queue_get(QueueObject *self, double seconds, LoopObject *asleep)
         if (asleep != NULL) {
             green_loop_wake_end(asleep);
         }
-        found = queue_sleep(self, seconds);
+        found = jobs_sleep(self, seconds);
         PyEval_RestoreThread(ts);
         green_threads_idle--;
     }
     if (!found) {
         return NULL;
     }
-    TaskObject *item = self->first;
+    JobObject *item = self->first;
     self->first = item->next;
     if (self->first == NULL) {
         self->last = NULL;
@@ -493,10 +493,10 @@ queue_get(QueueObject *self, double seconds, LoopObject *asleep)
     return item;
 }
 
-/* Does threading.setprofile or settrace want to see tasks? `hooks`: the dict of `threading`, or
+/* Does threading.setprofile or settrace want to see jobs? `hooks`: the dict of `threading`, or
  * None. */
 static bool
-queue_hooked(PyObject *hooks)
+jobs_traced(PyObject *hooks)
 {
     if (hooks == Py_None) {
         return false;
@@ -506,9 +506,9 @@ queue_hooked(PyObject *hooks)
     return (profile != NULL && profile != Py_None) || (trace != NULL && trace != Py_None);
 }
 
-/* Has a task left a hub, a profile or a trace function on this thread? */
+/* Has a job left a hub, a profile or a trace function on this thread? */
 static bool
-queue_dirty(void)
+jobs_dirty(void)
 {
     if (green_hub_peek() != NULL) {
         return true;
@@ -520,18 +520,18 @@ queue_dirty(void)
     return !clean;
 }
 
-/* Returns what task_answer does. */
+/* Returns what job_answer does. */
 static bool
-queue_finish(QueueObject *self, TaskObject *task)
+jobs_finish(JobQueueObject *self, JobObject *job)
 {
     self->unfinished--;
     self->unanswered--;
-    return task_answer(task);
+    return job_answer(job);
 }
 
 /* `asleep` is stolen; NULL: nothing to do. */
 static void
-queue_wake(LoopObject *asleep)
+jobs_wake(LoopObject *asleep)
 {
     if (asleep != NULL) {
         green_loop_wake_begin(asleep);
@@ -541,7 +541,7 @@ queue_wake(LoopObject *asleep)
 }
 
 static PyObject *
-queue_serve(QueueObject *self, PyObject *args)
+jobs_serve(JobQueueObject *self, PyObject *args)
 {
     PyObject *worker, *hooks, *clean;
     double seconds;
@@ -550,27 +550,27 @@ queue_serve(QueueObject *self, PyObject *args)
     }
     LoopObject *asleep = NULL;
     for (;;) {
-        TaskObject *task = queue_get(self, seconds, asleep);
+        JobObject *job = jobs_get(self, seconds, asleep);
         Py_CLEAR(asleep);
-        if (task == NULL) {
+        if (job == NULL) {
             Py_RETURN_FALSE;
         }
-        if (task->func == NULL) { /* a stop */
+        if (job->func == NULL) { /* a stop */
             self->unfinished--;
-            Py_DECREF(task);
+            Py_DECREF(job);
             Py_RETURN_NONE;
         }
-        if (clean == Py_None || queue_hooked(hooks)) {
-            return (PyObject *)task;
+        if (clean == Py_None || jobs_traced(hooks)) {
+            return (PyObject *)job;
         }
-        task_run(task, worker);
-        PyObject *result = queue_dirty() ? PyObject_CallNoArgs(clean) : Py_NewRef(Py_None);
-        if (queue_finish(self, task)) {
-            asleep = (LoopObject *)Py_NewRef((PyObject *)task->loop);
+        job_run(job, worker);
+        PyObject *result = jobs_dirty() ? PyObject_CallNoArgs(clean) : Py_NewRef(Py_None);
+        if (jobs_finish(self, job)) {
+            asleep = (LoopObject *)Py_NewRef((PyObject *)job->loop);
         }
-        Py_DECREF(task);
+        Py_DECREF(job);
         if (result == NULL) {
-            queue_wake(asleep);
+            jobs_wake(asleep);
             return NULL;
         }
         Py_DECREF(result);
@@ -578,78 +578,78 @@ queue_serve(QueueObject *self, PyObject *args)
 }
 
 static PyObject *
-queue_task_done(QueueObject *self, PyObject *task)
+jobs_task_done(JobQueueObject *self, PyObject *job)
 {
-    if (!Py_IS_TYPE(task, Task_Type) || ((TaskObject *)task)->finished) {
+    if (!Py_IS_TYPE(job, Job_Type) || ((JobObject *)job)->finished) {
         PyErr_SetString(PyExc_ValueError, "task_done() takes a Task that is not finished");
         return NULL;
     }
-    LoopObject *loop = ((TaskObject *)task)->loop;
-    queue_wake(queue_finish(self, (TaskObject *)task) ? (LoopObject *)Py_NewRef((PyObject *)loop)
-                                                      : NULL);
+    LoopObject *loop = ((JobObject *)job)->loop;
+    jobs_wake(jobs_finish(self, (JobObject *)job) ? (LoopObject *)Py_NewRef((PyObject *)loop)
+                                                  : NULL);
     Py_RETURN_NONE;
 }
 
 static void
-queue_drop_all(QueueObject *self)
+jobs_drop_all(JobQueueObject *self)
 {
-    TaskObject *task = self->first;
+    JobObject *job = self->first;
     self->first = self->last = NULL;
-    while (task != NULL) {
-        TaskObject *next = task->next;
-        Py_DECREF(task);
-        task = next;
+    while (job != NULL) {
+        JobObject *next = job->next;
+        Py_DECREF(job);
+        job = next;
     }
 }
 
 static PyObject *
-queue_kill(QueueObject *self, PyObject *Py_UNUSED(ignored))
+jobs_kill(JobQueueObject *self, PyObject *Py_UNUSED(ignored))
 {
-    queue_init_locks(self);
+    jobs_init_locks(self);
     self->available = self->sleepers = 0;
     self->unfinished = 0;
     for (; self->unanswered > 0; self->unanswered--) {
         green_loop_unref(self->loop);
     }
-    queue_drop_all(self);
+    jobs_drop_all(self);
     Py_RETURN_NONE;
 }
 
 static PyObject *
-queue_qsize(QueueObject *self, PyObject *Py_UNUSED(ignored))
+jobs_qsize(JobQueueObject *self, PyObject *Py_UNUSED(ignored))
 {
     return PyLong_FromSize_t(self->available);
 }
 
 static int
-queue_traverse(QueueObject *self, visitproc visit, void *arg)
+jobs_traverse(JobQueueObject *self, visitproc visit, void *arg)
 {
     Py_VISIT(Py_TYPE(self));
     Py_VISIT(self->loop);
-    for (TaskObject *task = self->first; task != NULL; task = task->next) {
-        Py_VISIT(task);
+    for (JobObject *job = self->first; job != NULL; job = job->next) {
+        Py_VISIT(job);
     }
     return 0;
 }
 
 static int
-queue_clear(QueueObject *self)
+jobs_clear(JobQueueObject *self)
 {
-    queue_drop_all(self);
+    jobs_drop_all(self);
     return 0;
 }
 
 static void
-queue_dealloc(QueueObject *self)
+jobs_dealloc(JobQueueObject *self)
 {
     PyTypeObject *type = Py_TYPE(self);
     PyObject_GC_UnTrack(self);
     if (self->weakrefs != NULL) {
         PyObject_ClearWeakRefs((PyObject *)self);
     }
-    queue_drop_all(self);
+    jobs_drop_all(self);
     if (self->loop != NULL) {
-        green_loop_undefer(self->loop, queue_signal, self);
+        green_loop_undefer(self->loop, jobs_signal, self);
     }
     Py_XDECREF(self->loop);
     pthread_cond_destroy(&self->wake);
@@ -668,45 +668,45 @@ PyDoc_STRVAR(
     "timeout seconds (-1: waits for\n"
     "ever), None when told to stop.");
 
-static PyMethodDef queue_methods[] = {
-    {"put", (PyCFunction)queue_put, METH_VARARGS,
+static PyMethodDef jobs_methods[] = {
+    {"put", (PyCFunction)jobs_put, METH_VARARGS,
      "put($self, item, waiting=False, /)\n--\n\n"
      "Append a Task, or None: whoever takes that stops. waiting: the caller waits for it at once."},
-    {"serve", (PyCFunction)queue_serve, METH_VARARGS, serve_doc},
-    {"task_done", (PyCFunction)queue_task_done, METH_O,
+    {"serve", (PyCFunction)jobs_serve, METH_VARARGS, serve_doc},
+    {"task_done", (PyCFunction)jobs_task_done, METH_O,
      "task_done($self, task, /)\n--\n\n"
      "Have `task`, which serve() returned and the worker ran, answered for on the hub."},
-    {"qsize", (PyCFunction)queue_qsize, METH_NOARGS,
+    {"qsize", (PyCFunction)jobs_qsize, METH_NOARGS,
      "qsize($self, /)\n--\n\n"
      "Return how many items no worker has taken."},
-    {"kill", (PyCFunction)queue_kill, METH_NOARGS,
+    {"kill", (PyCFunction)jobs_kill, METH_NOARGS,
      "kill($self, /)\n--\n\nForget everything. For a forked child, where there are no workers."},
     {NULL, NULL, 0, NULL},
 };
 
-static PyMemberDef queue_members[] = {
-    {"unfinished_tasks", T_PYSSIZET, offsetof(QueueObject, unfinished), READONLY,
+static PyMemberDef jobs_members[] = {
+    {"unfinished_tasks", T_PYSSIZET, offsetof(JobQueueObject, unfinished), READONLY,
      "How many items are in the queue or with a worker."},
-    {"__weaklistoffset__", T_PYSSIZET, offsetof(QueueObject, weakrefs), READONLY, NULL},
+    {"__weaklistoffset__", T_PYSSIZET, offsetof(JobQueueObject, weakrefs), READONLY, NULL},
     {NULL, 0, 0, 0, NULL},
 };
 
-static PyType_Slot queue_slots[] = {
+static PyType_Slot jobs_slots[] = {
     {Py_tp_doc, "TaskQueue(loop)\n--\n\nWhat the worker threads of a pool have to do."},
-    {Py_tp_new, queue_new},
-    {Py_tp_dealloc, queue_dealloc},
-    {Py_tp_traverse, queue_traverse},
-    {Py_tp_clear, queue_clear},
-    {Py_tp_methods, queue_methods},
-    {Py_tp_members, queue_members},
+    {Py_tp_new, jobs_new},
+    {Py_tp_dealloc, jobs_dealloc},
+    {Py_tp_traverse, jobs_traverse},
+    {Py_tp_clear, jobs_clear},
+    {Py_tp_methods, jobs_methods},
+    {Py_tp_members, jobs_members},
     {0, NULL},
 };
 
-static PyType_Spec queue_spec = {
+static PyType_Spec jobs_spec = {
     .name = "greencore._core.TaskQueue",
-    .basicsize = sizeof(QueueObject),
+    .basicsize = sizeof(JobQueueObject),
     .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
-    .slots = queue_slots,
+    .slots = jobs_slots,
 };
 
 /* --- module --- */
@@ -731,7 +731,7 @@ green_threadpool_exec(PyObject *module)
     if (release_name == NULL || profile == NULL || trace == NULL) {
         return -1;
     }
-    Task_Type = add_type(module, &task_spec, "Task");
-    Queue_Type = add_type(module, &queue_spec, "TaskQueue");
-    return Task_Type == NULL || Queue_Type == NULL ? -1 : 0;
+    Job_Type = add_type(module, &job_spec, "Task");
+    JobQueue_Type = add_type(module, &jobs_spec, "TaskQueue");
+    return Job_Type == NULL || JobQueue_Type == NULL ? -1 : 0;
 }
