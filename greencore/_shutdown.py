@@ -4,7 +4,7 @@ import gc
 import os
 import sys
 
-from greencore._core import GreenletExit, LoopExit, get_hub, getcurrent, left_behind
+from greencore._core import GreenletExit, LoopExit, get_hub, getcurrent, is_stale
 from greencore.greenlet import Greenlet, killall
 
 __all__ = ["shutdown"]
@@ -27,7 +27,7 @@ def shutdown(timeout=None):
         and found is not current
         and not found.ready()
         and found.parent is hub
-        and not left_behind(found)
+        and not is_stale(found)
     ]
     killall(others, GreenletExit, block=True, timeout=timeout)
     if current is hub.parent:

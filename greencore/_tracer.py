@@ -118,10 +118,10 @@ class MaxSwitchTracer(_TimedTracer):
         super().__init__(hub, max_blocking_time)
 
     def _trace(self, event, args):
-        left = self.active_greenlet
+        previous = self.active_greenlet
         super()._trace(event, args)
         now = perf_counter()
-        if left is not None and left is not self.hub:
+        if previous is not None and previous is not self.hub:
             self.max_blocking = max(self.max_blocking, now - self.last_switch)
         self.last_switch = now
 

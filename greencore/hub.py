@@ -215,7 +215,7 @@ class Hub(_core.Hub):
         self.minimal_ident = _hub_idents.get_ident(self)
 
     def _choose_loop(self, loop, default):
-        """Return the loop that was given, the one that this thread's last hub left behind, or a new one."""
+        """Return the loop that was given, the one of this thread's last hub, or a new one."""
         if hasattr(loop, "run"):
             if default is not None:
                 raise TypeError("a loop was given, so `default` cannot be")
@@ -288,7 +288,7 @@ class Hub(_core.Hub):
         if get_ident() != self.thread_ident and self.loop is not None:
             self.loop.run_callback_threadsafe(self.parent.throw, type, value, tb)
             return
-        if _core.left_behind(self.parent):
+        if _core.is_stale(self.parent):
             from greencore._shutdown import leave
 
             leave(value)
@@ -341,7 +341,7 @@ class Hub(_core.Hub):
             and greenlet is not self
             and _core.waiting(greenlet) is not None
             and _core.same_thread(greenlet, self)
-            and not _core.left_behind(greenlet)
+            and not _core.is_stale(greenlet)
         ]
         lines = [f"{greenlet!r} {describe_wait(greenlet)}" for greenlet in parked[:MOST_DESCRIBED]]
         if len(parked) > MOST_DESCRIBED:
@@ -378,7 +378,7 @@ class Hub(_core.Hub):
             self._waited.pop(watcher, None)
             watcher.stop()
 
-    def _leave_waits_behind(self):
+    def _forget_waits(self):
         """In a forked child: nobody who called wait() exists here."""
         while self._waited:
             self._waited.popitem()[0].stop()

@@ -18,7 +18,7 @@ from _thread import get_ident
 from _greencore_alias import name_of
 from greencore._base.config import config
 from greencore._base.tools import copy_globals
-from greencore._core import forbid_switch, get_hub_if_exists, leave_behind, os_close, os_closing, sleep as _sleep
+from greencore._core import begin_epoch, forbid_switch, get_hub_if_exists, os_close, os_closing, sleep as _sleep
 from greencore.hub import get_hub, reinit
 
 __implements__ = ["close", "closerange", "fork", "forkpty", "posix_spawn", "posix_spawnp"]
@@ -114,13 +114,13 @@ def tp_write(fd, buf):
     return get_hub().threadpool.apply(_write, (fd, buf))
 
 
-# Locks that hooks of `os.register_at_fork` take: (module, its name there).
-_hooks_locks = [("logging", "_lock"), ("concurrent.futures.thread", "_global_shutdown_lock")]
+# Locks that handlers of `os.register_at_fork` take: (module, its name there).
+_handlers_locks = [("logging", "_lock"), ("concurrent.futures.thread", "_global_shutdown_lock")]
 
 
 def _busy_lock():
-    """Return a lock that a fork hook would have to wait for, or None."""
-    for module, name in _hooks_locks:
+    """Return a lock that a fork handler would have to wait for, or None."""
+    for module, name in _handlers_locks:
         lock = getattr(sys.modules.get(module), name, None)
         if name_of(type(lock).__module__) and lock.locked():
             owned = getattr(lock, "_is_owned", None)
@@ -134,7 +134,7 @@ _forking = set()  # the identifiers of native threads that are inside of `_fork`
 
 
 def _fork(function):
-    """Call a fork function. Nothing else runs from now until it returns, fork hooks included, but for the child's.
+    """Call a fork function. Nothing else runs from now until it returns, fork handlers included, but for the child's.
 
     In the child only this greenlet goes on, unless `config.fork_keeps_greenlets` is set.
     """
@@ -160,17 +160,17 @@ def _fork(function):
 
 
 def _fork_in_child():
-    """Leave the parent's greenlets behind. The hooks that come after this one may wait: they start threads."""
+    """Let the parent's greenlets be stale. The handlers that come after this one may wait: they start threads."""
     if get_ident() not in _forking:
         _forking.clear()
         return
     _forking.clear()
     try:
         if not config.fork_keeps_greenlets:
-            leave_behind()
+            begin_epoch()
             hub = get_hub_if_exists()
             if hub is not None:
-                hub._leave_waits_behind()
+                hub._forget_waits()
         reinit()
     finally:
         forbid_switch(-1)

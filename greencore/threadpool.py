@@ -98,12 +98,12 @@ class _WorkerGreenlet(RawGreenlet):
     ):
         """Install what `threading.setprofile` and `settrace` were given; subclasses may do more."""
         for get, install in ((_get_thread_profile, _sys.setprofile), (_get_thread_trace, _sys.settrace)):
-            hook = get()
-            if hook is not None:
-                install(hook)
+            function = get()
+            if function is not None:
+                install(function)
 
     def _after_run_task(self, func, args, kwargs, thread_result, _sys=sys):
-        """Remove the hooks, also those that the task has set."""
+        """Remove these functions, also those that the task has set."""
         if _sys.getprofile() is not None:
             _sys.setprofile(None)
         if _sys.gettrace() is not None:
@@ -115,7 +115,7 @@ class _WorkerGreenlet(RawGreenlet):
         try:
             self._before_run_task(func, args, kwargs, task)
         except BaseException as error:
-            # A worker with half a hook is not to be used again; it ends, and another takes its place.
+            # A worker with one of two functions is not to be used again; it ends, and another takes its place.
             task.handle_error((self, func), error)
             raise
         try:

@@ -13,7 +13,7 @@
 #include "http/http.h"
 #include "hub/file.h"
 #include "hub/hub.h"
-#include "hub/patience.h"
+#include "hub/other_threads.h"
 #include "hub/sleep.h"
 #include "hub/wait.h"
 #include "loop/callback.h"
@@ -36,14 +36,14 @@
 
 /* In order of the layers: each may use what those before have made. */
 static int (*const parts[])(PyObject *module) = {
-    green_name_exec,      green_thread_exec,     green_trace_exec,      green_arrival_exec,
-    green_stacksize_exec, green_greenlet_exec,   green_capi_exec,       green_asyncio_exec,
-    green_errors_exec,    green_loop_exec,       green_callback_exec,   green_watcher_exec,
-    green_wait_exec,      green_hub_exec,        green_hub_thread_exec, green_fork_exec,
-    green_file_exec,      green_patience_exec,   green_sleep_exec,      green_sync_exec,
-    green_task_exec,      green_socket_exec,     green_rawsocket_exec,  green_select_exec,
-    green_readiness_exec, green_threadpool_exec, green_process_exec,    green_resolver_exec,
-    green_reader_exec,    green_writer_exec,     green_http_exec,
+    green_name_exec,      green_thread_exec,        green_trace_exec,      green_arrival_exec,
+    green_stacksize_exec, green_greenlet_exec,      green_capi_exec,       green_asyncio_exec,
+    green_errors_exec,    green_loop_exec,          green_callback_exec,   green_watcher_exec,
+    green_wait_exec,      green_hub_exec,           green_hub_thread_exec, green_fork_exec,
+    green_file_exec,      green_other_threads_exec, green_sleep_exec,      green_sync_exec,
+    green_task_exec,      green_socket_exec,        green_rawsocket_exec,  green_select_exec,
+    green_readiness_exec, green_threadpool_exec,    green_process_exec,    green_resolver_exec,
+    green_reader_exec,    green_writer_exec,        green_http_exec,
 };
 
 static PyObject *first; /* the module, kept for good: the types in it are for the whole process */

@@ -37,9 +37,9 @@ ORDER = {
         pystate_310 pystate_311 pystate_312 pystate_313 pystate_314 pystate_315 pystate flow error type thread locals
         greenlet trace arrival asyncio stacksize attributes call pystate_abandon spare""",
     "loop": "errors timer poll interrupt watcher loop signals fork fd callback",
-    "hub": "hub wait patience",
+    "hub": "hub wait other_threads",
     "sync": "arguments timeout client linkable event semaphore heap store queue asyncresult channel local mutex rlock waiter",
-    "task": "origin task attributes kill start hook group imap join map raw",
+    "task": "ancestry task attributes kill start observer group imap join map raw",
     "net": "address rawsocket socket resolver resolver_pointer",
     "websocket": "frame message",
     "http": "buffer source service head date answer filewrapper body input environ handler request",
@@ -210,6 +210,29 @@ def test_fields_of_a_loop_are_its_layers(source):
     if layer_of(name_of(source)) != "loop":
         used = set(re.findall(r"\b(?:loop|here)->(\w+)", source.read_text()))
         assert used & fields == set()
+
+
+BLOCK = r"\{(?:[^{}]|\{[^{}]*\})*\}"
+
+
+def types_of(text):
+    """The names of the structs, unions, enums and other types that C text defines."""
+    text = without_comments(text)
+    tags = re.findall(r"\b(?:struct|union|enum)\s+(\w+)\s*\{", text)
+    closed = re.findall(rf"^typedef\s+(?:struct|union|enum)\b[^{{}};]*{BLOCK}\s*(\w+);", text, re.MULTILINE)
+    aliases = re.findall(r"^typedef\s+(?!struct|union|enum)[^;{}]*?(\w+);", text, re.MULTILINE)
+    functions = re.findall(r"^typedef\s[^;{}]*?\(\*(\w+)\)", text, re.MULTILINE)
+    return {*tags, *closed, *aliases, *functions}
+
+
+def test_no_type_name_is_defined_twice():
+    """Nor in files that never include each other: a reader searches for it. One of the headers pystate_3??.h is used."""
+    homes = {}
+    for path in SOURCES:
+        for name in types_of(path.read_text()):
+            homes.setdefault(name, set()).add(re.sub(r"pystate_3\d\d", "pystate_3", name_of(path)))
+    assert {"TaskObject", "JobObject", "green_link", "green_fd_owner", "green_phase"} <= homes.keys()
+    assert {name: sorted(files) for name, files in homes.items() if len(files) > 1} == {}
 
 
 def test_own_headers_are_named_from_the_root(source):

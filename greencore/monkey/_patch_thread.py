@@ -8,7 +8,7 @@ from greencore._base.config import config
 from greencore.monkey._util import _notify_patch, _queue_warning
 from greencore.monkey.api import _patch_module, patch_item
 
-_hooked_fork = False
+_handles_fork = False
 
 
 def patch(threading, threading_local, event, logging, existing_locks, warnings):
@@ -40,7 +40,7 @@ def patch(threading, threading_local, event, logging, existing_locks, warnings):
                     warnings,
                 )
             _wrap_shutdown(threading_module)
-            _hook_fork(threading_module)
+            _handle_fork(threading_module)
         if logging and "logging" in sys.modules:
             replace_logging_locks(threading_module)
     if threading_local:
@@ -178,12 +178,12 @@ def _wrap_shutdown(threading):
     patch_item(threading, "_shutdown", _shutdown)
 
 
-def _hook_fork(threading):
-    """In a forked child the greenlet that forked is the main thread, and the only one. This runs after threading's hook."""
-    global _hooked_fork
-    if _hooked_fork:
+def _handle_fork(threading):
+    """In a forked child the greenlet that forked is the main thread, and the only one. This runs after threading's handler."""
+    global _handles_fork
+    if _handles_fork:
         return
-    _hooked_fork = True
+    _handles_fork = True
 
     def in_child():
         from greencore.thread import _after_fork_in_child
@@ -198,5 +198,5 @@ def _hook_fork(threading):
         if getattr(main_thread, "_tstate_lock", False) is None:
             main_thread._set_tstate_lock()
 
-    # threading's own hook needs an entry for the greenlet that forks.
+    # threading's own handler needs an entry for the greenlet that forks.
     os.register_at_fork(before=threading.current_thread, after_in_child=in_child)

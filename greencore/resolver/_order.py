@@ -91,18 +91,18 @@ def source(family, address):
 def _rank(pair, tables):
     labels, precedences, scopes = tables
     target = _number(*pair)
-    origin = source(*pair)
-    if origin is None:
+    own = source(*pair)
+    if own is None:
         return 1, 0, 0, -precedences[target], _scope(target, scopes), 0
     scope = _scope(target, scopes)
     is_ipv6 = pair[0] == AF_INET6
     return (
         0,
-        scope != _scope(origin, scopes),
-        labels[target] != labels[origin],
+        scope != _scope(own, scopes),
+        labels[target] != labels[own],
         -precedences[target],
         scope,
-        (target ^ origin).bit_length() if is_ipv6 else 0,
+        (target ^ own).bit_length() if is_ipv6 else 0,
     )
 
 

@@ -44,8 +44,8 @@ typedef struct GreenletObject {
     uint8_t status;       /* green_status */
     uint8_t is_main;
     uint8_t run_found; /* unstarted: `run` is what the attribute of that name gave */
-    uint8_t rest;      /* looks of green_tidy since it last ran, 2 at most */
-    uint32_t epoch;    /* in which it started or last went to the hub: green_greenlet_left */
+    uint8_t rest;      /* looks of green_trim since it last ran, 2 at most */
+    uint32_t epoch;    /* in which it started or last went to the hub: green_greenlet_stale */
     green_ready ready; /* its start, or the wake-up of sleep(0): never both */
     struct green_local *locals; /* what objects keep for it; see locals.h */
     PyObject *context;          /* owned; its context, while it doesn't run; may be NULL */
@@ -155,10 +155,10 @@ green_greenlet_stranded(const GreenletObject *g)
     return g->thread != NULL && g->thread->tstate == NULL;
 }
 
-/* Whether a fork has left it behind: it belongs to the parent process, and must not go on here.
-   Asked of one that is parked in the hub. */
+/* Whether it belongs to the parent process, and must not go on in this forked child. Asked of one
+   that is parked in the hub. */
 static inline bool
-green_greenlet_left(const GreenletObject *g)
+green_greenlet_stale(const GreenletObject *g)
 {
     return g->epoch != green_epoch;
 }

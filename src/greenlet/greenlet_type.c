@@ -378,7 +378,7 @@ greenlet_dealloc(PyObject *op)
     green_greenlet_mains -= self->is_main;
     if (lost) {
         /* What is left on the stack may point into the object: its memory stays, too. */
-    } else if (type != Greenlet_Type || !green_spares_keep(&spares, self)) {
+    } else if (type != Greenlet_Type || !green_spares_put(&spares, self)) {
         type->tp_free(op);
     }
     Py_DECREF(type);

@@ -96,12 +96,12 @@ probe_context(PyThreadState *ts)
         return false;
     }
     bool seen = ts->context == context && ts->context_ver != version;
-    bool left = PyContext_Exit(context) == 0;
+    bool exited = PyContext_Exit(context) == 0;
     Py_DECREF(context);
-    if (!left) {
+    if (!exited) {
         PyErr_Clear();
     }
-    return seen && left && ts->context == before;
+    return seen && exited && ts->context == before;
 }
 
 static bool

@@ -18,9 +18,9 @@ typedef struct green_ready_kind {
     /* The loop was destroyed with the node queued (it is unlinked already): give up what the queue
        owned. NULL: nothing. */
     void (*drop)(struct green_ready *ready);
-    /* Whose turn it is, borrowed: dropped in a forked child that leaves this greenlet behind. NULL:
-       nobody's. */
-    struct GreenletObject *(*whose)(const struct green_ready *ready);
+    /* Whose turn it is, borrowed: the node is dropped in a forked child where this greenlet is
+       stale. NULL: nobody's. */
+    struct GreenletObject *(*greenlet)(const struct green_ready *ready);
 } green_ready_kind;
 
 typedef struct green_ready {

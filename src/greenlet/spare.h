@@ -31,7 +31,7 @@ green_spares_take(green_spares *spares, PyTypeObject *type)
 
 /* Keep an object that its dealloc has done with. False: it is to be freed. */
 static inline bool
-green_spares_keep(green_spares *spares, GreenletObject *g)
+green_spares_put(green_spares *spares, GreenletObject *g)
 {
     if (spares->count >= GREEN_SPARES_MAX || PyObject_GC_IsFinalized((PyObject *)g)) {
         return false;

@@ -354,7 +354,7 @@ green_greenlet_kill(GreenletObject *g)
     return true;
 }
 
-/* What ran while the heir was chosen has left something in the state. No switch may come of it. */
+/* What ran while the successor was chosen may have changed the state. No switch may come of it. */
 GREEN_COLD static void
 switch_finish_again(green_thread *thread)
 {
@@ -370,23 +370,23 @@ switch_finish_again(green_thread *thread)
 /* Choose who runs when `self` is over, and hand its result or exception over (both stolen, one
    NULL). New reference: alive, of this thread. */
 GREEN_COLD static GreenletObject *
-switch_heir(green_thread *thread, GreenletObject *self, PyObject *result, PyObject *exception)
+switch_successor(green_thread *thread, GreenletObject *self, PyObject *result, PyObject *exception)
 {
     for (GreenletObject *parent = self->parent; parent != NULL; parent = parent->parent) {
-        GreenletObject *heir = switch_target(thread, parent);
-        if (heir != NULL) {
+        GreenletObject *successor = switch_target(thread, parent);
+        if (successor != NULL) {
             int handed = 0;
             if (exception != NULL) {
                 thread->exception = exception;
             } else {
-                handed = switch_hand_over(thread, heir, result);
+                handed = switch_hand_over(thread, successor, result);
             }
-            if (handed == 0 &&
-                (heir->status == GREEN_ACTIVE || green_greenlet_begin(thread, heir) == 0)) {
+            if (handed == 0 && (successor->status == GREEN_ACTIVE ||
+                                green_greenlet_begin(thread, successor) == 0)) {
                 if (green_pystate_has_rare(thread->tstate)) {
                     switch_finish_again(thread);
                 }
-                return heir;
+                return successor;
             }
             result = thread->value;
             exception = thread->exception;
@@ -397,7 +397,7 @@ switch_heir(green_thread *thread, GreenletObject *self, PyObject *result, PyObje
         PyObject *error = green_error_take();
         Py_XDECREF(result);
         Py_XDECREF(exception);
-        Py_XDECREF(heir);
+        Py_XDECREF(successor);
         result = NULL;
         exception = error;
     }
@@ -431,28 +431,28 @@ switch_die(green_thread *thread, GreenletObject *self, PyObject *result)
     if (GREEN_RARELY(self->locals != NULL)) {
         green_locals_end(self);
     }
-    GreenletObject *heir = NULL;
+    GreenletObject *successor = NULL;
     if (exception == NULL && thread->next != NULL &&
         ((PyObject *)self->parent == thread->hub || switch_hub_has_gone(self->parent))) {
         /* The hub takes no interest in results: go straight where it would send us. */
         Py_DECREF(result);
         green_pystate_finish(thread->tstate);
         self->status = GREEN_DEAD; /* a throw whose turn is now comes too late */
-        heir = (GreenletObject *)Py_NewRef(thread->next(thread));
-        if (heir->status == GREEN_UNSTARTED &&
-            GREEN_RARELY(green_greenlet_begin(thread, heir) < 0)) {
+        successor = (GreenletObject *)Py_NewRef(thread->next(thread));
+        if (successor->status == GREEN_UNSTARTED &&
+            GREEN_RARELY(green_greenlet_begin(thread, successor) < 0)) {
             exception = green_error_take();
             Py_CLEAR(thread->value);
             Py_CLEAR(thread->exception);
-            Py_DECREF(heir);
-            heir = switch_heir(thread, self, NULL, exception);
+            Py_DECREF(successor);
+            successor = switch_successor(thread, self, NULL, exception);
         }
     } else {
         green_pystate_finish(thread->tstate);
-        heir = switch_heir(thread, self, result, exception);
+        successor = switch_successor(thread, self, result, exception);
     }
     self->status = GREEN_DEAD;
     thread->finished = green_greenlet_stack(self);
-    switch_swap(thread, self, heir, true, NULL);
+    switch_swap(thread, self, successor, true, NULL);
     __builtin_unreachable();
 }

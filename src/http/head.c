@@ -234,7 +234,7 @@ green_field_is(const char *name, const char *lower, size_t length)
     ((length) == sizeof(literal) - 1 && green_field_is((string), (literal), sizeof(literal) - 1))
 
 static void
-field_trim(green_field *field, const char *base)
+field_strip(green_field *field, const char *base)
 {
     while (field->value_length > 0) {
         char c = base[field->value + field->value_length - 1];
@@ -318,7 +318,7 @@ head_check_fields(green_head *head, const ServiceObject *service)
 {
     fields_seen seen = {0};
     for (uint32_t i = 0; i < head->count; i++) {
-        field_trim(&head->fields[i], head->base);
+        field_strip(&head->fields[i], head->base);
         if (field_check(head, &head->fields[i], &seen) < 0) {
             return -1;
         }

@@ -55,7 +55,7 @@ green_file_wait(green_file *file, int events, double seconds, const char *verb, 
     if (events & GREEN_WRITE && file->writing) {
         other = file->writing;
     }
-    if (other != NULL && !green_greenlet_left(other->waiter.greenlet)) {
+    if (other != NULL && !green_greenlet_stale(other->waiter.greenlet)) {
         PyErr_Format(green_exc_ConcurrentObjectUseError,
                      "This socket is already used by another greenlet: %R", other->waiter.greenlet);
         return -1;
@@ -65,7 +65,7 @@ green_file_wait(green_file *file, int events, double seconds, const char *verb, 
     if (green_waiter_init(&wait.waiter, verb, object) < 0) {
         return -1;
     }
-    wait.interest.whose = wait.waiter.greenlet;
+    wait.interest.greenlet = wait.waiter.greenlet;
     if (events & GREEN_READ) {
         file->reading = &wait;
     }
@@ -130,7 +130,7 @@ green_file_leaving(green_file *file)
     if (file->fd >= 0 && hub != NULL && hub->loop != NULL) {
         wait_leave(file->reading, hub->loop);
         wait_leave(file->writing, hub->loop);
-        green_fd_left(hub->loop, file->fd, file->owner);
+        green_fd_disown(hub->loop, file->fd, file->owner);
     }
     file->fd = -1;
     green_file_cancel(file, GREEN_READ | GREEN_WRITE, green_exc_cancel_wait);

@@ -140,7 +140,7 @@ hub_switch(HubObject *self, PyObject *Py_UNUSED(ignored))
         return NULL;
     }
     PyObject *got = hub_switch_away(self);
-    green_hub_drop_kept();
+    green_hub_drop_trash();
     return got;
 }
 
@@ -171,10 +171,10 @@ unborn_turn(green_ready *ready)
 
 static void start_drop(green_ready *ready);
 
-static GreenletObject *start_whose(const green_ready *ready);
+static GreenletObject *start_greenlet(const green_ready *ready);
 
 static const green_ready_kind unborn_kind = {
-    .turn = unborn_turn, .on_hub = true, .drop = start_drop, .whose = start_whose};
+    .turn = unborn_turn, .on_hub = true, .drop = start_drop, .greenlet = start_greenlet};
 
 static GreenletObject *
 start_turn(green_ready *ready)
@@ -202,13 +202,13 @@ start_drop(green_ready *ready)
 }
 
 static GreenletObject *
-start_whose(const green_ready *ready)
+start_greenlet(const green_ready *ready)
 {
     return GREEN_CONTAINER(ready, GreenletObject, ready);
 }
 
 static const green_ready_kind start_kind = {
-    .turn = start_turn, .drop = start_drop, .whose = start_whose};
+    .turn = start_turn, .drop = start_drop, .greenlet = start_greenlet};
 
 inline void
 green_hub_start(HubObject *hub, GreenletObject *g)

@@ -40,13 +40,13 @@ green_hub_peek(void)
     return thread == NULL ? NULL : (HubObject *)thread->hub;
 }
 
-/* Who arrives on a switch drops what the way there has given up: green_loop_drop_kept. */
+/* Who arrives on a switch drops what the way there has given up: green_loop_drop_trash. */
 static inline void
-green_hub_drop_kept(void)
+green_hub_drop_trash(void)
 {
     const HubObject *hub = green_hub_peek();
-    if (__builtin_expect(hub != NULL && hub->loop != NULL && green_loop_keeps(hub->loop), 0)) {
-        green_loop_drop_kept(hub->loop);
+    if (__builtin_expect(hub != NULL && hub->loop != NULL && green_loop_has_trash(hub->loop), 0)) {
+        green_loop_drop_trash(hub->loop);
     }
 }
 
@@ -55,7 +55,7 @@ green_hub_drop_kept(void)
 void green_hub_refuse(const green_thread *thread);
 
 /* Leave the running greenlet for whoever is next; returns what the switch back hands over. Calls
-   for green_hub_drop_kept, once the caller has unlinked what it waited with. To be asked for only
+   for green_hub_drop_trash, once the caller has unlinked what it waited with. To be asked for only
    where switches are not forbidden: who is next would lose the turn. */
 PyObject *green_hub_switch(HubObject *hub);
 

@@ -3,7 +3,7 @@
 #include "greenlet/error.h"
 #include "greenlet/name.h"
 #include "hub/hub.h"
-#include "hub/patience.h"
+#include "hub/other_threads.h"
 
 static PyObject *
 hub_loop_exit(HubObject *self)
@@ -38,7 +38,7 @@ static int
 hub_raise_in_main(HubObject *self, PyObject *exc)
 {
     while (!PyErr_GivenExceptionMatches(exc, green_exc_GreenletExit)) {
-        if (green_greenlet_left(self->base.parent)) {
+        if (green_greenlet_stale(self->base.parent)) {
             return hub_leave_process(exc);
         }
         PyObject *got = green_greenlet_throw(self->base.parent, exc);
@@ -83,22 +83,22 @@ green_hub_run(HubObject *self, PyObject *Py_UNUSED(ignored))
     if (started == NULL && hub_raise_in_main(self, green_error_take()) < 0) {
         return NULL;
     }
-    bool patient = false;
+    bool wait_on = false;
     while (self->loop != NULL) {
         LoopObject *loop = (LoopObject *)Py_NewRef((PyObject *)self->loop);
         green_loop_set_handler(loop, (PyObject *)self);
-        green_timer patience;
-        green_patience_init(&patience);
-        if (patient && !green_loop_destroyed(loop)) {
-            green_patience_start(&patience, loop);
+        green_timer look_again;
+        green_other_threads_init_timer(&look_again);
+        if (wait_on && !green_loop_destroyed(loop)) {
+            green_other_threads_start_timer(&look_again, loop);
         }
         int more = hub_run_loop(self, loop);
         green_loop_set_handler(loop, NULL);
         bool destroyed = green_loop_destroyed(loop);
-        green_loop_stop_timer(loop, &patience);
+        green_loop_stop_timer(loop, &look_again);
         Py_DECREF(loop);
-        patient = more == 0 && !destroyed && green_patience_helps(self->base.parent);
-        if (patient || (more >= 0 && destroyed)) {
+        wait_on = more == 0 && !destroyed && green_other_threads_may_wake(self->base.parent);
+        if (wait_on || (more >= 0 && destroyed)) {
             continue; /* destroyed by what it called: the hub's end, or an error for who waits */
         }
         PyObject *exc = more < 0 ? NULL : hub_loop_exit(self);

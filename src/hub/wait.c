@@ -8,23 +8,23 @@ static GreenletObject *
 waiter_turn(green_ready *ready)
 {
     green_waiter *w = GREEN_CONTAINER(ready, green_waiter, ready);
-    if (__builtin_expect(green_greenlet_left(w->greenlet), 0)) {
+    if (__builtin_expect(green_greenlet_stale(w->greenlet), 0)) {
         return NULL;
     }
     if (w->status == GREEN_PARKED) {
-        w->status = GREEN_TIMED_OUT; /* it asked for one round only */
+        w->status = GREEN_TIMED_OUT; /* it asked for one turn of each only */
     }
     w->greenlet->thread->value = Py_NewRef(Py_None);
     return w->greenlet;
 }
 
 static GreenletObject *
-waiter_whose(const green_ready *ready)
+waiter_greenlet(const green_ready *ready)
 {
     return GREEN_CONTAINER(ready, green_waiter, ready)->greenlet;
 }
 
-static const green_ready_kind waiter_kind = {.turn = waiter_turn, .whose = waiter_whose};
+static const green_ready_kind waiter_kind = {.turn = waiter_turn, .greenlet = waiter_greenlet};
 
 static void
 waiter_expired(green_timer *timer)
@@ -114,7 +114,7 @@ waiter_stray(green_waiter *w, PyObject *got)
                  w->object ? w->object : Py_None, got);
 }
 
-/* No seconds are one round of the queue. */
+/* No seconds are one turn of each in the queue. */
 static __attribute__((noinline)) void
 wait_start_timer(green_waiter *w, double seconds)
 {
@@ -122,7 +122,7 @@ wait_start_timer(green_waiter *w, double seconds)
         bool ref = w->timer.ref;
         green_timer_init(&w->timer, waiter_expired, w->timer.late);
         w->timer.ref = ref;
-        w->timer.whose = w->greenlet;
+        w->timer.greenlet = w->greenlet;
         green_loop_start_timer(w->loop, &w->timer, green_time_after(seconds));
     } else if (w->status == GREEN_PARKED) {
         green_ready_push(w->loop, &w->ready);
@@ -151,7 +151,7 @@ green_wait_in(HubObject *hub, green_waiter *w, double seconds)
         green_loop_stop_timer(w->loop, &w->timer);
     }
     green_waiter_cancel(w);
-    green_hub_drop_kept();
+    green_hub_drop_trash();
     return result;
 }
 
@@ -196,12 +196,12 @@ yield_turn(green_ready *ready)
 }
 
 static GreenletObject *
-yield_whose(const green_ready *ready)
+yield_greenlet(const green_ready *ready)
 {
     return GREEN_CONTAINER(ready, GreenletObject, ready);
 }
 
-static const green_ready_kind yield_kind = {.turn = yield_turn, .whose = yield_whose};
+static const green_ready_kind yield_kind = {.turn = yield_turn, .greenlet = yield_greenlet};
 
 int
 green_wait_yield(void)
@@ -230,7 +230,7 @@ green_wait_yield(void)
     if (__builtin_expect(nested, 0) && hub != NULL && hub->loop != NULL) {
         green_ready_push(hub->loop, &greenlet->ready);
     }
-    green_hub_drop_kept();
+    green_hub_drop_trash();
     Py_DECREF(greenlet);
     Py_XDECREF(got);
     return got == NULL ? -1 : 0;

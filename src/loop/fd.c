@@ -433,7 +433,7 @@ green_fd_closed(LoopObject *loop, int number)
 }
 
 void
-green_fd_left(LoopObject *loop, int number, green_fd_owner owner)
+green_fd_disown(LoopObject *loop, int number, green_fd_owner owner)
 {
     green_fds *fds = green_loop_destroyed(loop) ? NULL : fds_peek(loop->poll);
     green_fd *fd = number < 0 ? NULL : fds_find(fds, number);
@@ -532,7 +532,7 @@ fds_forked(green_part *part)
 }
 
 static void
-fds_leave(green_part *part, bool (*left)(const GreenletObject *))
+fds_prune(green_part *part, bool (*stale)(const GreenletObject *))
 {
     green_fds *fds = GREEN_CONTAINER(part, green_fds, part);
     for (size_t number = 0; number < fds->size; number++) {
@@ -543,7 +543,7 @@ fds_leave(green_part *part, bool (*left)(const GreenletObject *))
         for (green_link *link = fd->interests.next, *next; link != &fd->interests; link = next) {
             next = link->next;
             green_fd_interest *interest = GREEN_CONTAINER(link, green_fd_interest, link);
-            if (interest->whose != NULL && left(interest->whose)) {
+            if (interest->greenlet != NULL && stale(interest->greenlet)) {
                 green_fd_stop(fds->loop, interest);
             }
         }
@@ -551,4 +551,4 @@ fds_leave(green_part *part, bool (*left)(const GreenletObject *))
 }
 
 static const green_part_kind fds_kind = {
-    .forked = fds_forked, .leave = fds_leave, .closed = fds_closed};
+    .forked = fds_forked, .prune = fds_prune, .closed = fds_closed};

@@ -21,7 +21,7 @@ typedef struct green_fd_interest {
     /* Pushes a ready node. The interest stays started until stopped, and fires again at each poll
        until then; with GREEN_FD_CLOSED it has been stopped. */
     void (*fire)(struct green_fd_interest *interest, int revents);
-    GreenletObject *whose; /* whose wait it is, borrowed; NULL: a watcher's */
+    GreenletObject *greenlet; /* whose wait it is, borrowed; NULL: a watcher's */
 } green_fd_interest;
 
 /* Who has a descriptor open, never used twice; 0: unknown. A handle stays registered between waits
@@ -43,7 +43,7 @@ void green_fd_stop(LoopObject *loop, green_fd_interest *interest);
 void green_fd_closed(LoopObject *loop, int fd);
 
 /* `owner` gives the descriptor up, which stays open: no registration of its is trusted any more. */
-void green_fd_left(LoopObject *loop, int fd, green_fd_owner owner);
+void green_fd_disown(LoopObject *loop, int fd, green_fd_owner owner);
 
 /* As green_fd_closed for one that anybody has opened, and true. False for those that the loop has
    opened for itself: they are to stay open, since a program that becomes a daemon closes all that

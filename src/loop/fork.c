@@ -46,14 +46,14 @@ fork_in_child(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
 /* Is it the parent's? All are but the one that forked; for the hub, in which handlers of signals
    run, this is the main one. */
 static bool
-fork_left(const GreenletObject *g)
+fork_stale(const GreenletObject *g)
 {
-    return (PyObject *)g != green_thread_self->hub && green_greenlet_left(g);
+    return (PyObject *)g != green_thread_self->hub && green_greenlet_stale(g);
 }
 
-/* 6. Where only the greenlet goes on that forked, the others are left behind. */
+/* 6. Where only the greenlet goes on that forked, the others are stale. */
 static PyObject *
-fork_leave_behind(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
+fork_begin_epoch(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
 {
     green_thread *thread = green_thread_get();
     if (thread == NULL) {
@@ -65,14 +65,14 @@ fork_leave_behind(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
     for (green_link *link = green_loops.next; link != &green_loops; link = link->next) {
         LoopObject *loop = GREEN_CONTAINER(link, LoopObject, link);
         if (loop->held && loop->thread == thread) {
-            green_loop_leave(loop, fork_left);
+            green_loop_prune(loop, fork_stale);
         }
     }
     Py_RETURN_NONE;
 }
 
 static PyObject *
-fork_left_behind(PyObject *Py_UNUSED(module), PyObject *arg)
+fork_is_stale(PyObject *Py_UNUSED(module), PyObject *arg)
 {
     if (!Greenlet_Check(arg)) {
         return PyErr_Format(PyExc_TypeError, "a greenlet is needed, not %.100s",
@@ -81,20 +81,20 @@ fork_left_behind(PyObject *Py_UNUSED(module), PyObject *arg)
     const GreenletObject *g = (GreenletObject *)arg;
     const green_thread *thread = green_thread_self;
     bool runs = thread != NULL && g == thread->current;
-    return PyBool_FromLong(g->status == GREEN_ACTIVE && !runs && green_greenlet_left(g));
+    return PyBool_FromLong(g->status == GREEN_ACTIVE && !runs && green_greenlet_stale(g));
 }
 
 static PyMethodDef fork_functions[] = {
-    {"leave_behind", fork_leave_behind, METH_NOARGS,
-     "leave_behind()\n--\n\n"
+    {"begin_epoch", fork_begin_epoch, METH_NOARGS,
+     "begin_epoch()\n--\n\n"
      "In a forked child: from now on no greenlet but the running one and the hub comes to its\n"
      "turn, except those started later."},
-    {"left_behind", fork_left_behind, METH_O,
-     "left_behind(greenlet)\n--\n\nWhether a fork has left it in the parent process."},
+    {"is_stale", fork_is_stale, METH_O,
+     "is_stale(greenlet)\n--\n\nWhether a fork has left it in the parent process."},
     {NULL, NULL, 0, NULL},
 };
 
-static PyMethodDef fork_hook = {
+static PyMethodDef fork_handler = {
     "after_in_child", fork_in_child, METH_NOARGS,
     "after_in_child()\n--\n\nMake this thread's loops work in a forked child."};
 
@@ -102,15 +102,15 @@ static int
 fork_register(void)
 {
     PyObject *posix = PyImport_ImportModule("posix");
-    PyObject *hook = PyCFunction_New(&fork_hook, NULL);
-    PyObject *hooks = hook ? Py_BuildValue("{sO}", "after_in_child", hook) : NULL;
+    PyObject *handler = PyCFunction_New(&fork_handler, NULL);
+    PyObject *handlers = handler ? Py_BuildValue("{sO}", "after_in_child", handler) : NULL;
     PyObject *add = posix ? PyObject_GetAttrString(posix, "register_at_fork") : NULL;
     PyObject *none = PyTuple_New(0);
-    PyObject *done = add && hooks && none ? PyObject_Call(add, none, hooks) : NULL;
+    PyObject *done = add && handlers && none ? PyObject_Call(add, none, handlers) : NULL;
     Py_XDECREF(none);
     Py_XDECREF(add);
-    Py_XDECREF(hooks);
-    Py_XDECREF(hook);
+    Py_XDECREF(handlers);
+    Py_XDECREF(handler);
     Py_XDECREF(posix);
     Py_XDECREF(done);
     return done == NULL ? -1 : 0;

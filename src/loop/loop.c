@@ -1,7 +1,7 @@
 #include "loop/loop.h"
 
 #include "greenlet/error.h"
-#include "greenlet/tidy.h"
+#include "greenlet/trim.h"
 #include <sched.h>
 
 #include "loop/errors.h"
@@ -17,8 +17,8 @@
 
 /* ns between looks for memory to give back, and how often it looks without anything having run:
    what is not used twice in a row is given back. */
-#define LOOP_TIDY_INTERVAL 1000000000
-#define LOOP_TIDY_ROUNDS 3
+#define LOOP_TRIM_INTERVAL 1000000000
+#define LOOP_TRIMS 3
 
 PyTypeObject *Loop_Type;
 uint64_t green_turns = 1;
@@ -73,13 +73,13 @@ green_ready_push_later(LoopObject *loop, green_ready *ready)
 }
 
 void
-green_loop_drop_kept(LoopObject *loop)
+green_loop_drop_trash(LoopObject *loop)
 {
-    PyObject *kept = loop->keep;
-    loop->keep = NULL;
+    PyObject *trash = loop->trash;
+    loop->trash = NULL;
     PyObject *type, *value, *traceback;
     PyErr_Fetch(&type, &value, &traceback);
-    Py_XDECREF(kept);
+    Py_XDECREF(trash);
     PyErr_Restore(type, value, traceback);
 }
 
@@ -111,7 +111,7 @@ loop_check(const LoopObject *loop)
 inline GreenletObject *
 green_loop_next(LoopObject *loop)
 {
-    if (__builtin_expect(loop->calling || loop->keep != NULL, 0)) {
+    if (__builtin_expect(loop->calling || loop->trash != NULL, 0)) {
         return NULL;
     }
     while (!green_list_empty(&loop->ready)) {
@@ -175,11 +175,11 @@ loop_run_ready(LoopObject *loop)
 {
     green_thread *thread = loop->thread;
     if (!green_list_empty(&loop->ready)) {
-        loop->untidy = LOOP_TIDY_ROUNDS;
+        loop->trims_due = LOOP_TRIMS;
     }
     for (;;) {
-        if (loop->keep != NULL) {
-            green_loop_drop_kept(loop);
+        if (loop->trash != NULL) {
+            green_loop_drop_trash(loop);
         }
         if (loop->stopping || green_list_empty(&loop->ready)) {
             return;
@@ -212,9 +212,9 @@ static uint64_t
 loop_deadline(const LoopObject *loop)
 {
     uint64_t timers = green_timers_deadline(&loop->timers);
-    uint64_t tidy = loop->untidy > 0 ? loop->tidied + LOOP_TIDY_INTERVAL : UINT64_MAX;
+    uint64_t trim_at = loop->trims_due > 0 ? loop->trimmed + LOOP_TRIM_INTERVAL : UINT64_MAX;
     uint64_t claim = green_interrupt_deadline(loop->poll, loop->polled);
-    uint64_t own = tidy < claim ? tidy : claim;
+    uint64_t own = trim_at < claim ? trim_at : claim;
     return timers < own ? timers : own;
 }
 
@@ -264,9 +264,9 @@ loop_poll(LoopObject *loop, bool nowait)
         PyErr_NoMemory();
         green_loop_handle_error(loop, NULL);
     }
-    if (loop->untidy > 0 && loop->polled - loop->tidied >= LOOP_TIDY_INTERVAL) {
-        loop->tidied = loop->polled;
-        loop->untidy -= !green_tidy();
+    if (loop->trims_due > 0 && loop->polled - loop->trimmed >= LOOP_TRIM_INTERVAL) {
+        loop->trimmed = loop->polled;
+        loop->trims_due -= !green_trim();
     }
     nowait = nowait || !green_list_empty(&loop->ready) || !green_list_empty(&loop->later) ||
              !green_list_empty(&loop->phases[GREEN_IDLE]);
@@ -447,21 +447,21 @@ green_loop_abandon(LoopObject *loop)
 }
 
 void
-green_loop_leave(LoopObject *loop, bool (*left)(const GreenletObject *))
+green_loop_prune(LoopObject *loop, bool (*stale)(const GreenletObject *))
 {
     green_link queue;
     green_list_init(&queue);
     green_list_splice(&queue, &loop->ready);
     while (!green_list_empty(&queue)) {
         green_ready *ready = GREEN_CONTAINER(green_list_pop(&queue), green_ready, link);
-        if (ready->kind->whose != NULL && left(ready->kind->whose(ready))) {
+        if (ready->kind->greenlet != NULL && stale(ready->kind->greenlet(ready))) {
             green_ready_drop(ready);
         } else {
             green_list_append(&loop->ready, &ready->link);
         }
     }
-    green_timers_leave(&loop->timers, left);
-    green_poll_leave(loop->poll, left);
+    green_timers_prune(&loop->timers, stale);
+    green_poll_prune(loop->poll, stale);
 }
 
 int
@@ -502,7 +502,7 @@ green_loop_destroy(LoopObject *loop)
     green_timers_free(&loop->timers);
     green_poll_free(loop->poll, lost);
     loop->poll = NULL;
-    Py_CLEAR(loop->keep);
+    Py_CLEAR(loop->trash);
     if (loop->runner == NULL) {
         Py_CLEAR(loop->error_handler); /* else whoever runs it still has a use for it */
     }

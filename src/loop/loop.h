@@ -26,12 +26,12 @@ typedef struct LoopObject {
     green_timers timers;
     int budget;             /* turns until the clock is looked at */
     uint64_t polled;        /* when the loop last polled, ns */
-    uint64_t tidied;        /* when it last gave memory back, ns */
-    int untidy;             /* how many more times it will, should nothing run meanwhile */
+    uint64_t trimmed;       /* when it last gave memory back, ns */
+    int trims_due;          /* how many more times it will, should nothing run meanwhile */
     uint64_t interval;      /* ns between polls while greenlets are ready all the time */
     green_thread *thread;   /* whose loop it is; NULL until it first runs or a hub has it */
     GreenletObject *runner; /* inside green_loop_run: owned by its frame; NULL when not running */
-    PyObject *keep;         /* owned; what a turn gave up, until green_loop_drop_kept; or NULL */
+    PyObject *trash;        /* owned; what a turn gave up, until green_loop_drop_trash; or NULL */
     green_link watchers;    /* started ones: the loop owns a reference to each */
     green_link phases[4];   /* those of each green_phase */
     size_t refs;            /* what is started and keeps the loop running, timers apart */
@@ -41,7 +41,7 @@ typedef struct LoopObject {
     bool calling;  /* inside an on_hub turn: who blocks in it returns to it first */
     bool is_default;
     bool held;                   /* a hub has it: `thread` is the hub's, whether it runs or not */
-    bool reinited;               /* since the last fork, by its hook */
+    bool reinited;               /* since the last fork, by its handler */
     PyObject *failure;           /* owned; what the handler raised: the run ends with it */
     PyObject *error_handler;     /* owned; object with handle_error, or NULL */
     void (*deferred)(void *arg); /* of green_loop_defer; NULL: none */
@@ -201,21 +201,21 @@ void green_ready_push_later(LoopObject *loop, green_ready *ready);
 
 /* Turns may run no Python code, so what one gave up is kept until somebody has arrived: that one
    drops it. The current exception stays. */
-void green_loop_drop_kept(LoopObject *loop);
+void green_loop_drop_trash(LoopObject *loop);
 
 /* Is something kept already? */
 static inline bool
-green_loop_keeps(const LoopObject *loop)
+green_loop_has_trash(const LoopObject *loop)
 {
-    return loop->keep != NULL;
+    return loop->trash != NULL;
 }
 
 /* Steals. Only while nothing is kept. */
 static inline void
-green_loop_keep(LoopObject *loop, PyObject *object)
+green_loop_put_trash(LoopObject *loop, PyObject *object)
 {
-    assert(loop->keep == NULL);
-    loop->keep = object;
+    assert(loop->trash == NULL);
+    loop->trash = object;
 }
 
 /* Counts the turns of all loops, from 1: what was noted in one and still finds the number knows
@@ -251,8 +251,8 @@ int green_loop_forked(LoopObject *loop);
 /* In a forked child: destroyed, but what it has open is left alone. */
 void green_loop_abandon(LoopObject *loop);
 
-/* In a forked child: give up turns, timers and descriptors of greenlets that `left` is true for. */
-void green_loop_leave(LoopObject *loop, bool (*left)(const GreenletObject *));
+/* In a forked child: give up turns, timers and descriptors of greenlets that are `stale`. */
+void green_loop_prune(LoopObject *loop, bool (*stale)(const GreenletObject *));
 
 extern green_link green_loops; /* all not destroyed */
 

@@ -44,7 +44,7 @@ loop_traverse(LoopObject *self, visitproc visit, void *arg)
 {
     Py_VISIT(Py_TYPE(self));
     Py_VISIT(self->dict);
-    Py_VISIT(self->keep);
+    Py_VISIT(self->trash);
     Py_VISIT(self->failure);
     Py_VISIT(self->error_handler);
     for (green_link *link = self->watchers.next; link != &self->watchers; link = link->next) {
@@ -57,7 +57,7 @@ static int
 loop_clear(LoopObject *self)
 {
     Py_CLEAR(self->dict);
-    Py_CLEAR(self->keep);
+    Py_CLEAR(self->trash);
     Py_CLEAR(self->failure);
     Py_CLEAR(self->error_handler);
     green_watcher_stop_all(self);
@@ -179,7 +179,7 @@ static PyObject *
 loop_reinit(LoopObject *self, PyObject *Py_UNUSED(ignored))
 {
     if (self->reinited) {
-        self->reinited = false; /* the fork's hook has done it */
+        self->reinited = false; /* the fork's handler has done it */
     } else if (!green_loop_destroyed(self) && green_loop_forked(self) < 0) {
         return NULL;
     }

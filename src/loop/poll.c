@@ -359,12 +359,12 @@ green_poll_forked(green_poll *poll)
 }
 
 void
-green_poll_leave(green_poll *poll, bool (*left)(const struct GreenletObject *))
+green_poll_prune(green_poll *poll, bool (*stale)(const struct GreenletObject *))
 {
     for (int i = 0; i < GREEN_PART_COUNT; i++) {
         green_part *part = poll->parts[i];
-        if (part != NULL && part->kind->leave != NULL) {
-            part->kind->leave(part, left);
+        if (part != NULL && part->kind->prune != NULL) {
+            part->kind->prune(part, stale);
         }
     }
 }

@@ -20,8 +20,8 @@ typedef struct green_part_kind {
     void (*woken)(struct green_part *part);
     /* In a forked child, whose poll is its own by now. 0, or -1 with an exception. */
     int (*forked)(struct green_part *part);
-    /* In a forked child: stop what greenlets have asked for that `left` is true for. */
-    void (*leave)(struct green_part *part, bool (*left)(const struct GreenletObject *));
+    /* In a forked child: stop what greenlets have asked for that `stale` is true for. */
+    void (*prune)(struct green_part *part, bool (*stale)(const struct GreenletObject *));
     /* The poll ends: detach those who point here, and free. Where it is lost, no handle and no
        descriptor may be touched, and memory that has handles in it stays. */
     void (*closed)(struct green_part *part, bool lost);
@@ -107,7 +107,7 @@ void green_poll_wake(green_poll *poll);
 int green_poll_forked(green_poll *poll);
 
 /* In a forked child that goes on with one greenlet: each part's `leave`. */
-void green_poll_leave(green_poll *poll, bool (*left)(const struct GreenletObject *));
+void green_poll_prune(green_poll *poll, bool (*stale)(const struct GreenletObject *));
 
 /* Set OSError from a libuv error code (negative errno). Returns NULL. */
 PyObject *green_poll_error(int code);

@@ -133,7 +133,7 @@ green_timers_settle(green_timers *timers)
 
 /* All become new ones, so that those to be stopped are found in a list. */
 void
-green_timers_leave(green_timers *timers, bool (*left)(const struct GreenletObject *))
+green_timers_prune(green_timers *timers, bool (*stale)(const struct GreenletObject *))
 {
     for (size_t i = 1; i <= timers->count; i++) {
         timers->heap[i]->position = 0;
@@ -143,7 +143,7 @@ green_timers_leave(green_timers *timers, bool (*left)(const struct GreenletObjec
     for (green_link *link = timers->fresh.next, *next; link != &timers->fresh; link = next) {
         next = link->next;
         green_timer *timer = GREEN_CONTAINER(link, green_timer, link);
-        if (timer->whose != NULL && left(timer->whose)) {
+        if (timer->greenlet != NULL && stale(timer->greenlet)) {
             green_timer_stop(timers, timer);
         }
     }
@@ -157,11 +157,11 @@ green_timers_check(const green_timers *timers)
     assert(timers->count < timers->room || timers->room == 0);
     for (size_t i = 1; i <= timers->count && i <= GREEN_CHECK_REACH; i++) {
         /* One near the root, and one near the leaves. */
-        size_t near[] = {i, timers->count + 1 - i};
+        size_t places[] = {i, timers->count + 1 - i};
         for (int j = 0; j < 2; j++) {
-            const green_timer *timer = timers->heap[near[j]];
-            assert(timer->position == near[j] && !green_link_linked(&timer->link));
-            assert(near[j] == 1 || !timer_before(timer, timers->heap[near[j] / 2]));
+            const green_timer *timer = timers->heap[places[j]];
+            assert(timer->position == places[j] && !green_link_linked(&timer->link));
+            assert(places[j] == 1 || !timer_before(timer, timers->heap[places[j] / 2]));
         }
     }
 }
@@ -173,12 +173,12 @@ green_timers_deadline(const green_timers *timers)
     return timers->count ? timers->heap[1]->deadline : UINT64_MAX;
 }
 
-/* Those with the other `late` are set aside in due order and put back: an iteration finds few. */
+/* Those with the other `late` are skipped in due order and put back: an iteration finds few. */
 void
 green_timers_expire(green_timers *timers, uint64_t now, bool late)
 {
-    green_link aside;
-    green_list_init(&aside);
+    green_link skipped;
+    green_list_init(&skipped);
     while (timers->count && timers->heap[1]->deadline <= now) {
         green_timer *timer = timers->heap[1];
         green_timers_unheap(timers, timer);
@@ -186,11 +186,11 @@ green_timers_expire(green_timers *timers, uint64_t now, bool late)
             timers->refs -= timer->ref;
             timer->expired(timer);
         } else {
-            green_list_append(&aside, &timer->link);
+            green_list_append(&skipped, &timer->link);
         }
     }
-    while (!green_list_empty(&aside)) {
-        green_link *link = green_list_pop(&aside);
+    while (!green_list_empty(&skipped)) {
+        green_link *link = green_list_pop(&skipped);
         timers_sift_up(timers, GREEN_CONTAINER(link, green_timer, link), ++timers->count);
     }
 }

@@ -21,9 +21,9 @@ typedef struct green_timer {
     void (*expired)(struct green_timer *timer);
     bool late; /* among what one iteration found, its turn comes after I/O (time-outs) */
     bool ref;  /* keeps the loop running */
-    /* Whose wait or start it ends, borrowed: stopped in a forked child that leaves this greenlet
-       behind. NULL: nobody's. */
-    struct GreenletObject *whose;
+    /* Whose wait or start it ends, borrowed: the timer is stopped in a forked child where this
+       greenlet is stale. NULL: nobody's. */
+    struct GreenletObject *greenlet;
 } green_timer;
 
 typedef struct green_timers {
@@ -43,7 +43,7 @@ green_timer_init(green_timer *timer, void (*expired)(green_timer *), bool late)
     timer->expired = expired;
     timer->late = late;
     timer->ref = true;
-    timer->whose = NULL;
+    timer->greenlet = NULL;
 }
 
 static inline bool
@@ -95,8 +95,8 @@ green_timer_stop(green_timers *timers, green_timer *timer)
 /* Sort the new ones in. -1: no memory for the heap (errno), those left stay new. */
 int green_timers_settle(green_timers *timers);
 
-/* Stop those that `left(greenlet)` is true for, of all that are some greenlet's. */
-void green_timers_leave(green_timers *timers, bool (*left)(const struct GreenletObject *));
+/* Stop those that `stale(greenlet)` is true for, of all that are some greenlet's. */
+void green_timers_prune(green_timers *timers, bool (*stale)(const struct GreenletObject *));
 
 /* The earliest deadline of settled timers, UINT64_MAX for none. */
 uint64_t green_timers_deadline(const green_timers *timers);

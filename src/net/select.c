@@ -142,7 +142,7 @@ start_all(PyObject *pairs, selected *all, green_waiter *waiter)
         all[i].waiter = waiter;
         all[i].fd = fd;
         all[i].interest = (green_fd_interest){
-            .events = events, .ref = true, .fire = selected_fire, .whose = waiter->greenlet};
+            .events = events, .ref = true, .fire = selected_fire, .greenlet = waiter->greenlet};
         green_list_init(&all[i].interest.link);
         if (fcntl(fd, F_GETFD) < 0) {
             green_wake(waiter);

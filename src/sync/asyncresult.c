@@ -39,7 +39,7 @@ result_is_ready(PyObject *object)
 
 static const green_linkable_kind result_kind = {
     .offset = offsetof(LinkableObject, linkable),
-    .rounds = GREEN_ROUNDS(LinkableObject, linkable, rounds),
+    .pass = GREEN_PASS(LinkableObject, linkable, pass),
     .ready = result_is_ready,
     .all = true,
     .once = true,

@@ -18,7 +18,7 @@ typedef struct ChannelObject {
     PyObject *weakrefs;
     green_link getters; /* channel_client */
     green_link putters;
-    green_users users;
+    green_usage usage;
     green_ready notifier; /* queued when a getter and a putter may meet; owns a reference then */
     bool queued;
 } ChannelObject;
@@ -63,22 +63,22 @@ channel_turn(green_ready *ready)
            (putter = channel_first(&self->putters, here)) != NULL) {
         getter->item = putter->item; /* moves */
         putter->item = NULL;
-        bool near_getter = green_client_near(&getter->client, here);
-        bool near_putter = green_client_near(&putter->client, here);
-        if (!near_getter) {
+        bool getter_here = green_client_here(&getter->client, here);
+        bool putter_here = green_client_here(&putter->client, here);
+        if (!getter_here) {
             green_client_serve(&getter->client);
         }
-        if (!near_putter) {
+        if (!putter_here) {
             green_client_serve(&putter->client);
         }
-        if (!near_getter && !near_putter) {
+        if (!getter_here && !putter_here) {
             continue;
         }
         channel_queue(self, here, &channel_kind, true);
-        if (!near_getter) {
+        if (!getter_here) {
             return green_client_turn(&putter->client);
         }
-        if (near_putter) {
+        if (putter_here) {
             green_client_serve_next(&putter->client);
         }
         return green_client_turn(&getter->client);
@@ -133,7 +133,7 @@ channel_wait(ChannelObject *self, LoopObject *here, channel_client *client, bool
         Py_INCREF(self);
         channel_queue(self, here, &channel_kind, false);
     }
-    return green_client_wait(&client->client, list, &self->users, seconds,
+    return green_client_wait(&client->client, list, &self->usage, seconds,
                              getter ? "Channel.get" : "Channel.put", (PyObject *)self);
 }
 

@@ -20,7 +20,7 @@ green_client_gone(const green_client *client)
         return client->forks != green_forks;
     }
     const green_thread *thread = waiter->greenlet->thread;
-    return green_greenlet_left(waiter->greenlet) || green_loop_destroyed(waiter->loop) ||
+    return green_greenlet_stale(waiter->greenlet) || green_loop_destroyed(waiter->loop) ||
            thread == NULL || thread->tstate == NULL;
 }
 
@@ -80,9 +80,9 @@ native_wait(green_client *client, green_link *list, double seconds)
 /* Without a hub, which needs imports and descriptors, a native thread can do nothing but sleep
    until another one serves it; only the main thread is told that nobody will. */
 static bool
-client_sleeps(const green_users *users)
+client_sleeps(const green_usage *usage)
 {
-    return green_hub_peek() == NULL && (green_users_shared(users) || getpid() != gettid());
+    return green_hub_peek() == NULL && (green_usage_shared(usage) || getpid() != gettid());
 }
 
 /* Another thread may serve it: meanwhile nothing ready is no LoopExit. */
@@ -99,27 +99,27 @@ client_wait_shared(green_client *client, HubObject *hub, double seconds)
 
 /* There is no hub yet. */
 GREEN_COLD static int
-client_wait_first(green_client *client, green_link *list, green_users *users, double seconds,
+client_wait_first(green_client *client, green_link *list, green_usage *usage, double seconds,
                   const char *verb, PyObject *object)
 {
-    if (client_sleeps(users)) {
+    if (client_sleeps(usage)) {
         return native_wait(client, list, seconds);
     }
     return green_hub_renew() == NULL
                ? -1
-               : green_client_wait(client, list, users, seconds, verb, object);
+               : green_client_wait(client, list, usage, seconds, verb, object);
 }
 
 int
-green_client_wait(green_client *client, green_link *list, green_users *users, double seconds,
+green_client_wait(green_client *client, green_link *list, green_usage *usage, double seconds,
                   const char *verb, PyObject *object)
 {
     client->served = false;
     client->forks = green_forks;
-    green_users_note(users);
+    green_usage_note(usage);
     HubObject *hub = green_hub_peek();
     if (GREEN_RARELY(hub == NULL || hub->loop == NULL)) {
-        return client_wait_first(client, list, users, seconds, verb, object);
+        return client_wait_first(client, list, usage, seconds, verb, object);
     }
     if (green_waiter_init(&client->waiter, verb, object) < 0) {
         return -1;
@@ -129,7 +129,7 @@ green_client_wait(green_client *client, green_link *list, green_users *users, do
         seconds = 1e-9; /* not before the next poll: all that is ready goes first, as in gevent */
     }
     green_list_append(list, &client->waiter.link);
-    return green_users_shared(users) || !green_loop_is_default(hub->loop)
+    return green_usage_shared(usage) || !green_loop_is_default(hub->loop)
                ? client_wait_shared(client, hub, seconds)
                : green_wait_in(hub, &client->waiter, seconds);
 }

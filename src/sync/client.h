@@ -17,30 +17,30 @@ typedef struct green_client {
 } green_client;
 
 /* Which threads use an object. */
-typedef struct green_users {
+typedef struct green_usage {
     uintptr_t last; /* the address of that one's green_thread_self, compared only; bit 0: there
                        are several; 0: none yet */
-} green_users;
+} green_usage;
 
 /* Several: a wait is no LoopExit, others may end it. */
 static inline bool
-green_users_shared(const green_users *users)
+green_usage_shared(const green_usage *usage)
 {
-    return users->last & 1;
+    return usage->last & 1;
 }
 
 /* Is the running thread the last one? */
 static inline bool
-green_users_here(const green_users *users)
+green_usage_here(const green_usage *usage)
 {
-    return (users->last & ~(uintptr_t)1) == (uintptr_t)&green_thread_self;
+    return (usage->last & ~(uintptr_t)1) == (uintptr_t)&green_thread_self;
 }
 
 static inline void
-green_users_note(green_users *users)
+green_usage_note(green_usage *usage)
 {
-    if (!green_users_here(users)) {
-        users->last = (uintptr_t)&green_thread_self | (users->last != 0);
+    if (!green_usage_here(usage)) {
+        usage->last = (uintptr_t)&green_thread_self | (usage->last != 0);
     }
 }
 
@@ -73,19 +73,18 @@ bool green_client_native(const green_ready *ready);
    when served and nothing was raised here; GREEN_TIMED_OUT; or -1 with an exception. With the last
    two client->served tells whether it was served in vain, which must then be undone. `object` is
    what is waited for, kept by the caller. */
-int green_client_wait(green_client *client, green_link *list, green_users *users, double seconds,
+int green_client_wait(green_client *client, green_link *list, green_usage *usage, double seconds,
                       const char *verb, PyObject *object);
 
 /* Serve it: unlinks it and lets it run, behind what is ready on its loop. Any thread. */
 void green_client_serve(green_client *client);
 
-/* Is it another thread's that has ended, or was a fork's left behind? It must not be served then,
-   only unlinked. */
+/* Has its thread ended, or is its greenlet stale? It must not be served then, only unlinked. */
 bool green_client_gone(const green_client *client);
 
 /* May the running loop switch to it? */
 static inline bool
-green_client_near(const green_client *client, const LoopObject *here)
+green_client_here(const green_client *client, const LoopObject *here)
 {
     return client->waiter.loop == here && here != NULL;
 }
@@ -119,8 +118,8 @@ green_clients_first(green_link *list, const LoopObject *here)
     while (!green_list_empty(list)) {
         green_client *client = green_client_from(list->next);
         bool lives =
-            green_client_near(client, here)
-                ? !green_loop_destroyed(here) && !green_greenlet_left(client->waiter.greenlet)
+            green_client_here(client, here)
+                ? !green_loop_destroyed(here) && !green_greenlet_stale(client->waiter.greenlet)
                 : !green_client_gone(client);
         if (lives) {
             return client;

@@ -30,7 +30,7 @@ linkable_object_ready(PyObject *object)
 
 static const green_linkable_kind linkable_all = {
     .offset = offsetof(LinkableObject, linkable),
-    .rounds = GREEN_ROUNDS(LinkableObject, linkable, rounds),
+    .pass = GREEN_PASS(LinkableObject, linkable, pass),
     .ready = linkable_object_ready,
     .all = true,
     .python = true,
@@ -38,7 +38,7 @@ static const green_linkable_kind linkable_all = {
 
 static const green_linkable_kind linkable_while_ready = {
     .offset = offsetof(LinkableObject, linkable),
-    .rounds = GREEN_ROUNDS(LinkableObject, linkable, rounds),
+    .pass = GREEN_PASS(LinkableObject, linkable, pass),
     .ready = linkable_object_ready,
     .python = true,
 };
@@ -189,7 +189,7 @@ linkable_object_get_links(LinkableObject *self, void *Py_UNUSED(closure))
 static PyObject *
 linkable_object_get_hub(LinkableObject *self, void *Py_UNUSED(closure))
 {
-    HubObject *hub = green_users_here(&self->linkable.users) ? green_hub_peek() : NULL;
+    HubObject *hub = green_usage_here(&self->linkable.usage) ? green_hub_peek() : NULL;
     return Py_NewRef(hub == NULL ? Py_None : (PyObject *)hub);
 }
 
@@ -306,7 +306,7 @@ event_is_ready(PyObject *object)
 
 static const green_linkable_kind event_kind = {
     .offset = offsetof(LinkableObject, linkable),
-    .rounds = GREEN_ROUNDS(LinkableObject, linkable, rounds),
+    .pass = GREEN_PASS(LinkableObject, linkable, pass),
     .ready = event_is_ready,
     .all = true,
 };

@@ -11,7 +11,7 @@ typedef struct LinkableObject {
     PyObject_HEAD
     PyObject *weakrefs;
     green_linkable linkable;
-    green_rounds rounds;
+    green_pass pass;
 } LinkableObject;
 
 extern PyTypeObject *Linkable_Type;

@@ -1,7 +1,7 @@
 /* Who waits for a queue, and how they are served: the part of queue.h that knows greenlets. */
 #include "sync/queue.h"
 
-enum { EXCHANGE_ROUNDS = 64 }; /* served in a row before others get their turn */
+enum { EXCHANGE_STREAK = 64 }; /* served in a row before others get their turn */
 
 static GreenletObject *exchange_turn(green_ready *ready);
 static void exchange_drop(green_ready *ready);
@@ -186,12 +186,12 @@ exchange_turn(green_ready *ready)
         if (served == NULL) {
             continue;
         }
-        if (!green_client_near(&served->client, here)) {
+        if (!green_client_here(&served->client, here)) {
             green_client_serve(&served->client);
             continue;
         }
         GreenletObject *next = green_client_turn(&served->client);
-        exchange_queue(self, here, !plain, ++self->rounds % EXCHANGE_ROUNDS != 0);
+        exchange_queue(self, here, !plain, ++self->streak % EXCHANGE_STREAK != 0);
         return next;
     }
     if (!on_hub && Py_REFCNT(self) == 1) {
@@ -217,11 +217,11 @@ exchange_threads(QueueObject *self, LoopObject *here)
 {
     for (;;) {
         queue_client *getter = exchange_first(&self->getters, here), *served;
-        bool got = getter != NULL && !green_client_near(&getter->client, here) &&
+        bool got = getter != NULL && !green_client_here(&getter->client, here) &&
                    exchange_get(self, here, &served);
         if (!got) {
             queue_client *putter = exchange_first(&self->putters, here);
-            if (putter == NULL || green_client_near(&putter->client, here) ||
+            if (putter == NULL || green_client_here(&putter->client, here) ||
                 !exchange_put(self, here, &served)) {
                 return;
             }
@@ -235,13 +235,13 @@ exchange_threads(QueueObject *self, LoopObject *here)
 void
 green_queue_notify(QueueObject *self)
 {
-    green_users_note(&self->users);
+    green_usage_note(&self->usage);
     if (self->exchanging ||
         (green_list_empty(&self->getters) && green_list_empty(&self->putters))) {
         return;
     }
     LoopObject *here = green_loop_here();
-    if (green_users_shared(&self->users)) {
+    if (green_usage_shared(&self->usage)) {
         Py_INCREF(self);
         exchange_threads(self, here);
         Py_DECREF(self); /* not the last: the caller has one */
@@ -307,7 +307,7 @@ green_queue_wait(QueueObject *self, queue_client *client, bool getter, double se
     green_link *list = getter ? &self->getters : &self->putters;
     client->exception = NULL;
     client->seat = NULL;
-    int status = green_client_wait(&client->client, list, &self->users, seconds,
+    int status = green_client_wait(&client->client, list, &self->usage, seconds,
                                    getter ? "Queue.get" : "Queue.put", (PyObject *)self);
     return status == GREEN_WOKEN && client->exception == NULL
                ? status

@@ -10,26 +10,26 @@ typedef struct linkable_client {
 } linkable_client;
 
 typedef struct linkable_callback {
-    green_hook hook; /* hook.loop is owned */
+    green_observer observer; /* observer.loop is owned */
     PyObject *callable;
     bool plain; /* callable_is_plain */
 } linkable_callback;
 
 _Static_assert(offsetof(green_client, waiter.link) == offsetof(green_linked, link) &&
                    offsetof(green_client, waiter.ready) == offsetof(green_linked, ready) &&
-                   offsetof(green_hook, ready) == offsetof(green_linked, ready),
+                   offsetof(green_observer, ready) == offsetof(green_linked, ready),
                "members of the list begin alike");
 
 static GreenletObject *linkable_turn(green_ready *ready);
 static void linkable_drop(green_ready *ready);
-static GreenletObject *linkable_call(green_hook *hook, PyObject *object);
+static GreenletObject *linkable_call(green_observer *observer, PyObject *object);
 
 static const green_ready_kind notifier_kind = {.turn = linkable_turn, .drop = linkable_drop};
 static const green_ready_kind notifier_on_hub = {
     .turn = linkable_turn, .on_hub = true, .drop = linkable_drop};
 /* Tags, no turns: these nodes are never queued. */
-static const green_ready_kind hook_kind = {.turn = NULL};
-static const green_ready_kind hook_on_hub = {.on_hub = true};
+static const green_ready_kind observer_kind = {.turn = NULL};
+static const green_ready_kind observer_on_hub = {.on_hub = true};
 
 static inline PyObject *
 linkable_object(green_linkable *linkable)
@@ -49,53 +49,54 @@ linkable_ready(green_linkable *linkable)
 static int
 linkable_lists(const green_linkable *linkable, const green_link *lists[LISTS_MAX])
 {
-    const green_rounds *rounds = green_linkable_rounds(linkable);
-    if (rounds == NULL) {
+    const green_pass *pass = green_linkable_pass(linkable);
+    if (pass == NULL) {
         lists[0] = &linkable->links;
         return 1;
     }
-    lists[0] = &rounds->serving;
+    lists[0] = &pass->serving;
     lists[1] = &linkable->links;
-    lists[2] = &rounds->behind;
+    lists[2] = &pass->behind;
     return 3;
 }
 
-/* The hook that a link is, or NULL. */
-static inline green_hook *
-link_hook(green_link *link)
+/* The observer that a link is, or NULL. */
+static inline green_observer *
+link_observer(green_link *link)
 {
     const green_ready_kind *kind = ((green_linked *)link)->ready.kind;
-    return kind == &hook_kind || kind == &hook_on_hub ? (green_hook *)link : NULL;
+    return kind == &observer_kind || kind == &observer_on_hub ? (green_observer *)link : NULL;
 }
 
-green_hook *
-green_link_hook(green_link *link)
+green_observer *
+green_link_observer(green_link *link)
 {
-    return link_hook(link);
+    return link_observer(link);
 }
 
 static inline linkable_callback *
 link_callback(green_link *link)
 {
-    green_hook *hook = link_hook(link);
-    return hook != NULL && hook->call == linkable_call ? (linkable_callback *)hook : NULL;
+    green_observer *observer = link_observer(link);
+    return observer != NULL && observer->call == linkable_call ? (linkable_callback *)observer
+                                                               : NULL;
 }
 
-/* Where a hook must be called; NULL: anywhere. */
+/* Where an observer must be called; NULL: anywhere. */
 static inline LoopObject *
-hook_loop(const green_hook *hook)
+observer_loop(const green_observer *observer)
 {
-    return hook->loop == NULL || green_loop_destroyed(hook->loop) ? NULL : hook->loop;
+    return observer->loop == NULL || green_loop_destroyed(observer->loop) ? NULL : observer->loop;
 }
 
 void
-green_hook_init(green_hook *hook, GreenletObject *(*call)(green_hook *, PyObject *), bool on_hub,
-                LoopObject *loop)
+green_observer_init(green_observer *observer, GreenletObject *(*call)(green_observer *, PyObject *),
+                    bool on_hub, LoopObject *loop)
 {
-    green_list_init(&hook->link);
-    green_ready_init(&hook->ready, on_hub ? &hook_on_hub : &hook_kind);
-    hook->call = call;
-    hook->loop = loop;
+    green_list_init(&observer->link);
+    green_ready_init(&observer->ready, on_hub ? &observer_on_hub : &observer_kind);
+    observer->call = call;
+    observer->loop = loop;
 }
 
 void
@@ -104,22 +105,22 @@ green_linkable_init(green_linkable *linkable, const green_linkable_kind *kind)
     green_list_init(&linkable->links);
     green_ready_init(&linkable->notifier, kind->python ? &notifier_on_hub : &notifier_kind);
     linkable->kind = kind;
-    linkable->users = (green_users){0};
+    linkable->usage = (green_usage){0};
     linkable->phase = IDLE;
     linkable->turn = 0;
-    green_rounds *rounds = green_linkable_rounds(linkable);
-    if (rounds != NULL) {
-        green_list_init(&rounds->serving);
-        green_list_init(&rounds->behind);
+    green_pass *pass = green_linkable_pass(linkable);
+    if (pass != NULL) {
+        green_list_init(&pass->serving);
+        green_list_init(&pass->behind);
     }
 }
 
 static void
 callback_free(linkable_callback *callback)
 {
-    green_list_remove(&callback->hook.link);
+    green_list_remove(&callback->observer.link);
     PyObject *callable = callback->callable;
-    LoopObject *loop = callback->hook.loop;
+    LoopObject *loop = callback->observer.loop;
     PyMem_Free(callback);
     Py_DECREF(callable);
     Py_XDECREF(loop);
@@ -132,7 +133,7 @@ links_traverse(const green_link *head, visitproc visit, void *arg)
         linkable_callback *callback = link_callback(link);
         if (callback != NULL) {
             Py_VISIT(callback->callable);
-            Py_VISIT(callback->hook.loop);
+            Py_VISIT(callback->observer.loop);
         }
     }
     return 0;
@@ -179,9 +180,9 @@ green_linkable_unlink_all(green_linkable *linkable)
 /* --- serving --- */
 
 static GreenletObject *
-linkable_call(green_hook *hook, PyObject *object)
+linkable_call(green_observer *observer, PyObject *object)
 {
-    linkable_callback *callback = (linkable_callback *)hook;
+    linkable_callback *callback = (linkable_callback *)observer;
     PyObject *result = PyObject_CallOneArg(callback->callable, object);
     if (result != NULL) {
         Py_DECREF(result);
@@ -205,9 +206,9 @@ linkable_call(green_hook *hook, PyObject *object)
 
 /* One pass calls the same callable once. */
 static void
-rounds_drop_same(green_rounds *rounds, const linkable_callback *served)
+pass_drop_same(green_pass *pass, const linkable_callback *served)
 {
-    for (green_link *link = rounds->serving.next, *next; link != &rounds->serving; link = next) {
+    for (green_link *link = pass->serving.next, *next; link != &pass->serving; link = next) {
         next = link->next;
         linkable_callback *callback = link_callback(link);
         if (callback != NULL && callback->callable == served->callable) {
@@ -229,7 +230,7 @@ linkable_take(green_linkable *linkable, green_link *link)
 
 /* Another thread's. */
 GREEN_COLD static void
-linkable_serve_far(green_linkable *linkable, green_link *link)
+linkable_serve_elsewhere(green_linkable *linkable, green_link *link)
 {
     if (green_client_gone(green_client_from(link))) {
         green_list_remove(link);
@@ -280,11 +281,11 @@ linkable_queue_on_hub(green_linkable *linkable, LoopObject *loop)
 GREEN_COLD static void
 linkable_unserve(green_linkable *linkable)
 {
-    green_rounds *rounds = green_linkable_rounds(linkable);
-    if (rounds != NULL) {
-        green_list_splice(&rounds->serving, &linkable->links);
-        green_list_splice(&linkable->links, &rounds->serving);
-        green_list_splice(&linkable->links, &rounds->behind);
+    green_pass *pass = green_linkable_pass(linkable);
+    if (pass != NULL) {
+        green_list_splice(&pass->serving, &linkable->links);
+        green_list_splice(&linkable->links, &pass->serving);
+        green_list_splice(&linkable->links, &pass->behind);
     }
 }
 
@@ -292,11 +293,11 @@ linkable_unserve(green_linkable *linkable)
 static void
 linkable_check(const green_linkable *linkable)
 {
-    const green_rounds *rounds = green_linkable_rounds(linkable);
+    const green_pass *pass = green_linkable_pass(linkable);
     green_list_check(&linkable->links);
-    if (rounds != NULL) {
-        green_list_check(&rounds->serving);
-        green_list_check(&rounds->behind);
+    if (pass != NULL) {
+        green_list_check(&pass->serving);
+        green_list_check(&pass->behind);
     }
 }
 #endif
@@ -306,8 +307,8 @@ static green_link *
 linkable_next(green_linkable *linkable)
 {
     GREEN_CHECK(linkable_check(linkable));
-    green_rounds *rounds = green_linkable_rounds(linkable);
-    if (rounds == NULL) {
+    green_pass *pass = green_linkable_pass(linkable);
+    if (pass == NULL) {
         linkable->phase = FIRST;
         return green_list_empty(&linkable->links) ? NULL : linkable->links.next;
     }
@@ -316,23 +317,23 @@ linkable_next(green_linkable *linkable)
             return NULL; /* what was given has been taken: nobody moves */
         }
         linkable->phase = FIRST;
-        green_list_splice(&rounds->serving, &linkable->links);
-        if (!green_list_empty(&rounds->serving)) {
-            return rounds->serving.next;
+        green_list_splice(&pass->serving, &linkable->links);
+        if (!green_list_empty(&pass->serving)) {
+            return pass->serving.next;
         }
     }
-    if (green_list_empty(&rounds->serving)) {
-        if (linkable->phase != FIRST || green_list_empty(&rounds->behind)) {
+    if (green_list_empty(&pass->serving)) {
+        if (linkable->phase != FIRST || green_list_empty(&pass->behind)) {
             return NULL;
         }
         linkable->phase = SECOND;
-        green_list_splice(&rounds->serving, &rounds->behind);
+        green_list_splice(&pass->serving, &pass->behind);
     }
     if (!linkable->kind->all && !linkable_ready(linkable)) {
         linkable_unserve(linkable);
         return NULL;
     }
-    return rounds->serving.next;
+    return pass->serving.next;
 }
 
 /* The pass is over: another one when it is ready again, else the queue's reference goes. */
@@ -340,21 +341,21 @@ static void
 linkable_finish(green_linkable *linkable, LoopObject *loop, bool on_hub)
 {
     PyObject *object = linkable_object(linkable);
-    green_rounds *rounds = green_linkable_rounds(linkable);
-    if (rounds != NULL) {
-        green_list_splice(&linkable->links, &rounds->behind);
+    green_pass *pass = green_linkable_pass(linkable);
+    if (pass != NULL) {
+        green_list_splice(&linkable->links, &pass->behind);
     }
     if (loop != NULL && !green_list_empty(&linkable->links) && linkable_ready(linkable)) {
         linkable_queue(linkable, loop);
         return;
     }
     if (!on_hub && Py_REFCNT(object) == 1) { /* its end may run Python code */
-        if (green_loop_keeps(loop)) {
+        if (green_loop_has_trash(loop)) {
             linkable_queue_on_hub(linkable, loop);
             return;
         }
         linkable->phase = IDLE;
-        green_loop_keep(loop, object);
+        green_loop_put_trash(loop, object);
         return;
     }
     linkable->phase = IDLE;
@@ -375,29 +376,29 @@ linkable_stay(green_linkable *linkable, LoopObject *loop)
     linkable_queue_next(linkable, loop);
 }
 
-/* Serve a hook. True: this turn is over, and *next is to run (NULL: nobody). */
+/* Serve an observer. True: this turn is over, and *next is to run (NULL: nobody). */
 static __attribute__((noinline)) bool
-linkable_serve_hook(green_linkable *linkable, green_hook *hook, LoopObject *loop, bool on_hub,
-                    GreenletObject **next)
+linkable_serve_observer(green_linkable *linkable, green_observer *observer, LoopObject *loop,
+                        bool on_hub, GreenletObject **next)
 {
     *next = NULL;
-    LoopObject *there = hook_loop(hook);
+    LoopObject *there = observer_loop(observer);
     if (there != NULL && there != loop) {
         green_ready_push(there, &linkable->notifier);
         return true;
     }
-    if (hook->ready.kind == &hook_on_hub && !on_hub) {
+    if (observer->ready.kind == &observer_on_hub && !on_hub) {
         linkable_queue_on_hub(linkable, loop);
         return true;
     }
-    green_list_remove(&hook->link);
-    linkable_callback *callback = link_callback(&hook->link);
-    green_rounds *rounds = green_linkable_rounds(linkable);
-    if (callback != NULL && rounds != NULL) {
-        rounds_drop_same(rounds, callback);
+    green_list_remove(&observer->link);
+    linkable_callback *callback = link_callback(&observer->link);
+    green_pass *pass = green_linkable_pass(linkable);
+    if (callback != NULL && pass != NULL) {
+        pass_drop_same(pass, callback);
     }
     PyObject *object = Py_NewRef(linkable_object(linkable));
-    *next = hook->call(hook, object);
+    *next = observer->call(observer, object);
     bool forked = linkable->phase == IDLE; /* the queue's reference has gone then */
     if (*next != NULL && !forked) {
         linkable_stay(linkable, loop);
@@ -414,19 +415,19 @@ linkable_serve(green_linkable *linkable, LoopObject *loop, bool on_hub)
     green_link *link;
     GreenletObject *next;
     while ((link = linkable_next(linkable)) != NULL) {
-        green_hook *hook = link_hook(link);
-        if (hook != NULL) {
-            if (linkable_serve_hook(linkable, hook, loop, on_hub, &next)) {
+        green_observer *observer = link_observer(link);
+        if (observer != NULL) {
+            if (linkable_serve_observer(linkable, observer, loop, on_hub, &next)) {
                 return next;
             }
             continue;
         }
         green_client *client = green_client_from(link);
-        if (!green_client_near(client, loop)) {
-            linkable_serve_far(linkable, link);
+        if (!green_client_here(client, loop)) {
+            linkable_serve_elsewhere(linkable, link);
             continue;
         }
-        if (__builtin_expect(green_greenlet_left(client->waiter.greenlet), 0)) {
+        if (__builtin_expect(green_greenlet_stale(client->waiter.greenlet), 0)) {
             green_list_remove(link);
             continue;
         }
@@ -466,15 +467,15 @@ linkable_serve_threads(green_linkable *linkable, LoopObject *here)
         if (!linkable->kind->all && !linkable_ready(linkable)) {
             return;
         }
-        if (link_hook(link) == NULL && !green_client_near(green_client_from(link), here)) {
-            linkable_serve_far(linkable, link);
+        if (link_observer(link) == NULL && !green_client_here(green_client_from(link), here)) {
+            linkable_serve_elsewhere(linkable, link);
         } else if (!linkable->kind->all) {
             return; /* each in its turn */
         }
     }
 }
 
-/* Where several threads use it, or a hook comes first, or no loop is here, or a pass lingers. */
+/* Where several threads use it, an observer comes first, no loop is here, or a pass lingers. */
 static __attribute__((noinline)) void
 linkable_notify_otherwise(green_linkable *linkable, LoopObject *here)
 {
@@ -482,7 +483,7 @@ linkable_notify_otherwise(green_linkable *linkable, LoopObject *here)
         linkable_resume(linkable, here);
         return;
     }
-    if (green_users_shared(&linkable->users) && !linkable->kind->python) {
+    if (green_usage_shared(&linkable->usage) && !linkable->kind->python) {
         linkable_serve_threads(linkable, here);
         if (green_list_empty(&linkable->links) ||
             (!linkable->kind->all && !linkable_ready(linkable))) {
@@ -491,8 +492,8 @@ linkable_notify_otherwise(green_linkable *linkable, LoopObject *here)
     }
     do {
         Py_INCREF(linkable_object(linkable));
-        green_hook *hook = link_hook(linkable->links.next);
-        LoopObject *loop = hook == NULL ? NULL : hook_loop(hook);
+        green_observer *observer = link_observer(linkable->links.next);
+        LoopObject *loop = observer == NULL ? NULL : observer_loop(observer);
         loop = loop == NULL ? here : loop;
         if (loop != NULL) {
             linkable_queue(linkable, loop);
@@ -507,13 +508,13 @@ linkable_notify_otherwise(green_linkable *linkable, LoopObject *here)
 void
 green_linkable_notify_linked(green_linkable *linkable)
 {
-    green_users_note(&linkable->users);
+    green_usage_note(&linkable->usage);
     if (linkable->phase != IDLE) {
         return; /* the pass looks for itself at its end */
     }
     LoopObject *here = green_loop_here();
-    if (here == NULL || green_users_shared(&linkable->users) || green_linkable_lingers(linkable) ||
-        link_hook(linkable->links.next) != NULL) {
+    if (here == NULL || green_usage_shared(&linkable->usage) || green_linkable_lingers(linkable) ||
+        link_observer(linkable->links.next) != NULL) {
         linkable_notify_otherwise(linkable, here);
         return;
     }
@@ -524,7 +525,7 @@ green_linkable_notify_linked(green_linkable *linkable)
 /* One has left: with nobody else linked, a pass that has not begun is called off. The caller owns a
    reference to the object. */
 static void
-linkable_left(green_linkable *linkable)
+linkable_unlinked(green_linkable *linkable)
 {
     if (linkable->phase == QUEUED && green_linkable_alone(linkable)) {
         green_ready_cancel(&linkable->notifier);
@@ -546,7 +547,7 @@ green_linkable_wait_within(green_linkable *linkable, double seconds, const char 
     linkable_client client; /* the wait fills the rest */
     client.take = take;
     int status =
-        green_client_wait(&client.client, &linkable->links, &linkable->users, seconds, verb, whole);
+        green_client_wait(&client.client, &linkable->links, &linkable->usage, seconds, verb, whole);
     if (status != GREEN_WOKEN && client.client.served && take) {
         PyObject *type, *value, *traceback;
         PyErr_Fetch(&type, &value, &traceback);
@@ -554,7 +555,7 @@ green_linkable_wait_within(green_linkable *linkable, double seconds, const char 
         PyErr_Restore(type, value, traceback);
     }
     if (status != GREEN_WOKEN) {
-        linkable_left(linkable);
+        linkable_unlinked(linkable);
     }
     return status;
 }
@@ -571,8 +572,8 @@ green_linkable_wait_behind(green_linkable *linkable, const char *verb)
     }
     linkable_client client;
     client.take = false;
-    int status = green_client_wait(&client.client, &green_linkable_rounds(linkable)->behind,
-                                   &linkable->users, -1, verb, linkable_object(linkable));
+    int status = green_client_wait(&client.client, &green_linkable_pass(linkable)->behind,
+                                   &linkable->usage, -1, verb, linkable_object(linkable));
     return status < 0 ? -1 : 0;
 }
 
@@ -602,10 +603,10 @@ green_linkable_link(green_linkable *linkable, PyObject *callback)
     }
     LoopObject *loop = green_loop_here();
     Py_XINCREF(loop);
-    green_hook_init(&link->hook, linkable_call, true, loop);
+    green_observer_init(&link->observer, linkable_call, true, loop);
     link->callable = Py_NewRef(callback);
     link->plain = callable_is_plain(callback);
-    green_list_append(&linkable->links, &link->hook.link);
+    green_list_append(&linkable->links, &link->observer.link);
     if (linkable_ready(linkable)) {
         green_linkable_notify_linked(linkable);
     }
@@ -620,7 +621,7 @@ links_list(const green_link *head, PyObject *list, bool waiters)
         PyObject *item = NULL;
         if (callback != NULL) {
             item = Py_NewRef(callback->callable);
-        } else if (waiters && link_hook(link) == NULL &&
+        } else if (waiters && link_observer(link) == NULL &&
                    !green_client_native(&((green_linked *)link)->ready)) {
             PyObject *greenlet = (PyObject *)green_client_from(link)->waiter.greenlet;
             item = PyObject_GetAttrString(greenlet, "switch");
@@ -720,7 +721,7 @@ green_linkable_unlink(green_linkable *linkable, PyObject *callback)
     if (found != NULL) {
         callback_free(found);
     }
-    linkable_left(linkable);
+    linkable_unlinked(linkable);
     return 0;
 }
 
@@ -752,11 +753,11 @@ green_linkable_forked(green_linkable *linkable)
     green_ready_cancel(&linkable->notifier);
     linkable->phase = IDLE;
     linkable_unserve(linkable);
-    linkable->users = (green_users){0};
+    linkable->usage = (green_usage){0};
     LoopObject *here = green_loop_here();
     for (green_link *link = linkable->links.next, *next; link != &linkable->links; link = next) {
         next = link->next;
-        if (link_hook(link) == NULL && !green_client_near(green_client_from(link), here)) {
+        if (link_observer(link) == NULL && !green_client_here(green_client_from(link), here)) {
             green_list_remove(link);
         }
     }

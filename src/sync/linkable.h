@@ -15,8 +15,8 @@
 
 typedef struct green_linkable_kind {
     size_t offset; /* of the green_linkable in its object */
-    size_t rounds; /* GREEN_ROUNDS; 0: a pass serves who is linked during it, too, and a callable as
-                      often as it is linked */
+    size_t pass;   /* GREEN_PASS; 0: a pass serves who is linked during it, too, and a callable as
+                        often as it is linked */
     /* Is it ready? Asked before each link where `all` is false, else at the end of a pass. Calls
        Python only if `python`. */
     bool (*ready)(PyObject *object);
@@ -25,7 +25,7 @@ typedef struct green_linkable_kind {
     void (*take)(PyObject *object);
     void (*give)(PyObject *object);
     bool all;    /* a pass serves all, ready or not by then; else as long as it is ready. Always
-                    without rounds */
+                    without a green_pass */
     bool once;   /* never unready again: after the last one the queue owns no reference */
     bool python; /* `ready` runs Python code: every turn needs the hub's stack */
 } green_linkable_kind;
@@ -34,40 +34,39 @@ typedef struct green_linkable {
     green_link links; /* green_linked, in the order they came */
     green_ready notifier;
     const green_linkable_kind *kind;
-    green_users users;
+    green_usage usage;
     /* In which a kind that is `once` served its last: green_linkable_lingers. The low half of the
-       number, which seen again after a full round makes a pass too many. */
+       number, which seen again after it has wrapped makes a pass too many. */
     uint32_t turn;
     uint8_t phase;
 } green_linkable;
 
-/* The two rounds of a pass that serves only who was linked when it began. */
-typedef struct green_rounds {
+/* The two lists of a pass that serves only who was linked when it began. */
+typedef struct green_pass {
     green_link serving;
     green_link behind; /* those who wait though it is ready, not to overtake */
-} green_rounds;
+} green_pass;
 
 /* Where a type's objects have them, seen from the linkable. */
-#define GREEN_ROUNDS(type, linkable, rounds) (offsetof(type, rounds) - offsetof(type, linkable))
+#define GREEN_PASS(type, linkable, pass) (offsetof(type, pass) - offsetof(type, linkable))
 
-static inline green_rounds *
-green_linkable_rounds(const green_linkable *linkable)
+static inline green_pass *
+green_linkable_pass(const green_linkable *linkable)
 {
-    size_t rounds = linkable->kind->rounds;
-    return rounds == 0 ? NULL : (green_rounds *)((char *)linkable + rounds);
+    size_t pass = linkable->kind->pass;
+    return pass == 0 ? NULL : (green_pass *)((char *)linkable + pass);
 }
 
 /* Is nobody linked, nor being served? */
 static inline bool
 green_linkable_alone(const green_linkable *linkable)
 {
-    const green_rounds *rounds = green_linkable_rounds(linkable);
+    const green_pass *pass = green_linkable_pass(linkable);
     return green_list_empty(&linkable->links) &&
-           (rounds == NULL ||
-            (green_list_empty(&rounds->serving) && green_list_empty(&rounds->behind)));
+           (pass == NULL || (green_list_empty(&pass->serving) && green_list_empty(&pass->behind)));
 }
 
-/* How every member of the list begins: green_client does, and green_hook. */
+/* How every member of the list begins: green_client does, and green_observer. */
 typedef struct green_linked {
     green_link link;
     green_ready ready;
@@ -77,18 +76,19 @@ typedef struct green_linked {
    leave no exception; `object` is the linkable's. With on_hub it may run Python code; without, it
    may be called on every stack and may not. Returns who is to run now (borrowed; the thread's value
    is set for it), or NULL. */
-typedef struct green_hook {
+typedef struct green_observer {
     green_link link;
-    green_ready ready; /* never queued: tells hooks from waiters */
-    GreenletObject *(*call)(struct green_hook *hook, PyObject *object);
+    green_ready ready; /* never queued: tells observers from waiters */
+    GreenletObject *(*call)(struct green_observer *observer, PyObject *object);
     LoopObject *loop; /* where it is to be called, borrowed from its owner; NULL: anywhere */
-} green_hook;
+} green_observer;
 
-void green_hook_init(green_hook *hook, GreenletObject *(*call)(green_hook *, PyObject *),
-                     bool on_hub, LoopObject *loop);
+void green_observer_init(green_observer *observer,
+                         GreenletObject *(*call)(green_observer *, PyObject *), bool on_hub,
+                         LoopObject *loop);
 
-/* The hook that a member of a list is, NULL for a parked greenlet. */
-green_hook *green_link_hook(green_link *link);
+/* The observer that a member of a list is, NULL for a parked greenlet. */
+green_observer *green_link_observer(green_link *link);
 
 void green_linkable_init(green_linkable *linkable, const green_linkable_kind *kind);
 

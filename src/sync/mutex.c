@@ -15,7 +15,7 @@ typedef struct {
     PyObject_HEAD
     PyObject *weakrefs;
     green_linkable linkable;
-    green_rounds rounds;
+    green_pass pass;
     bool locked;
 } MutexObject;
 
@@ -40,7 +40,7 @@ mutex_give(PyObject *self)
 
 static const green_linkable_kind mutex_kind = {
     .offset = offsetof(MutexObject, linkable),
-    .rounds = GREEN_ROUNDS(MutexObject, linkable, rounds),
+    .pass = GREEN_PASS(MutexObject, linkable, pass),
     .ready = mutex_ready,
     .take = mutex_take,
     .give = mutex_give,
@@ -81,7 +81,7 @@ mutex_spin(void)
 static int
 mutex_lock(MutexObject *self, double seconds)
 {
-    green_users_note(&self->linkable.users);
+    green_usage_note(&self->linkable.usage);
     if (!self->locked) {
         self->locked = true;
         return 1;

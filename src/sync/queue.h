@@ -32,13 +32,13 @@ typedef struct QueueObject {
     Py_ssize_t unfinished; /* tasks; of Queue and its subtypes */
     green_link getters;    /* queue_client */
     green_link putters;
-    green_users users;
+    green_usage usage;
     green_ready notifier; /* queued when a put or a get may serve somebody; owns a reference then */
     green_linkable done;  /* who is in join() */
-    green_rounds done_rounds;
+    green_pass done_pass;
     PyObject *conditions; /* owned; mutex and the like, once somebody asked for them */
     uint8_t overrides;
-    uint8_t rounds; /* served in a row */
+    uint8_t streak; /* served in a row */
     bool counts;    /* unfinished tasks */
     bool is_shutdown;
     bool exchanging;  /* notifier queued, or in its turn */

@@ -105,7 +105,7 @@ queue_is_done(PyObject *object)
 
 static const green_linkable_kind done_kind = {
     .offset = offsetof(QueueObject, done),
-    .rounds = GREEN_ROUNDS(QueueObject, done, done_rounds),
+    .pass = GREEN_PASS(QueueObject, done, done_pass),
     .ready = queue_is_done,
     .all = true,
 };

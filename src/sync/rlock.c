@@ -81,7 +81,7 @@ rlock_try(RLockObject *self)
         return 1;
     }
     if (self->block->counter > 0) {
-        green_users_note(&self->block->base.linkable.users);
+        green_usage_note(&self->block->base.linkable.usage);
         self->block->counter--;
         self->owner = (GreenletObject *)Py_NewRef((PyObject *)me);
         self->count = 1;

@@ -29,7 +29,7 @@ semaphore_give(PyObject *object)
 
 static const green_linkable_kind semaphore_kind = {
     .offset = offsetof(LinkableObject, linkable),
-    .rounds = GREEN_ROUNDS(LinkableObject, linkable, rounds),
+    .pass = GREEN_PASS(LinkableObject, linkable, pass),
     .ready = semaphore_is_ready,
     .take = semaphore_take,
     .give = semaphore_give,
@@ -105,7 +105,7 @@ int
 green_semaphore_acquire_within(SemaphoreObject *self, double seconds, const char *verb,
                                PyObject *whole)
 {
-    green_users_note(&self->base.linkable.users);
+    green_usage_note(&self->base.linkable.usage);
     if (self->counter > 0) {
         self->counter--;
         return 1;
@@ -137,7 +137,7 @@ semaphore_acquire(SemaphoreObject *self, PyObject *const *args, Py_ssize_t nargs
         return NULL;
     }
     if (self->counter > 0) {
-        green_users_note(&self->base.linkable.users);
+        green_usage_note(&self->base.linkable.usage);
         self->counter--;
         Py_RETURN_TRUE;
     }

@@ -70,15 +70,17 @@ static GreenletObject *timeout_turn_on_hub(green_ready *ready);
 static void timeout_drop(green_ready *ready);
 
 static GreenletObject *
-timeout_whose(const green_ready *ready)
+timeout_greenlet(const green_ready *ready)
 {
     return GREEN_CONTAINER(ready, TimeoutObject, ready)->greenlet;
 }
 
 static const green_ready_kind timeout_kind = {
-    .turn = timeout_turn, .drop = timeout_drop, .whose = timeout_whose};
-static const green_ready_kind timeout_on_hub = {
-    .turn = timeout_turn_on_hub, .on_hub = true, .drop = timeout_drop, .whose = timeout_whose};
+    .turn = timeout_turn, .drop = timeout_drop, .greenlet = timeout_greenlet};
+static const green_ready_kind timeout_on_hub = {.turn = timeout_turn_on_hub,
+                                                .on_hub = true,
+                                                .drop = timeout_drop,
+                                                .greenlet = timeout_greenlet};
 
 static void
 timeout_expired(green_timer *timer)
@@ -100,7 +102,7 @@ static GreenletObject *
 timeout_raise_in(LoopObject *loop, GreenletObject *greenlet, PyObject *exception)
 {
     greenlet->thread->exception = exception;
-    green_loop_keep(loop, (PyObject *)greenlet);
+    green_loop_put_trash(loop, (PyObject *)greenlet);
     return greenlet;
 }
 
@@ -109,7 +111,7 @@ timeout_turn(green_ready *ready)
 {
     TimeoutObject *self = GREEN_CONTAINER(ready, TimeoutObject, ready);
     PyObject *throws = timeout_raises_self(self) ? (PyObject *)self : self->exception;
-    if (green_loop_keeps(self->loop) || !PyExceptionInstance_Check(throws) ||
+    if (green_loop_has_trash(self->loop) || !PyExceptionInstance_Check(throws) ||
         self->greenlet->status != GREEN_ACTIVE ||
         (throws != (PyObject *)self && Py_REFCNT(self) == 1)) {
         ready->kind = &timeout_on_hub; /* what is to be done may run Python code */
@@ -210,7 +212,7 @@ timeout_start_core(TimeoutObject *self)
     if (_PyType_Lookup(Py_TYPE(self), name_on_expiration) != timeout_on_expiration) {
         self->ready.kind = &timeout_on_hub;
     }
-    self->timer.whose = self->greenlet;
+    self->timer.greenlet = self->greenlet;
     green_loop_start_timer(self->loop, &self->timer, green_time_after(self->delay));
     return 0;
 }

@@ -114,8 +114,8 @@ waiter_switch(WaiterObject *self, PyObject *value)
     if (waiter_check_hub(self, "switch()") < 0) {
         return NULL;
     }
-    if (green_greenlet_left(self->greenlet)) {
-        Py_RETURN_NONE; /* left behind by a fork */
+    if (green_greenlet_stale(self->greenlet)) {
+        Py_RETURN_NONE; /* of the parent process */
     }
     GreenletObject *greenlet = (GreenletObject *)Py_NewRef((PyObject *)self->greenlet);
     PyObject *result = green_greenlet_switch(greenlet, Py_NewRef(value));
@@ -140,7 +140,7 @@ waiter_throw(WaiterObject *self, PyObject *args)
     if (waiter_check_hub(self, "throw()") < 0) {
         return NULL;
     }
-    if (green_greenlet_left(self->greenlet)) {
+    if (green_greenlet_stale(self->greenlet)) {
         Py_RETURN_NONE;
     }
     PyObject *throw = PyObject_GetAttrString((PyObject *)self->greenlet, "throw");
@@ -184,7 +184,7 @@ waiter_get(WaiterObject *self, PyObject *Py_UNUSED(ignored))
     self->greenlet = (GreenletObject *)Py_NewRef((PyObject *)current);
     PyObject *result = green_hub_switch((HubObject *)self->hub);
     Py_CLEAR(self->greenlet);
-    green_hub_drop_kept();
+    green_hub_drop_trash();
     return result;
 }
 

@@ -87,8 +87,8 @@ PyObject *
 green_task_formatinfo(PyObject *op, PyObject *Py_UNUSED(none))
 {
     TaskObject *self = TASK(op);
-    if (self->aside != NULL && self->aside->info != NULL) {
-        return Py_NewRef(self->aside->info);
+    if (self->extra != NULL && self->extra->info != NULL) {
+        return Py_NewRef(self->extra->info);
     }
     PyObject *func = task_function(op);
     PyObject *label = func == NULL ? NULL : function_label(op, func);
@@ -100,12 +100,12 @@ green_task_formatinfo(PyObject *op, PyObject *Py_UNUSED(none))
         Py_CLEAR(label);
     }
     Py_XDECREF(arguments);
-    task_aside *aside = label == NULL ? NULL : green_task_aside(self);
-    if (aside == NULL) {
+    task_extra *extra = label == NULL ? NULL : green_task_extra(self);
+    if (extra == NULL) {
         Py_XDECREF(label);
         return NULL;
     }
-    Py_XSETREF(aside->info, Py_NewRef(label));
+    Py_XSETREF(extra->info, Py_NewRef(label));
     return label;
 }
 
@@ -113,7 +113,7 @@ green_task_formatinfo(PyObject *op, PyObject *Py_UNUSED(none))
 static PyObject *
 task_own_name(const TaskObject *self)
 {
-    return self->aside == NULL ? NULL : self->aside->name;
+    return self->extra == NULL ? NULL : self->extra->name;
 }
 
 PyObject *
@@ -173,15 +173,15 @@ task_get_name(PyObject *op, void *Py_UNUSED(closure))
 static int
 task_set_name(PyObject *op, PyObject *value, void *Py_UNUSED(closure))
 {
-    if (value == NULL && TASK(op)->aside == NULL) {
+    if (value == NULL && TASK(op)->extra == NULL) {
         return 0;
     }
-    task_aside *aside = green_task_aside(TASK(op));
-    if (aside == NULL) {
+    task_extra *extra = green_task_extra(TASK(op));
+    if (extra == NULL) {
         return -1;
     }
     Py_XINCREF(value);
-    Py_XSETREF(aside->name, value);
+    Py_XSETREF(extra->name, value);
     return 0;
 }
 
@@ -349,21 +349,21 @@ task_get_links(PyObject *op, void *Py_UNUSED(closure))
 static PyObject *
 task_get_spawner(PyObject *op, void *Py_UNUSED(closure))
 {
-    return green_origin_get_spawner(&TASK(op)->origin);
+    return green_ancestry_get_spawner(&TASK(op)->ancestry);
 }
 
 static int
 task_set_spawner(PyObject *op, PyObject *value, void *Py_UNUSED(closure))
 {
     Py_XINCREF(value);
-    Py_XSETREF(TASK(op)->origin.spawner, value);
+    Py_XSETREF(TASK(op)->ancestry.spawner, value);
     return 0;
 }
 
 static PyObject *
 task_get_tree_locals(PyObject *op, void *Py_UNUSED(closure))
 {
-    return green_origin_get_locals(&TASK(op)->origin);
+    return green_ancestry_get_locals(&TASK(op)->ancestry);
 }
 
 static int
@@ -375,21 +375,21 @@ task_set_tree_locals(PyObject *op, PyObject *value, void *Py_UNUSED(closure))
         return -1;
     }
     Py_XINCREF(value);
-    Py_XSETREF(TASK(op)->origin.locals, value);
+    Py_XSETREF(TASK(op)->ancestry.locals, value);
     return 0;
 }
 
 static PyObject *
 task_get_stack(PyObject *op, void *Py_UNUSED(closure))
 {
-    return green_origin_get_stack(&TASK(op)->origin);
+    return green_ancestry_get_stack(&TASK(op)->ancestry);
 }
 
 static int
 task_set_stack(PyObject *op, PyObject *value, void *Py_UNUSED(closure))
 {
     Py_XINCREF(value);
-    Py_XSETREF(TASK(op)->origin.stack, value);
+    Py_XSETREF(TASK(op)->ancestry.stack, value);
     return 0;
 }
 

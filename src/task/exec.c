@@ -11,7 +11,7 @@
 int
 green_task_exec(PyObject *module)
 {
-    if (green_origin_exec(module) < 0 || green_start_event_exec(module) < 0 ||
+    if (green_ancestry_exec(module) < 0 || green_start_event_exec(module) < 0 ||
         green_task_type_exec(module) < 0 || green_task_traits_exec() < 0) {
         return -1;
     }

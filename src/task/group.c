@@ -5,7 +5,7 @@
 #include "greenlet/type.h"
 #include "sync/arguments.h"
 #include "sync/semaphore.h"
-#include "task/hook.h"
+#include "task/observer.h"
 #include "task/task.h"
 
 typedef struct GroupObject {
@@ -16,7 +16,7 @@ typedef struct GroupObject {
     PyObject *semaphore;   /* owned; NULL: no limit */
     bool unlimited;        /* the semaphore is a DummySemaphore */
     bool own_class;        /* greenlet_class was set on the object */
-    green_link hooks;      /* green_task_hook.sibling; without a set their tasks are the members */
+    green_link observers;  /* their `sibling`; without a set their tasks are the members */
     Py_ssize_t count;      /* of those tasks */
 } GroupObject;
 
@@ -194,7 +194,7 @@ group_release(GroupObject *self)
 /* ---- members ---- */
 
 /* The attribute greenlets, borrowed, or NULL with an exception. From now on the set has the
-   members, since who holds it sees it change; the hooks only tell of their ends. */
+   members, since who holds it sees it change; the observers only tell of their ends. */
 static PyObject *
 group_set(GroupObject *self)
 {
@@ -206,17 +206,17 @@ group_set(GroupObject *self)
         Py_XDECREF(set);
         return self->greenlets;
     }
-    for (green_link *link = self->hooks.next; set != NULL && link != &self->hooks;
+    for (green_link *link = self->observers.next; set != NULL && link != &self->observers;
          link = link->next) {
-        if (PySet_Add(set, green_task_hook_from(link)->task) < 0) {
+        if (PySet_Add(set, green_task_observer_from(link)->task) < 0) {
             Py_CLEAR(set);
         }
     }
     if (set != NULL) {
         self->greenlets = set;
         self->count = 0;
-        for (green_link *link = self->hooks.next; link != &self->hooks; link = link->next) {
-            Py_CLEAR(green_task_hook_from(link)->task); /* not the last reference */
+        for (green_link *link = self->observers.next; link != &self->observers; link = link->next) {
+            Py_CLEAR(green_task_observer_from(link)->task); /* not the last reference */
         }
     }
     return set;
@@ -236,7 +236,7 @@ group_tell_event(GroupObject *self, const char *method)
 
 /* A greenlet has left, and gives its place back if it `has_place`. */
 static inline int
-group_note_left(GroupObject *self, PyObject *greenlet, bool has_place)
+group_note_discarded(GroupObject *self, PyObject *greenlet, bool has_place)
 {
     if (self->dying != NULL && PySet_Discard(self->dying, greenlet) < 0) {
         return -1;
@@ -247,7 +247,7 @@ group_note_left(GroupObject *self, PyObject *greenlet, bool has_place)
     return has_place ? group_release(self) : 0;
 }
 
-/* A hook's number when its greenlet was discarded by hand. */
+/* An observer's number when its greenlet was discarded by hand. */
 #define PLACE_GIVEN_BACK (-1)
 
 /* Forget a greenlet. Returns whether it was a member, or -1. */
@@ -263,30 +263,30 @@ static int
 group_discard(GroupObject *self, PyObject *greenlet)
 {
     int member = group_remove(self, greenlet);
-    return member < 0 ? -1 : group_note_left(self, greenlet, member);
+    return member < 0 ? -1 : group_note_discarded(self, greenlet, member);
 }
 
-/* Free a hook; without a set its task is no member any more. */
+/* Free an observer; without a set its task is no member any more. */
 static void
-group_unhook(GroupObject *self, green_task_hook *hook)
+group_free_observer(GroupObject *self, green_task_observer *observer)
 {
-    self->count -= hook->task != NULL;
-    green_task_hook_free(hook);
+    self->count -= observer->task != NULL;
+    green_task_observer_free(observer);
 }
 
 static GreenletObject *
-member_ended(green_hook *base, PyObject *task)
+member_ended(green_observer *base, PyObject *task)
 {
-    green_task_hook *hook = (green_task_hook *)base;
-    GroupObject *self = (GroupObject *)Py_NewRef((PyObject *)hook->owner);
+    green_task_observer *observer = (green_task_observer *)base;
+    GroupObject *self = (GroupObject *)Py_NewRef((PyObject *)observer->owner);
     bool asks = group_overrides(self) & GROUP_HAS_DISCARD;
     int status = asks && group_set(self) == NULL ? -1 : 0; /* there its _discard() will look */
-    bool member = hook->task != NULL, has_place = hook->index != PLACE_GIVEN_BACK;
-    group_unhook(self, hook);
+    bool member = observer->task != NULL, has_place = observer->index != PLACE_GIVEN_BACK;
+    group_free_observer(self, observer);
     if (status == 0 && asks) {
         status = call_method((PyObject *)self, "_discard", task);
     } else if (status == 0 && (member || (status = group_remove(self, task)) >= 0)) {
-        status = group_note_left(self, task, has_place);
+        status = group_note_discarded(self, task, has_place);
     }
     if (status < 0) {
         PyErr_WriteUnraisable((PyObject *)self);
@@ -295,16 +295,16 @@ member_ended(green_hook *base, PyObject *task)
     return NULL;
 }
 
-/* The group's hook among a task's links, or NULL. */
-static green_task_hook *
+/* The group's observer among a task's links, or NULL. */
+static green_task_observer *
 group_find(GroupObject *self, TaskObject *task)
 {
     green_link *head = &task->linkable.links;
     for (green_link *link = head->next; link != head; link = link->next) {
-        green_hook *hook = green_link_hook(link);
-        if (hook != NULL && hook->call == member_ended &&
-            ((green_task_hook *)hook)->owner == self) {
-            return (green_task_hook *)hook;
+        green_observer *observer = green_link_observer(link);
+        if (observer != NULL && observer->call == member_ended &&
+            ((green_task_observer *)observer)->owner == self) {
+            return (green_task_observer *)observer;
         }
     }
     return NULL;
@@ -326,25 +326,26 @@ group_notes_plainly(GroupObject *self, PyObject *task)
 }
 
 static int
-group_hook(GroupObject *self, TaskObject *task)
+group_observe(GroupObject *self, TaskObject *task)
 {
     bool plain = group_notes_plainly(self, (PyObject *)task);
     if (self->greenlets == NULL && (!plain || group_find(self, task) != NULL) &&
         group_set(self) == NULL) {
         return -1;
     }
-    green_task_hook *hook = green_task_hook_new(self, &self->hooks, member_ended, !plain);
-    if (hook == NULL) {
+    green_task_observer *observer =
+        green_task_observer_new(self, &self->observers, member_ended, !plain);
+    if (observer == NULL) {
         return -1;
     }
     if (self->greenlets == NULL) {
-        hook->task = Py_NewRef((PyObject *)task);
+        observer->task = Py_NewRef((PyObject *)task);
         self->count++;
     } else if (PySet_Add(self->greenlets, (PyObject *)task) < 0) {
-        green_task_hook_free(hook);
+        green_task_observer_free(observer);
         return -1;
     }
-    green_task_hook_link(hook, task);
+    green_task_observer_link(observer, task);
     return 0;
 }
 
@@ -375,7 +376,7 @@ group_enter(GroupObject *self, PyObject *greenlet)
 {
     if (Task_Check(greenlet) &&
         !(green_task_traits(Py_TYPE(greenlet))->overrides & TASK_HAS_RAWLINK)) {
-        return group_hook(self, (TaskObject *)greenlet);
+        return group_observe(self, (TaskObject *)greenlet);
     }
     PyObject *set = group_set(self);
     return set == NULL || group_call_link(self, greenlet, "rawlink") < 0 ? -1
@@ -386,11 +387,12 @@ group_enter(GroupObject *self, PyObject *greenlet)
 static int
 group_unlink(GroupObject *self, PyObject *greenlet)
 {
-    green_task_hook *hook = Task_Check(greenlet) ? group_find(self, (TaskObject *)greenlet) : NULL;
-    if (hook == NULL) {
+    green_task_observer *observer =
+        Task_Check(greenlet) ? group_find(self, (TaskObject *)greenlet) : NULL;
+    if (observer == NULL) {
         return group_call_link(self, greenlet, "unlink");
     }
-    green_task_hook_free(hook);
+    green_task_observer_free(observer);
     return 0;
 }
 
@@ -539,10 +541,10 @@ group_method__discard(GroupObject *self, PyObject *greenlet)
     if (member < 0 || group_discard(self, greenlet) < 0) {
         return NULL;
     }
-    green_task_hook *hook =
+    green_task_observer *observer =
         member && Task_Check(greenlet) ? group_find(self, (TaskObject *)greenlet) : NULL;
-    if (hook != NULL) {
-        hook->index = PLACE_GIVEN_BACK;
+    if (observer != NULL) {
+        observer->index = PLACE_GIVEN_BACK;
     }
     Py_RETURN_NONE;
 }
@@ -651,7 +653,7 @@ group_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwa
 {
     GroupObject *self = (GroupObject *)type->tp_alloc(type, 0);
     if (self != NULL) {
-        green_list_init(&self->hooks);
+        green_list_init(&self->observers);
     }
     return (PyObject *)self;
 }
@@ -684,28 +686,28 @@ group_traverse(GroupObject *self, visitproc visit, void *arg)
     Py_VISIT(self->dying);
     Py_VISIT(self->empty_event);
     Py_VISIT(self->semaphore);
-    for (green_link *link = self->hooks.next; link != &self->hooks; link = link->next) {
-        Py_VISIT(green_task_hook_from(link)->task);
+    for (green_link *link = self->observers.next; link != &self->observers; link = link->next) {
+        Py_VISIT(green_task_observer_from(link)->task);
     }
     return 0;
 }
 
 static void
-group_unhook_all(GroupObject *self)
+group_free_observers(GroupObject *self)
 {
     /* All before the first task is dropped, which may run code that ends others. */
-    for (green_link *link = self->hooks.next; link != &self->hooks; link = link->next) {
-        green_list_remove(&green_task_hook_from(link)->hook.link);
+    for (green_link *link = self->observers.next; link != &self->observers; link = link->next) {
+        green_list_remove(&green_task_observer_from(link)->observer.link);
     }
-    while (!green_list_empty(&self->hooks)) {
-        group_unhook(self, green_task_hook_from(self->hooks.next));
+    while (!green_list_empty(&self->observers)) {
+        group_free_observer(self, green_task_observer_from(self->observers.next));
     }
 }
 
 static int
 group_clear(GroupObject *self)
 {
-    group_unhook_all(self);
+    group_free_observers(self);
     Py_CLEAR(self->greenlets);
     Py_CLEAR(self->dying);
     Py_CLEAR(self->empty_event);
@@ -718,7 +720,7 @@ group_dealloc(GroupObject *self)
 {
     PyTypeObject *type = Py_TYPE(self);
     PyObject_GC_UnTrack(self);
-    group_unhook_all(self);
+    group_free_observers(self);
     Py_CLEAR(self->greenlets);
     Py_CLEAR(self->dying);
     Py_CLEAR(self->empty_event);

@@ -7,7 +7,7 @@
 #include "sync/queue.h"
 #include "sync/semaphore.h"
 #include "task/group.h"
-#include "task/hook.h"
+#include "task/observer.h"
 #include "task/task.h"
 
 /* What the reader gets: a value, or an error to raise. */
@@ -39,8 +39,8 @@ typedef struct {
     size_t first;
     size_t unread;
     green_linkable reader; /* ready when there is something to read */
-    green_rounds reader_rounds;
-    green_link hooks; /* green_task_hook.sibling; their index is the item's */
+    green_pass reader_pass;
+    green_link observers; /* green_task_observer.sibling; their index is the item's */
 } ImapObject;
 
 static PyTypeObject *ImapUnordered_Type;
@@ -174,12 +174,12 @@ imap_note(ImapObject *self, imap_result result)
 /* ---- links ---- */
 
 static GreenletObject *
-imap_task_ended(green_hook *base, PyObject *op)
+imap_task_ended(green_observer *base, PyObject *op)
 {
-    green_task_hook *hook = (green_task_hook *)base;
+    green_task_observer *observer = (green_task_observer *)base;
     TaskObject *task = (TaskObject *)op;
-    ImapObject *self = hook->owner;
-    imap_result result = {.index = hook->index};
+    ImapObject *self = observer->owner;
+    imap_result result = {.index = observer->index};
     if (task->exception != NULL) {
         result.exception = Py_NewRef(task->exception);
         result.traceback = Py_XNewRef(green_task_traceback(task));
@@ -189,7 +189,7 @@ imap_task_ended(green_hook *base, PyObject *op)
             result.exception = green_error_take();
         }
     }
-    green_task_hook_free(hook);
+    green_task_observer_free(observer);
     imap_note(self, result);
     return NULL;
 }
@@ -241,12 +241,13 @@ imap_link(ImapObject *self, PyObject *source, Py_ssize_t index)
         green_task_traits(Py_TYPE(source))->overrides & (TASK_HAS_RAWLINK | TASK_HAS_GET)) {
         return imap_link_other(self, source, index);
     }
-    green_task_hook *hook = green_task_hook_new(self, &self->hooks, imap_task_ended, false);
-    if (hook == NULL) {
+    green_task_observer *observer =
+        green_task_observer_new(self, &self->observers, imap_task_ended, false);
+    if (observer == NULL) {
         return -1;
     }
-    hook->index = index;
-    green_task_hook_link(hook, (TaskObject *)source);
+    observer->index = index;
+    green_task_observer_link(observer, (TaskObject *)source);
     return 0;
 }
 
@@ -438,7 +439,7 @@ static PyGetSetDef imap_getset[] = {
 
 static const green_linkable_kind reader_kind = {
     .offset = offsetof(ImapObject, reader),
-    .rounds = GREEN_ROUNDS(ImapObject, reader, reader_rounds),
+    .pass = GREEN_PASS(ImapObject, reader, reader_pass),
     .ready = imap_readable,
 };
 
@@ -448,7 +449,7 @@ imap_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     ImapObject *self = (ImapObject *)Task_Type->tp_new(type, args, kwargs);
     if (self != NULL) {
         green_linkable_init(&self->reader, &reader_kind);
-        green_list_init(&self->hooks);
+        green_list_init(&self->observers);
         self->ordered = PyType_IsSubtype(type, Imap_Type);
     }
     return (PyObject *)self;
@@ -518,8 +519,8 @@ imap_traverse(PyObject *op, visitproc visit, void *arg)
 static void
 imap_clear_fields(ImapObject *self)
 {
-    while (!green_list_empty(&self->hooks)) {
-        green_task_hook_free(green_task_hook_from(self->hooks.next));
+    while (!green_list_empty(&self->observers)) {
+        green_task_observer_free(green_task_observer_from(self->observers.next));
     }
     while (self->unread > 0) {
         imap_result result = imap_take(self);

@@ -8,24 +8,24 @@
 
 /* Who waits for a task without calling Python. */
 typedef struct {
-    green_hook hook;
-    struct IwaitObject *owner; /* borrowed: it unlinks its hooks before it goes */
-} join_hook;
+    green_observer observer;
+    struct IwaitObject *owner; /* borrowed: it unlinks its observers before it goes */
+} join_observer;
 
 /* The iterator over objects that become ready. */
 typedef struct IwaitObject {
     PyObject_HEAD
-    PyObject *objects;    /* owned tuple; NULL when it is over */
-    PyObject *timeout;    /* owned; NULL: none */
-    PyObject *results;    /* owned list: those ready, in the order they became so */
-    Py_ssize_t given;     /* how many of them were handed out */
-    Py_ssize_t left;      /* how many more will be */
-    Py_ssize_t wanted;    /* the waiter is woken when there are so many results */
-    join_hook *hooks;     /* one for each object; used for tasks */
-    PyObject *callback;   /* owned; linked to all others; NULL: not needed yet */
-    LoopObject *loop;     /* owned; where it waits; NULL before it began */
-    green_waiter *waiter; /* on the stack of who is in it; or NULL */
-    uint64_t until;       /* ns; UINT64_MAX: for ever */
+    PyObject *objects;        /* owned tuple; NULL when it is over */
+    PyObject *timeout;        /* owned; NULL: none */
+    PyObject *results;        /* owned list: those ready, in the order they became so */
+    Py_ssize_t given;         /* how many of them were handed out */
+    Py_ssize_t left;          /* how many more will be */
+    Py_ssize_t wanted;        /* the waiter is woken when there are so many results */
+    join_observer *observers; /* one for each object; used for tasks */
+    PyObject *callback;       /* owned; linked to all others; NULL: not needed yet */
+    LoopObject *loop;         /* owned; where it waits; NULL before it began */
+    green_waiter *waiter;     /* on the stack of who is in it; or NULL */
+    uint64_t until;           /* ns; UINT64_MAX: for ever */
 } IwaitObject;
 
 static PyTypeObject *Iwait_Type;
@@ -40,14 +40,15 @@ iwait_take(IwaitObject *self, PyObject *object)
     }
     green_waiter *waiter = self->waiter;
     return waiter != NULL && waiter->status == GREEN_PARKED &&
-           !green_greenlet_left(waiter->greenlet) && PyList_GET_SIZE(self->results) >= self->wanted;
+           !green_greenlet_stale(waiter->greenlet) &&
+           PyList_GET_SIZE(self->results) >= self->wanted;
 }
 
 /* From a task: the waiter runs at once, as it would where a link switches to it. */
 static GreenletObject *
-iwait_hook(green_hook *hook, PyObject *object)
+iwait_observe(green_observer *observer, PyObject *object)
 {
-    IwaitObject *self = ((join_hook *)hook)->owner;
+    IwaitObject *self = ((join_observer *)observer)->owner;
     if (!iwait_take(self, object)) {
         return NULL;
     }
@@ -98,11 +99,11 @@ iwait_link(IwaitObject *self, Py_ssize_t i, PyObject *object)
 {
     if (is_plain_task(object)) {
         TaskObject *task = (TaskObject *)object;
-        join_hook *hook = &self->hooks[i];
-        hook->owner = self;
-        green_hook_init(&hook->hook, iwait_hook, false, self->loop);
-        green_list_append(&task->linkable.links, &hook->hook.link);
-        green_users_note(&task->linkable.users);
+        join_observer *observer = &self->observers[i];
+        observer->owner = self;
+        green_observer_init(&observer->observer, iwait_observe, false, self->loop);
+        green_list_append(&task->linkable.links, &observer->observer.link);
+        green_usage_note(&task->linkable.usage);
         if (green_task_ready(task)) {
             green_linkable_notify(&task->linkable);
         }
@@ -130,9 +131,9 @@ iwait_link(IwaitObject *self, Py_ssize_t i, PyObject *object)
 static void
 iwait_unlink(IwaitObject *self, Py_ssize_t i, PyObject *object)
 {
-    if (self->hooks[i].owner != NULL) {
-        green_list_remove(&self->hooks[i].hook.link);
-        self->hooks[i].owner = NULL;
+    if (self->observers[i].owner != NULL) {
+        green_list_remove(&self->observers[i].observer.link);
+        self->observers[i].owner = NULL;
         return;
     }
     if (self->callback == NULL) {
@@ -161,11 +162,11 @@ iwait_finish(IwaitObject *self)
     self->objects = NULL;
     PyObject *type, *value, *traceback;
     PyErr_Fetch(&type, &value, &traceback);
-    for (Py_ssize_t i = 0; self->hooks != NULL && i < PyTuple_GET_SIZE(objects); i++) {
+    for (Py_ssize_t i = 0; self->observers != NULL && i < PyTuple_GET_SIZE(objects); i++) {
         iwait_unlink(self, i, PyTuple_GET_ITEM(objects, i));
     }
-    PyMem_Free(self->hooks);
-    self->hooks = NULL;
+    PyMem_Free(self->observers);
+    self->observers = NULL;
     Py_CLEAR(self->callback);
     Py_DECREF(objects);
     PyErr_Restore(type, value, traceback);
@@ -185,8 +186,8 @@ iwait_begin(IwaitObject *self)
     self->until = seconds < 0 ? UINT64_MAX : green_time_after(seconds);
     Py_ssize_t count = PyTuple_GET_SIZE(self->objects);
     self->loop = (LoopObject *)Py_NewRef((PyObject *)hub->loop);
-    self->hooks = PyMem_Calloc(count > 0 ? count : 1, sizeof(join_hook));
-    if (self->hooks == NULL) {
+    self->observers = PyMem_Calloc(count > 0 ? count : 1, sizeof(join_observer));
+    if (self->observers == NULL) {
         PyErr_NoMemory();
         return -1;
     }

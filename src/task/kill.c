@@ -107,7 +107,7 @@ throw_wake_killer(queued_throw *self)
 }
 
 static GreenletObject *
-throw_whose(const green_ready *ready)
+throw_greenlet(const green_ready *ready)
 {
     return GREEN_CONTAINER(ready, queued_throw, ready)->target;
 }
@@ -116,9 +116,9 @@ static GreenletObject *throw_turn(green_ready *ready);
 static void throw_drop(green_ready *ready);
 
 static const green_ready_kind throw_kind = {
-    .turn = throw_turn, .drop = throw_drop, .whose = throw_whose};
+    .turn = throw_turn, .drop = throw_drop, .greenlet = throw_greenlet};
 static const green_ready_kind throw_on_hub = {
-    .turn = throw_turn, .on_hub = true, .drop = throw_drop, .whose = throw_whose};
+    .turn = throw_turn, .on_hub = true, .drop = throw_drop, .greenlet = throw_greenlet};
 
 static GreenletObject *
 throw_turn(green_ready *ready)
@@ -127,14 +127,14 @@ throw_turn(green_ready *ready)
     GreenletObject *target = self->target;
     LoopObject *loop = self->loop;
     bool alive = target->status != GREEN_DEAD && !green_greenlet_stranded(target);
-    if (!ready->kind->on_hub && (!alive || green_loop_keeps(loop))) {
+    if (!ready->kind->on_hub && (!alive || green_loop_has_trash(loop))) {
         ready->kind = &throw_on_hub; /* what is dropped here may run Python code */
         green_ready_push_front(loop, ready);
         return NULL;
     }
     throw_wake_killer(self);
     if (alive) {
-        green_loop_keep(loop, (PyObject *)target);
+        green_loop_put_trash(loop, (PyObject *)target);
         self->target = NULL;
         green_thread_self->exception = self->exception;
         self->exception = NULL;

@@ -3,13 +3,13 @@
 #include "greenlet/spare.h"
 #include "greenlet/type.h"
 #include "hub/hub.h"
-#include "task/origin.h"
+#include "task/ancestry.h"
 
 /* A raw greenlet that knows who spawned it; not from where, which would cost more than the spawn.
  */
 typedef struct {
     GreenletObject base;
-    green_origin origin;
+    green_ancestry ancestry;
 } RawObject;
 
 static PyTypeObject *Raw_Type;
@@ -30,7 +30,7 @@ raw_alloc(PyTypeObject *type, Py_ssize_t count)
 static void
 raw_free(void *op)
 {
-    if (!Py_IS_TYPE((PyObject *)op, Raw_Type) || !green_spares_keep(&spares, op)) {
+    if (!Py_IS_TYPE((PyObject *)op, Raw_Type) || !green_spares_put(&spares, op)) {
         PyObject_GC_Del(op);
     }
 }
@@ -38,7 +38,7 @@ raw_free(void *op)
 static int
 raw_traverse(PyObject *op, visitproc visit, void *arg)
 {
-    int result = green_origin_traverse(&((RawObject *)op)->origin, visit, arg);
+    int result = green_ancestry_traverse(&((RawObject *)op)->ancestry, visit, arg);
     return result != 0 ? result : Greenlet_Type->tp_traverse(op, visit, arg);
 }
 
@@ -46,7 +46,7 @@ static int
 raw_clear(PyObject *op)
 {
     if (((GreenletObject *)op)->status != GREEN_ACTIVE) {
-        green_origin_clear(&((RawObject *)op)->origin);
+        green_ancestry_clear(&((RawObject *)op)->ancestry);
     }
     return Greenlet_Type->tp_clear(op);
 }
@@ -58,7 +58,7 @@ raw_dealloc(PyObject *op)
     if (green_greenlet_survives((GreenletObject *)op)) {
         return;
     }
-    green_origin_clear(&((RawObject *)op)->origin);
+    green_ancestry_clear(&((RawObject *)op)->ancestry);
     Greenlet_Type->tp_dealloc(op);
 }
 
@@ -68,27 +68,28 @@ raw_init(PyObject *op, PyObject *args, PyObject *kwargs)
     if (Greenlet_Type->tp_init(op, args, kwargs) < 0) {
         return -1;
     }
-    green_origin *origin = &((RawObject *)op)->origin;
-    return green_origin_tracking && origin->spawner == NULL ? green_origin_note(origin, 0) : 0;
+    green_ancestry *ancestry = &((RawObject *)op)->ancestry;
+    return green_ancestry_tracking && ancestry->spawner == NULL ? green_ancestry_note(ancestry, 0)
+                                                                : 0;
 }
 
 static PyObject *
 raw_get_spawner(PyObject *op, void *Py_UNUSED(closure))
 {
-    return green_origin_get_spawner(&((RawObject *)op)->origin);
+    return green_ancestry_get_spawner(&((RawObject *)op)->ancestry);
 }
 
 static PyObject *
 raw_get_tree_locals(PyObject *op, void *Py_UNUSED(closure))
 {
-    return green_origin_get_locals(&((RawObject *)op)->origin);
+    return green_ancestry_get_locals(&((RawObject *)op)->ancestry);
 }
 
 static int
 raw_set_tree_locals(PyObject *op, PyObject *value, void *Py_UNUSED(closure))
 {
     Py_XINCREF(value);
-    Py_XSETREF(((RawObject *)op)->origin.locals, value);
+    Py_XSETREF(((RawObject *)op)->ancestry.locals, value);
     return 0;
 }
 
@@ -132,13 +133,13 @@ static PyType_Spec raw_spec = {
 static GreenletObject *
 raw_make(PyObject *run, HubObject *hub)
 {
-    if (!green_origin_tracking) {
+    if (!green_ancestry_tracking) {
         return green_greenlet_new(Greenlet_Type, run, NULL, NULL, &hub->base);
     }
     RawObject *self = (RawObject *)green_greenlet_new(Raw_Type, run, NULL, NULL, &hub->base);
     if (self != NULL) {
         self->base.run_found = 1;
-        if (green_origin_note(&self->origin, 0) < 0) {
+        if (green_ancestry_note(&self->ancestry, 0) < 0) {
             Py_CLEAR(self);
         }
     }
@@ -207,7 +208,7 @@ green_raw_exec(PyObject *module)
     }
     Raw_Type = (PyTypeObject *)green_type_new(NULL, &raw_spec, bases);
     Py_DECREF(bases);
-    if (Raw_Type == NULL || green_origin_register(Raw_Type, offsetof(RawObject, origin)) < 0 ||
+    if (Raw_Type == NULL || green_ancestry_register(Raw_Type, offsetof(RawObject, ancestry)) < 0 ||
         PyModule_AddObjectRef(module, "TrackedRawGreenlet", (PyObject *)Raw_Type) < 0) {
         return -1;
     }

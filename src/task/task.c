@@ -41,7 +41,7 @@ task_alloc(PyTypeObject *type, Py_ssize_t count)
 static void
 task_free(void *op)
 {
-    if (!Py_IS_TYPE((PyObject *)op, Task_Type) || !green_spares_keep(&spares, op)) {
+    if (!Py_IS_TYPE((PyObject *)op, Task_Type) || !green_spares_put(&spares, op)) {
         PyObject_GC_Del(op);
     }
 }
@@ -121,9 +121,9 @@ task_set_run(TaskObject *self, PyObject *run)
 }
 
 static inline int
-task_note_origin(TaskObject *self)
+task_note_ancestry(TaskObject *self)
 {
-    if (!green_origin_tracking || self->origin.spawner != NULL) {
+    if (!green_ancestry_tracking || self->ancestry.spawner != NULL) {
         return 0;
     }
     int limit = green_task_traits(Py_TYPE(self))->stack_limit;
@@ -135,7 +135,7 @@ task_note_origin(TaskObject *self)
             return -1;
         }
     }
-    return green_origin_note(&self->origin, limit);
+    return green_ancestry_note(&self->ancestry, limit);
 }
 
 /* Keep the positional arguments of the run; a count of 0 or less is none. */
@@ -203,7 +203,7 @@ task_init(PyObject *op, PyObject *args, PyObject *kwargs)
     Py_XSETREF(self->base.kwargs, keywords);
     status = task_set_run(self, run);
     if (status == 0) {
-        status = task_note_origin(self);
+        status = task_note_ancestry(self);
     }
 done:
     Py_XDECREF(keywords);
@@ -269,7 +269,7 @@ green_task_call(PyObject *callable, PyObject *const *args, size_t nargsf, PyObje
         }
         run = named != NULL ? named : run; /* the caller's array has a reference */
     }
-    if (task_set_run(self, run) < 0 || task_note_origin(self) < 0) {
+    if (task_set_run(self, run) < 0 || task_note_ancestry(self) < 0) {
         goto error;
     }
     return (PyObject *)self;
@@ -280,35 +280,35 @@ error:
 
 /* ---- what few have ---- */
 
-task_aside *
-green_task_aside(TaskObject *self)
+task_extra *
+green_task_extra(TaskObject *self)
 {
-    if (self->aside == NULL && (self->aside = PyMem_Calloc(1, sizeof(task_aside))) == NULL) {
+    if (self->extra == NULL && (self->extra = PyMem_Calloc(1, sizeof(task_extra))) == NULL) {
         PyErr_NoMemory();
     }
-    return self->aside;
+    return self->extra;
 }
 
 static void
-task_drop_aside(TaskObject *self)
+task_drop_extra(TaskObject *self)
 {
-    task_aside *aside = self->aside;
-    if (aside != NULL) {
-        self->aside = NULL;
-        Py_XDECREF(aside->name);
-        Py_XDECREF(aside->info);
-        Py_XDECREF(aside->traceback);
-        PyMem_Free(aside);
+    task_extra *extra = self->extra;
+    if (extra != NULL) {
+        self->extra = NULL;
+        Py_XDECREF(extra->name);
+        Py_XDECREF(extra->info);
+        Py_XDECREF(extra->traceback);
+        PyMem_Free(extra);
     }
 }
 
 /* The alarm has gone, which most have it for. */
 static void
-task_tidy_aside(TaskObject *self)
+task_drop_empty_extra(TaskObject *self)
 {
-    self->aside->alarm = NULL;
-    if (self->aside->name == NULL && self->aside->info == NULL && self->aside->traceback == NULL) {
-        task_drop_aside(self);
+    self->extra->alarm = NULL;
+    if (self->extra->name == NULL && self->extra->info == NULL && self->extra->traceback == NULL) {
+        task_drop_extra(self);
     }
 }
 
@@ -385,7 +385,7 @@ alarm_free(struct task_alarm *alarm)
     TaskObject *task = alarm->task;
     LoopObject *loop = alarm->loop;
     HubObject *hub = alarm->hub;
-    task_tidy_aside(task);
+    task_drop_empty_extra(task);
     PyMem_Free(alarm);
     Py_DECREF(loop);
     Py_DECREF(hub);
@@ -418,8 +418,8 @@ green_task_start_later(TaskObject *self, double seconds)
     if (self->phase != TASK_NEW) {
         return 0;
     }
-    task_aside *aside = green_task_aside(self);
-    if (aside == NULL) {
+    task_extra *extra = green_task_extra(self);
+    if (extra == NULL) {
         return -1;
     }
     struct task_alarm *alarm = PyMem_Malloc(sizeof(*alarm));
@@ -431,9 +431,9 @@ green_task_start_later(TaskObject *self, double seconds)
     alarm->loop = (LoopObject *)Py_NewRef((PyObject *)hub->loop);
     alarm->task = (TaskObject *)Py_NewRef((PyObject *)self);
     green_timer_init(&alarm->timer, alarm_expired, false);
-    alarm->timer.whose = &self->base;
+    alarm->timer.greenlet = &self->base;
     green_loop_start_timer(hub->loop, &alarm->timer, green_time_after(seconds));
-    aside->alarm = alarm;
+    extra->alarm = alarm;
     self->phase = TASK_LATER;
     return 0;
 }
@@ -441,7 +441,7 @@ green_task_start_later(TaskObject *self, double seconds)
 GREEN_COLD static void
 task_stop_alarm(TaskObject *self)
 {
-    struct task_alarm *alarm = self->aside->alarm;
+    struct task_alarm *alarm = self->extra->alarm;
     if (alarm == NULL) {
         return;
     }
@@ -456,7 +456,7 @@ green_task_cancel(TaskObject *self)
         return false;
     }
     if (self->phase != TASK_CANCELLED) {
-        if (self->aside != NULL) {
+        if (self->extra != NULL) {
             task_stop_alarm(self);
         }
         green_hub_unstart(&self->base);
@@ -570,7 +570,7 @@ task_report(TaskObject *self, PyObject *result, int overrides)
 static void
 task_begin(TaskObject *self)
 {
-    if (GREEN_RARELY(self->aside != NULL)) {
+    if (GREEN_RARELY(self->extra != NULL)) {
         task_stop_alarm(self);
     }
     self->phase = TASK_BEGUN;
@@ -591,7 +591,7 @@ static PyObject *
 task_body(GreenletObject *base)
 {
     TaskObject *self = (TaskObject *)base;
-    green_hub_drop_kept();
+    green_hub_drop_trash();
     if (__builtin_expect(green_task_traits(Py_TYPE(self))->overrides & TASK_HAS_RUN, 0)) {
         task_begin(self);
         return PyObject_CallMethod((PyObject *)self, "run", NULL);
@@ -665,10 +665,10 @@ green_task_fail(TaskObject *self, PyObject *exception)
     }
     PyObject *traceback = PyException_GetTraceback(exception);
     self->done = true;
-    if (traceback != NULL && green_task_aside(self) == NULL) {
+    if (traceback != NULL && green_task_extra(self) == NULL) {
         PyErr_Clear(); /* the exception itself has it, though later calls may add to that */
     } else if (traceback != NULL) {
-        Py_XSETREF(self->aside->traceback, Py_NewRef(traceback));
+        Py_XSETREF(self->extra->traceback, Py_NewRef(traceback));
     }
     Py_INCREF(exception);
     Py_XSETREF(self->exception, exception);
@@ -742,11 +742,11 @@ task_traverse(PyObject *op, visitproc visit, void *arg)
     TaskObject *self = (TaskObject *)op;
     Py_VISIT(self->value);
     Py_VISIT(self->exception);
-    if (self->aside != NULL) {
-        Py_VISIT(self->aside->name);
-        Py_VISIT(self->aside->traceback);
+    if (self->extra != NULL) {
+        Py_VISIT(self->extra->name);
+        Py_VISIT(self->extra->traceback);
     }
-    int result = green_origin_traverse(&self->origin, visit, arg);
+    int result = green_ancestry_traverse(&self->ancestry, visit, arg);
     if (result == 0) {
         result = green_linkable_traverse(&self->linkable, visit, arg);
     }
@@ -758,14 +758,14 @@ task_clear_fields(TaskObject *self)
 {
     Py_CLEAR(self->value);
     Py_CLEAR(self->exception);
-    task_drop_aside(self); /* it has no alarm, which would keep it alive */
-    green_origin_clear(&self->origin);
+    task_drop_extra(self); /* it has no alarm, which would keep it alive */
+    green_ancestry_clear(&self->ancestry);
     green_linkable_clear(&self->linkable);
 }
 
-/* Hooks belong to those who set them, and may outlive the task. */
+/* Observers belong to those who set them, and may outlive the task. */
 static void
-task_unlink_hooks(green_link *head)
+task_unlink_observers(green_link *head)
 {
     while (!green_list_empty(head)) {
         green_list_pop(head);
@@ -791,7 +791,7 @@ task_dealloc(PyObject *op)
         return;
     }
     task_clear_fields(self);
-    task_unlink_hooks(&self->linkable.links);
+    task_unlink_observers(&self->linkable.links);
     Greenlet_Type->tp_dealloc(op);
 }
 
@@ -846,7 +846,7 @@ green_task_type_exec(PyObject *module)
         return -1;
     }
     Py_DECREF(limit);
-    return green_origin_register(Task_Type, offsetof(TaskObject, origin)) < 0
+    return green_ancestry_register(Task_Type, offsetof(TaskObject, ancestry)) < 0
                ? -1
                : PyModule_AddObjectRef(module, "Greenlet", (PyObject *)Task_Type);
 }

@@ -7,7 +7,7 @@
 #include "greenlet/greenlet.h"
 #include "hub/hub.h"
 #include "sync/linkable.h"
-#include "task/origin.h"
+#include "task/ancestry.h"
 
 typedef enum {
     TASK_NEW = 0,
@@ -20,12 +20,12 @@ typedef enum {
 struct task_alarm;
 
 /* What few tasks have. */
-typedef struct task_aside {
+typedef struct task_extra {
     PyObject *name;      /* owned; NULL: the generated one */
     PyObject *info;      /* owned; _formatinfo's result, kept past the run; NULL: not asked for */
     PyObject *traceback; /* owned; of what it failed with, as it was then; may be NULL */
     struct task_alarm *alarm; /* while TASK_LATER, or NULL */
-} task_aside;
+} task_extra;
 
 typedef struct TaskObject {
     GreenletObject base;     /* run NULL: the class's _run, or nothing left to run; args that are no
@@ -33,8 +33,8 @@ typedef struct TaskObject {
     green_linkable linkable; /* ready for ever once done */
     PyObject *value;         /* owned; NULL: None */
     PyObject *exception;     /* owned; NULL unless it failed */
-    task_aside *aside;       /* owned; NULL: it has none of it */
-    green_origin origin;
+    task_extra *extra;       /* owned; NULL: it has none of it */
+    green_ancestry ancestry;
     int32_t ident; /* minimal_ident; -1: none yet */
     uint8_t phase; /* task_phase */
     bool done;     /* value or exception is final */
@@ -98,14 +98,14 @@ bool green_task_cancel(TaskObject *self);
 /* It has ended, or never will begin. */
 bool green_task_ready(const TaskObject *self);
 
-/* Its aside, made where it has none. NULL: MemoryError. */
-task_aside *green_task_aside(TaskObject *self);
+/* Its extra, made where it has none. NULL: MemoryError. */
+task_extra *green_task_extra(TaskObject *self);
 
 /* The traceback of what it failed with: borrowed, may be NULL. */
 static inline PyObject *
 green_task_traceback(const TaskObject *self)
 {
-    return self->aside == NULL ? NULL : self->aside->traceback;
+    return self->extra == NULL ? NULL : self->extra->traceback;
 }
 
 /* Set its outcome and notify. `value` is borrowed; `exception` is stolen, -1 when the hub's

@@ -26,7 +26,7 @@ from greencore import _core
 # The interpreter's own for every object, and what would end the process.
 NOT_CALLED = {"__class__", "__getattribute__", "__setattr__", "__delattr__", "__reduce__", "__reduce_ex__", "__sizeof__"}
 # They close descriptors of the process, take it for a forked child, or wait in C for another thread.
-NOT_CALLED |= {"os_close", "_after_fork", "leave_behind", "TaskQueue.get"}
+NOT_CALLED |= {"os_close", "_after_fork", "begin_epoch", "TaskQueue.get"}
 
 
 class Reentrant:

@@ -1,14 +1,14 @@
-#include "hub/patience.h"
+#include "hub/other_threads.h"
 
 #include "hub/wait.h"
 
 /* ns between looks whether other threads are still there */
-#define PATIENCE 20000000
+#define LOOK_INTERVAL 20000000
 
 static bool heeds_threads = true;
 
 bool
-green_patience_helps(const GreenletObject *main)
+green_other_threads_may_wake(const GreenletObject *main)
 {
     const green_waiter *parked = main->flow->waiting;
     if (!heeds_threads || parked == NULL || !parked->open) {
@@ -24,24 +24,24 @@ green_patience_helps(const GreenletObject *main)
 }
 
 static void
-patience_ends(green_timer *Py_UNUSED(timer))
+look_again(green_timer *Py_UNUSED(timer))
 {
 }
 
 void
-green_patience_init(green_timer *timer)
+green_other_threads_init_timer(green_timer *timer)
 {
-    green_timer_init(timer, patience_ends, false);
+    green_timer_init(timer, look_again, false);
 }
 
 void
-green_patience_start(green_timer *timer, LoopObject *loop)
+green_other_threads_start_timer(green_timer *timer, LoopObject *loop)
 {
-    green_loop_start_timer(loop, timer, green_time_now() + PATIENCE);
+    green_loop_start_timer(loop, timer, green_time_now() + LOOK_INTERVAL);
 }
 
 static PyObject *
-patience_heed_threads(PyObject *Py_UNUSED(module), PyObject *flag)
+other_threads_heed(PyObject *Py_UNUSED(module), PyObject *flag)
 {
     int heed = PyObject_IsTrue(flag);
     if (heed < 0) {
@@ -51,8 +51,8 @@ patience_heed_threads(PyObject *Py_UNUSED(module), PyObject *flag)
     Py_RETURN_NONE;
 }
 
-static PyMethodDef patience_functions[] = {
-    {"heed_threads", patience_heed_threads, METH_O,
+static PyMethodDef other_threads_functions[] = {
+    {"heed_threads", other_threads_heed, METH_O,
      "heed_threads(flag)\n--\n\n"
      "Whether the main greenlet goes on waiting, without LoopExit, while other native threads\n"
      "may end its wait. So by default."},
@@ -60,7 +60,7 @@ static PyMethodDef patience_functions[] = {
 };
 
 int
-green_patience_exec(PyObject *module)
+green_other_threads_exec(PyObject *module)
 {
-    return PyModule_AddFunctions(module, patience_functions);
+    return PyModule_AddFunctions(module, other_threads_functions);
 }

@@ -1,10 +1,10 @@
-#include "task/origin.h"
+#include "task/ancestry.h"
 
 #include <structmember.h>
 #include "greenlet/pystate_stack.h"
 #include "greenlet/type.h"
 
-bool green_origin_tracking = true;
+bool green_ancestry_tracking = true;
 
 /* ---- the calls of a spawner ---- */
 
@@ -151,50 +151,50 @@ static PyType_Spec frame_spec = {
 /* Who spawns one spawns more. */
 static struct {
     PyWeakReference *reference; /* owned; NULL: nobody has */
-    green_origin *origin;       /* inside the spawner, while that lives; NULL: it has none */
+    green_ancestry *ancestry;   /* inside the spawner, while that lives; NULL: it has none */
 } spawner_last;
 
 static struct {
     PyTypeObject *type;
     size_t offset;
-} origin_types[2];
+} ancestry_types[2];
 
 int
-green_origin_register(PyTypeObject *type, size_t offset)
+green_ancestry_register(PyTypeObject *type, size_t offset)
 {
-    for (size_t i = 0; i < Py_ARRAY_LENGTH(origin_types); i++) {
-        if (origin_types[i].type == NULL || origin_types[i].type == type) {
-            origin_types[i].type = type;
-            origin_types[i].offset = offset;
+    for (size_t i = 0; i < Py_ARRAY_LENGTH(ancestry_types); i++) {
+        if (ancestry_types[i].type == NULL || ancestry_types[i].type == type) {
+            ancestry_types[i].type = type;
+            ancestry_types[i].offset = offset;
             return 0;
         }
     }
-    PyErr_SetString(PyExc_SystemError, "too many classes with an origin");
+    PyErr_SetString(PyExc_SystemError, "too many classes with an ancestry");
     return -1;
 }
 
-static green_origin *
-origin_of(GreenletObject *g)
+static green_ancestry *
+ancestry_of(GreenletObject *g)
 {
     if (Py_IS_TYPE((PyObject *)g, Greenlet_Type)) {
         return NULL;
     }
-    for (size_t i = 0; i < Py_ARRAY_LENGTH(origin_types); i++) {
-        if (origin_types[i].type != NULL &&
-            PyObject_TypeCheck((PyObject *)g, origin_types[i].type)) {
-            return (green_origin *)((char *)g + origin_types[i].offset);
+    for (size_t i = 0; i < Py_ARRAY_LENGTH(ancestry_types); i++) {
+        if (ancestry_types[i].type != NULL &&
+            PyObject_TypeCheck((PyObject *)g, ancestry_types[i].type)) {
+            return (green_ancestry *)((char *)g + ancestry_types[i].offset);
         }
     }
     return NULL;
 }
 
-/* The locals that a child of `spawner`, whose own origin is `above`, shares: new reference; NULL,
+/* The locals that a child of `spawner`, whose own ancestry is `above`, shares: new reference; NULL,
    without an exception too: it begins a family of its own. */
 static PyObject *
-origin_inherit(GreenletObject *spawner, green_origin *above)
+ancestry_inherit(GreenletObject *spawner, green_ancestry *above)
 {
     if (above != NULL && above->spawner != NULL) {
-        return green_origin_get_locals(above);
+        return green_ancestry_get_locals(above);
     }
     PyObject *dict = spawner->dict; /* borrowed */
     PyObject *locals = dict == NULL ? NULL : PyDict_GetItemWithError(dict, str_tree_locals);
@@ -209,7 +209,7 @@ origin_inherit(GreenletObject *spawner, green_origin *above)
 }
 
 inline int
-green_origin_note(green_origin *origin, int stack_limit)
+green_ancestry_note(green_ancestry *ancestry, int stack_limit)
 {
     GreenletObject *spawner = green_greenlet_current();
     if (spawner == NULL) {
@@ -222,16 +222,16 @@ green_origin_note(green_origin *origin, int stack_limit)
             return -1;
         }
         Py_XSETREF(spawner_last.reference, (PyWeakReference *)reference);
-        spawner_last.origin = origin_of(spawner);
+        spawner_last.ancestry = ancestry_of(spawner);
     }
-    origin->spawner = Py_NewRef(spawner_last.reference);
-    origin->locals = origin_inherit(spawner, spawner_last.origin);
-    if (origin->locals == NULL && PyErr_Occurred()) {
+    ancestry->spawner = Py_NewRef(spawner_last.reference);
+    ancestry->locals = ancestry_inherit(spawner, spawner_last.ancestry);
+    if (ancestry->locals == NULL && PyErr_Occurred()) {
         return -1;
     }
     if (stack_limit > 0) {
-        origin->stack = stack_record(stack_limit);
-        if (origin->stack == NULL) {
+        ancestry->stack = stack_record(stack_limit);
+        if (ancestry->stack == NULL) {
             return -1;
         }
     }
@@ -239,52 +239,52 @@ green_origin_note(green_origin *origin, int stack_limit)
 }
 
 PyObject *
-green_origin_get_spawner(green_origin *origin)
+green_ancestry_get_spawner(green_ancestry *ancestry)
 {
-    return Py_NewRef(origin->spawner != NULL ? origin->spawner : Py_None);
+    return Py_NewRef(ancestry->spawner != NULL ? ancestry->spawner : Py_None);
 }
 
 PyObject *
-green_origin_get_locals(green_origin *origin)
+green_ancestry_get_locals(green_ancestry *ancestry)
 {
-    if (origin->locals == NULL && origin->spawner != NULL) {
-        origin->locals = PyDict_New();
-        return Py_XNewRef(origin->locals);
+    if (ancestry->locals == NULL && ancestry->spawner != NULL) {
+        ancestry->locals = PyDict_New();
+        return Py_XNewRef(ancestry->locals);
     }
-    return Py_NewRef(origin->locals != NULL ? origin->locals : Py_None);
+    return Py_NewRef(ancestry->locals != NULL ? ancestry->locals : Py_None);
 }
 
 PyObject *
-green_origin_get_stack(green_origin *origin)
+green_ancestry_get_stack(green_ancestry *ancestry)
 {
-    if (origin->stack == NULL) {
+    if (ancestry->stack == NULL) {
         Py_RETURN_NONE;
     }
-    if (!Py_IS_TYPE(origin->stack, Stack_Type)) {
-        return Py_NewRef(origin->stack);
+    if (!Py_IS_TYPE(ancestry->stack, Stack_Type)) {
+        return Py_NewRef(ancestry->stack);
     }
-    PyObject *frames = stack_frames((StackObject *)origin->stack);
+    PyObject *frames = stack_frames((StackObject *)ancestry->stack);
     if (frames != NULL) {
-        Py_SETREF(origin->stack, Py_NewRef(frames));
+        Py_SETREF(ancestry->stack, Py_NewRef(frames));
     }
     return frames;
 }
 
 int
-green_origin_traverse(green_origin *origin, visitproc visit, void *arg)
+green_ancestry_traverse(green_ancestry *ancestry, visitproc visit, void *arg)
 {
-    Py_VISIT(origin->spawner);
-    Py_VISIT(origin->locals);
-    Py_VISIT(origin->stack);
+    Py_VISIT(ancestry->spawner);
+    Py_VISIT(ancestry->locals);
+    Py_VISIT(ancestry->stack);
     return 0;
 }
 
 void
-green_origin_clear(green_origin *origin)
+green_ancestry_clear(green_ancestry *ancestry)
 {
-    Py_CLEAR(origin->spawner);
-    Py_CLEAR(origin->locals);
-    Py_CLEAR(origin->stack);
+    Py_CLEAR(ancestry->spawner);
+    Py_CLEAR(ancestry->locals);
+    Py_CLEAR(ancestry->stack);
 }
 
 static PyObject *
@@ -294,11 +294,11 @@ set_track_greenlet_tree(PyObject *Py_UNUSED(module), PyObject *value)
     if (track < 0) {
         return NULL;
     }
-    green_origin_tracking = track;
+    green_ancestry_tracking = track;
     Py_RETURN_NONE;
 }
 
-static PyMethodDef origin_functions[] = {
+static PyMethodDef ancestry_functions[] = {
     {"set_track_greenlet_tree", set_track_greenlet_tree, METH_O,
      "set_track_greenlet_tree($module, value, /)\n--\n\n"
      "Set whether new greenlets note where they were spawned: config.track_greenlet_tree does."},
@@ -306,7 +306,7 @@ static PyMethodDef origin_functions[] = {
 };
 
 int
-green_origin_exec(PyObject *module)
+green_ancestry_exec(PyObject *module)
 {
     Stack_Type = (PyTypeObject *)green_type_new(NULL, &stack_spec, NULL);
     Frame_Type = (PyTypeObject *)green_type_new(NULL, &frame_spec, NULL);
@@ -314,5 +314,5 @@ green_origin_exec(PyObject *module)
     if (Stack_Type == NULL || Frame_Type == NULL || str_tree_locals == NULL) {
         return -1;
     }
-    return PyModule_AddFunctions(module, origin_functions);
+    return PyModule_AddFunctions(module, ancestry_functions);
 }
