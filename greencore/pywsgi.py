@@ -5,7 +5,6 @@ docs/wsgi.rst tells about settings, security and deployment.
 
 import errno
 import io
-import os
 import resource
 import sys
 import traceback
@@ -234,6 +233,7 @@ class WSGIServer(StreamServer):
     Settings may be given by name, or set as attributes of the class. Seconds, None for ever: header_timeout for a head
     to come, body_timeout and write_timeout for a body or an answer to go on, keepalive_timeout for another request,
     request_timeout for a whole request, linger_timeout for a client that is still sending when the connection is closed.
+    min_rate, None for none: bytes a second, below which body_timeout and write_timeout do not begin anew.
     Bytes, None for no bound: max_request_line, max_header_bytes, max_chunk_line, max_trailer_bytes, max_body, and
     max_discard, of a body that the application has not read; max_headers: number of header fields; max_connections.
 
@@ -279,6 +279,7 @@ class WSGIServer(StreamServer):
         "keepalive_timeout",
         "request_timeout",
         "linger_timeout",
+        "min_rate",
         "max_request_line",
         "max_header_bytes",
         "max_headers",
@@ -505,17 +506,17 @@ del _name
 def _main():
     """Serve an application: python -m gevent.pywsgi module:callable -b address."""
     import argparse
-    from importlib import import_module
+
+    from greencore._wsgi.application import NoApplicationError, load
 
     parser = argparse.ArgumentParser(prog="python -m gevent.pywsgi", description="Serve a WSGI application.")
     parser.add_argument("app", help="the application: module:callable")
     parser.add_argument("-b", "--bind", default="127.0.0.1:8080", help="where to listen: host:port")
     args = parser.parse_args()
-    sys.path.insert(0, os.getcwd())
-    module, _, name = args.app.partition(":")
-    application = import_module(module)
-    for part in (name or "application").split("."):
-        application = getattr(application, part)
+    try:
+        application = load(args.app)
+    except NoApplicationError as error:
+        parser.error(str(error))
     server = WSGIServer(args.bind, application)
     server.start()
     print(f"Serving {args.app} on {args.bind}", flush=True)

@@ -25,7 +25,7 @@ FLOORS = [
      " resolver._order resolver resolver.ares resolver.cares resolver.thread resolver.blocking resolver.dnspython"),
     ("servers", "baseserver server backdoor websocket._errors websocket._deflate websocket._handshake websocket._connection"
      " websocket._client websocket._server websocket _wsgi _wsgi.environ _wsgi.log _wsgi.message _wsgi.watch"
-     " pywsgi websocket._site"),
+     " _wsgi.application pywsgi websocket._site"),
     ("patching", "monkey._errors monkey._util monkey.api monkey._lazy monkey._patch_asyncio"
      " monkey._patch_multiprocessing monkey._patch_thread monkey monkey._main monkey.__main__"),
     ("the door", " alias serve serve._options serve._files serve._application serve._statistics serve._status serve._log"

@@ -395,3 +395,10 @@ def test_settings():
             setattr(server, name, value)
     with pytest.raises(TypeError):
         server.body_timeout = "soon"
+    assert server.min_rate == 256
+    server.min_rate = None
+    assert server.min_rate is None and server._service.min_rate is None
+    with pytest.raises(ValueError, match="a rate must be"):
+        server.min_rate = -1
+    with pytest.raises(TypeError):
+        server.min_rate = "fast"

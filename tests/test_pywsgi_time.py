@@ -1,14 +1,22 @@
 """The WSGI server's time-outs, and what it does when it stops or has too much to do."""
 
+import io
+
 import gevent
 import pytest
-from gevent import socket
+from certificates import make_certificate
+from gevent import pywsgi, socket, ssl
 from gevent.event import Event
 
 from wsgiservers import Answer, ask, connection, read_all, serving
 
 SOON = 0.05  # s
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    return make_certificate(tmp_path_factory.mktemp("certificates"), "server")
 
 
 def echo(environ, start_response):
@@ -32,12 +40,56 @@ def test_a_body_that_takes_too_long(head):
 
 
 def test_the_time_for_a_body_begins_anew_with_each_part_of_it():
-    with serving(echo, body_timeout=0.5) as server, connection(server) as sock:
+    with serving(echo, body_timeout=0.5, min_rate=1) as server, connection(server) as sock:
         sock.sendall(b"POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 20\r\n\r\n")
         for _ in range(20):
             gevent.sleep(0.04)
             sock.sendall(b"x")
         assert Answer(read_all(sock)).body == b"x" * 20
+
+
+def trickle(sock, data):
+    """Send it byte by byte, until somebody has had enough."""
+    try:
+        for i in range(len(data)):
+            sock.sendall(data[i : i + 1])
+            gevent.sleep(0.001)
+    except OSError:
+        pass
+
+
+@pytest.mark.parametrize(
+    "head, part",
+    [
+        (b"GET / HTTP/1.1\r\n", b"A: b\r\n"),
+        (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n", b"x"),
+        (b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n"),
+    ],
+    ids=["head", "body", "chunks"],
+)
+@pytest.mark.parametrize("hooked", [False, True])
+def test_a_client_that_sends_a_byte_now_and_then(head, part, hooked):
+    class Handler(pywsgi.WSGIHandler):
+        def read_requestline(self):
+            return super().read_requestline()
+
+    options = {"handler_class": Handler} if hooked else {}
+    with serving(echo, header_timeout=SOON, body_timeout=SOON, min_rate=1e6, **options) as server:
+        with connection(server) as sock:
+            sock.sendall(head)
+            sender = gevent.spawn(trickle, sock, part * 100000)
+            assert Answer(read_all(sock)).status == 408
+            sender.kill()
+
+
+def test_a_client_that_hooks_wait_for_is_closed_when_it_sends_nothing():
+    class Handler(pywsgi.WSGIHandler):
+        def read_requestline(self):
+            return self.rfile.readline()
+
+    with serving(echo, handler_class=Handler, keepalive_timeout=SOON) as server:
+        assert ask(server, b"GET / HT") == b""
+        assert Answer(ask(server, GET)).status == 200
 
 
 def test_a_client_that_sends_nothing_is_closed():
@@ -62,6 +114,52 @@ def test_a_client_that_takes_nothing_is_closed():
     with serving(application, write_timeout=SOON) as server, connection(server) as sock:
         sock.sendall(GET)
         assert ended.wait(10)
+
+
+@pytest.mark.parametrize("kind", ["bytes", "file", "tls"])
+def test_a_client_that_takes_a_byte_now_and_then(kind, tmp_path, request, quiet):
+    path = tmp_path / "file"
+    path.write_bytes(b"x" * 50_000_000)
+    ended = Event()
+
+    class Body(list):
+        def close(self):
+            ended.set()
+
+    class File(io.FileIO):
+        def close(self):
+            super().close()
+            ended.set()
+
+    def application(environ, start_response):
+        start_response("200 OK", [])
+        return environ["wsgi.file_wrapper"](File(path)) if kind == "file" else Body([b"x" * 50_000_000])
+
+    options = {"write_timeout": SOON, "min_rate": 1e12}
+    if kind == "tls":
+        certificate = request.getfixturevalue("certificate")
+        options.update(certfile=certificate.cert, keyfile=certificate.key)
+    with serving(application, **options) as server, connection(server) as sock:
+        if kind == "tls":
+            sock = ssl._create_unverified_context().wrap_socket(sock)
+        sock.sendall(GET)
+        while not ended.is_set():
+            sock.recv(65536)
+            gevent.sleep(0.002)
+
+
+def test_a_slow_client_gets_all_as_long_as_it_is_fast_enough():
+    def application(environ, start_response):
+        start_response("200 OK", [])
+        return [b"x" * 10_000_000]
+
+    with serving(application, write_timeout=SOON, min_rate=1000) as server, connection(server) as sock:
+        sock.sendall(GET.replace(b"1.1", b"1.0"))
+        got = 0
+        while data := sock.recv(200_000):
+            got += len(data)
+            gevent.sleep(0.002)
+    assert got > 10_000_000
 
 
 def test_a_request_that_takes_too_long():

@@ -8,9 +8,10 @@ import traceback
 
 import greencore
 from greencore._core import count_greenlets
+from greencore._wsgi.application import NoApplicationError
 from greencore.pool import Pool
 from greencore.pywsgi import WSGIHandler, WSGIServer
-from greencore.serve._application import NoApplicationError, load
+from greencore.serve._application import load
 from greencore.serve._log import FORMATS, open_log
 from greencore.serve._statistics import FIELDS, bucket
 from greencore.serve._status import StatusPage

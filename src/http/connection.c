@@ -80,6 +80,7 @@ connection_close_result(HandlerObject *self)
         return 0;
     }
     PyObject *raised = green_error_take();
+    Py_INCREF(result); /* its close() may set the attribute */
     PyObject *close = PyObject_GetAttrString(result, "close");
     PyObject *done = NULL;
     if (close == NULL) {
@@ -90,6 +91,7 @@ connection_close_result(HandlerObject *self)
     } else {
         done = PyObject_CallNoArgs(close);
     }
+    Py_DECREF(result);
     Py_XDECREF(close);
     Py_XDECREF(done);
     if (raised != NULL) {
@@ -133,7 +135,9 @@ connection_discard(HandlerObject *self)
     if (input->body.done || self->close_connection) {
         return 0;
     }
+    Py_INCREF(input); /* the attribute may be set while the client is waited for */
     int result = green_input_discard(input, (size_t)self->service->max_discard);
+    Py_DECREF(input);
     if (result <= 0) {
         self->close_connection = true;
     }
@@ -144,10 +148,13 @@ connection_discard(HandlerObject *self)
     return result < 0 ? -1 : 0;
 }
 
-/* Whether the connection broke, which is nobody's fault here. */
+/* Whether the connection broke, or its client was too slow, which is nobody's fault here. */
 static int
 connection_is_broken(HandlerObject *self, PyObject *error)
 {
+    if (PyObject_TypeCheck(error, (PyTypeObject *)PyExc_TimeoutError)) {
+        return 1;
+    }
     if (!PyObject_TypeCheck(error, (PyTypeObject *)PyExc_OSError)) {
         return 0;
     }
@@ -277,8 +284,12 @@ static void
 connection_end_request(HandlerObject *self)
 {
     if (self->wsgi_input != NULL && Py_IS_TYPE(self->wsgi_input, Input_Type)) {
-        self->lingers = self->lingers || !((InputObject *)self->wsgi_input)->body.done;
-        green_input_detach((InputObject *)self->wsgi_input);
+        InputObject *input = (InputObject *)self->wsgi_input;
+        self->lingers = self->lingers || !input->body.done;
+        if (input->reading) {
+            green_transport_close(self); /* another greenlet would go on with the next request */
+        }
+        green_input_detach(input);
     }
     Py_CLEAR(self->wsgi_input);
     Py_CLEAR(self->environ);
@@ -300,10 +311,12 @@ connection_offer_upgrade(HandlerObject *self)
         PyErr_Clear();
         return 0;
     }
+    PyObject *environ = Py_NewRef(self->environ);
     PyObject *offered = upgrade == Py_None
                             ? Py_NewRef(Py_None)
-                            : PyObject_CallFunctionObjArgs(upgrade, self, self->environ, NULL);
+                            : PyObject_CallFunctionObjArgs(upgrade, self, environ, NULL);
     Py_DECREF(upgrade);
+    Py_DECREF(environ);
     if (offered == Py_None) {
         Py_CLEAR(offered);
     } else if (offered == NULL) {
@@ -389,6 +402,7 @@ connection_one_request(HandlerObject *self)
         return step;
     }
     connection_count(self, true);
+    green_transport_renew(self);
     if (step == GREEN_STEP_FAILED) {
         if (PyErr_ExceptionMatches(green_exc_InvalidClientRequest)) {
             return connection_refuse(self) < 0 ? GREEN_STEP_FAILED : GREEN_STEP_CLOSE;
@@ -443,11 +457,7 @@ static int
 connection_forgive(HandlerObject *self)
 {
     PyObject *error = green_error_take();
-    int broken = connection_is_broken(self, error);
-    if (broken == 0 && PyObject_TypeCheck(error, (PyTypeObject *)PyExc_TimeoutError)) {
-        broken = 1;
-    }
-    if (broken > 0) {
+    if (connection_is_broken(self, error) > 0) {
         Py_DECREF(error);
         return 0;
     }
@@ -594,6 +604,7 @@ connection_read_into(PyObject *op, PyObject *target)
         return NULL;
     }
     size_t count = green_buffer_count(buffer);
+    double seconds = self->at_request ? -1 : self->service->keepalive_timeout;
     Py_ssize_t got;
     if (count > 0) {
         got = (size_t)view.len < count ? view.len : (Py_ssize_t)count;
@@ -601,7 +612,8 @@ connection_read_into(PyObject *op, PyObject *target)
         buffer->begin += (size_t)got;
         green_head_drop(&self->head); /* its bytes are gone */
     } else {
-        got = view.len == 0 ? 0 : green_transport_receive(self, view.buf, (size_t)view.len, -1);
+        got =
+            view.len == 0 ? 0 : green_transport_receive(self, view.buf, (size_t)view.len, &seconds);
     }
     PyBuffer_Release(&view);
     return got < 0 ? NULL : PyLong_FromSsize_t(got);

@@ -268,11 +268,15 @@ handler_get_code(PyObject *op, void *Py_UNUSED(closure))
 static int
 handler_set_code(PyObject *op, PyObject *value, void *Py_UNUSED(closure))
 {
-    int code = value == NULL || value == Py_None ? 0 : (int)PyLong_AsLong(value);
+    long code = value == NULL || value == Py_None ? 0 : PyLong_AsLong(value);
     if (code == -1 && PyErr_Occurred()) {
         return -1;
     }
-    ((HandlerObject *)op)->code = code;
+    if (code < 0 || code > 999) {
+        PyErr_SetString(PyExc_ValueError, "a status has three digits");
+        return -1;
+    }
+    ((HandlerObject *)op)->code = (int)code;
     return 0;
 }
 
@@ -381,12 +385,6 @@ handler_get_content_length(PyObject *op, void *Py_UNUSED(closure))
                                                 : Py_NewRef(Py_None);
 }
 
-static PyObject *
-handler_get_keep_alive(PyObject *op, void *Py_UNUSED(closure))
-{
-    return PyBool_FromLong(((HandlerObject *)op)->head.keep_alive);
-}
-
 #define BOOL(name, doc)                                                                            \
     {                                                                                              \
 #name, handler_get_bool, handler_set_bool, doc, (void *)offsetof(HandlerObject, name)      \
@@ -416,7 +414,6 @@ static PyGetSetDef handler_getset[] = {
      "The request's first line, a str.", NULL},
     {"rfile", handler_get_rfile, handler_set_rfile, "The connection as a file to read.", NULL},
     {"content_length", handler_get_content_length, NULL, "Of the request's body, or None.", NULL},
-    {"_keep_alive", handler_get_keep_alive, NULL, "Whether the client lets it stay open.", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 

@@ -46,6 +46,10 @@ typedef struct HandlerObject {
     PyObject *result;
     double time_start;
     double time_finish;
+    /* Seconds that the client may still be waited for, negative: for ever. What it sends, and what
+       it takes, gives back some. */
+    double read_credit;
+    double write_credit;
     /* The answer. */
     green_buffer out;           /* its head, from start_response on */
     PyObject *status;           /* owned bytes; NULL: start_response was not called */
@@ -108,12 +112,19 @@ PyObject *green_handler_call(HandlerObject *self, green_hook_id hook, PyObject *
 /* Once, with `socket` set. */
 void green_transport_init(HandlerObject *self);
 
+/* The client may be waited for anew, as long as the service says. */
+void green_transport_renew(HandlerObject *self);
+
 /* Wait, as an idle connection, until there is something to read. 1; 0: it is to be closed; -1 with
    an exception. */
 int green_transport_idle(HandlerObject *self);
 
-/* Receive at most `size` bytes, waiting `seconds` at most: TimeoutError. 0 at the end. */
-Py_ssize_t green_transport_receive(HandlerObject *self, char *into, size_t size, double seconds);
+/* Receive at most `size` bytes, waiting `*seconds` at most (negative: for ever): TimeoutError. What
+   was waited is taken off. 0 at the end. */
+Py_ssize_t green_transport_receive(HandlerObject *self, char *into, size_t size, double *seconds);
+
+/* The same for a part of the body, with the credit that there is for it. */
+Py_ssize_t green_transport_receive_body(HandlerObject *self, char *into, size_t size);
 
 struct iovec;
 /* Send all; `vector` is used up. -1 with an exception, and self->aborted. */

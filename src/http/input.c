@@ -3,6 +3,7 @@
 #include <structmember.h>
 #include "greenlet/type.h"
 #include "http/handler.h"
+#include "loop/errors.h"
 
 PyTypeObject *Input_Type;
 
@@ -87,31 +88,78 @@ raw_free(green_input_raw *raw)
 
 /* ---- reading ---- */
 
-/* Before each read: the request must not be over, and a client that waits for it is told to go on.
- */
+/* A client that waits for it is told to go on. */
 static int
-input_begin(InputObject *self)
+input_send_continue(InputObject *self)
+{
+    HandlerObject *handler = self->handler;
+    static const char text[] = "HTTP/1.1 100 Continue\r\n\r\n";
+    if (!self->continue_pending) {
+        return 0;
+    }
+    self->continue_pending = false;
+    return handler != NULL && !handler->headers_sent
+               ? green_transport_send_bytes(handler, text, sizeof(text) - 1)
+               : 0;
+}
+
+/* The request must not be over, nor have ended while its client was waited for. */
+static int
+input_check(const InputObject *self)
 {
     if (self->source == NULL) {
         PyErr_SetString(PyExc_OSError, "the request that this input belongs to is over");
         return -1;
     }
-    if (self->continue_pending) {
-        self->continue_pending = false;
-        HandlerObject *handler = self->handler;
-        static const char text[] = "HTTP/1.1 100 Continue\r\n\r\n";
-        if (handler != NULL && !handler->headers_sent &&
-            green_transport_send_bytes(handler, text, sizeof(text) - 1) < 0) {
-            return -1;
-        }
+    return 0;
+}
+
+/* Before each read: nobody else may be at it. *handler, new reference or NULL, is what is read
+   from, even if the request ends meanwhile: for input_end. */
+static int
+input_begin(InputObject *self, HandlerObject **handler)
+{
+    if (input_check(self) < 0) {
+        return -1;
+    }
+    if (self->reading) {
+        PyErr_SetString(green_exc_ConcurrentObjectUseError,
+                        "this input is already read by another greenlet");
+        return -1;
+    }
+    *handler = (HandlerObject *)Py_XNewRef(self->handler);
+    self->reading = true;
+    if (input_send_continue(self) < 0) {
+        self->reading = false;
+        Py_CLEAR(*handler);
+        return -1;
     }
     return 0;
+}
+
+static void
+input_end(InputObject *self, HandlerObject *handler)
+{
+    self->reading = false;
+    Py_XDECREF(handler);
 }
 
 static Py_ssize_t
 input_into(InputObject *self, char *into, size_t size)
 {
-    return green_body_read(&self->body, self->head, self->source, self->service, into, size);
+    return input_check(self) < 0
+               ? -1
+               : green_body_read(&self->body, self->head, self->source, self->service, into, size);
+}
+
+/* Bytes that are in the source's buffer. */
+static Py_ssize_t
+input_peek(InputObject *self)
+{
+    Py_ssize_t got = input_check(self) < 0
+                         ? -1
+                         : green_body_peek(&self->body, self->head, self->source, self->service);
+    return got < 0 || input_check(self) < 0 ? -1 : got;
 }
 
 /* `want` bytes, or what there is to the end. */
@@ -181,11 +229,14 @@ static PyObject *
 input_read(PyObject *op, PyObject *const *args, Py_ssize_t nargs)
 {
     InputObject *self = (InputObject *)op;
+    HandlerObject *handler;
     size_t size;
-    if (input_size(args, nargs, "read", &size) < 0 || input_begin(self) < 0) {
+    if (input_size(args, nargs, "read", &size) < 0 || input_begin(self, &handler) < 0) {
         return NULL;
     }
-    return input_bytes(self, size);
+    PyObject *bytes = input_bytes(self, size);
+    input_end(self, handler);
+    return bytes;
 }
 
 static PyObject *
@@ -194,7 +245,7 @@ input_line(InputObject *self, size_t most)
     PyObject *line = NULL;
     size_t total = 0;
     while (total < most) {
-        Py_ssize_t got = green_body_peek(&self->body, self->head, self->source, self->service);
+        Py_ssize_t got = input_peek(self);
         if (got < 0) {
             Py_XDECREF(line);
             return NULL;
@@ -239,18 +290,26 @@ static PyObject *
 input_readline(PyObject *op, PyObject *const *args, Py_ssize_t nargs)
 {
     InputObject *self = (InputObject *)op;
+    HandlerObject *handler;
     size_t size;
-    if (input_size(args, nargs, "readline", &size) < 0 || input_begin(self) < 0) {
+    if (input_size(args, nargs, "readline", &size) < 0 || input_begin(self, &handler) < 0) {
         return NULL;
     }
-    return input_line(self, size);
+    PyObject *line = input_line(self, size);
+    input_end(self, handler);
+    return line;
 }
 
 static PyObject *
 input_next(PyObject *op)
 {
     InputObject *self = (InputObject *)op;
-    PyObject *line = input_begin(self) < 0 ? NULL : input_line(self, SIZE_MAX);
+    HandlerObject *handler;
+    if (input_begin(self, &handler) < 0) {
+        return NULL;
+    }
+    PyObject *line = input_line(self, SIZE_MAX);
+    input_end(self, handler);
     if (line != NULL && PyBytes_GET_SIZE(line) == 0) {
         Py_CLEAR(line);
     }
@@ -272,19 +331,15 @@ input_readlines(PyObject *op, PyObject *const *Py_UNUSED(args), Py_ssize_t nargs
 
 /* ---- the end ---- */
 
-int
-green_input_discard(InputObject *self, size_t most)
+static int
+input_skip(InputObject *self, size_t most)
 {
-    self->continue_pending = false;
-    if (self->source == NULL || self->body.done) {
-        return 1;
-    }
     uint64_t from = self->body.position;
     while (!self->body.done) {
         if (self->body.position - from > most) {
             return 0;
         }
-        Py_ssize_t got = green_body_peek(&self->body, self->head, self->source, self->service);
+        Py_ssize_t got = input_peek(self);
         if (got == 0) {
             break;
         }
@@ -293,6 +348,25 @@ green_input_discard(InputObject *self, size_t most)
         }
     }
     return 1;
+}
+
+int
+green_input_discard(InputObject *self, size_t most)
+{
+    HandlerObject *handler;
+    self->continue_pending = false;
+    if (self->source == NULL || self->body.done) {
+        return 1;
+    }
+    if (self->reading) {
+        return 0;
+    }
+    if (input_begin(self, &handler) < 0) {
+        return -1;
+    }
+    int result = input_skip(self, most);
+    input_end(self, handler);
+    return result;
 }
 
 PyDoc_STRVAR(discard_doc, "_discard($self, /)\n--\n\n"

@@ -22,6 +22,7 @@ typedef struct InputObject {
     PyObject *content_length;      /* owned; NULL: None */
     PyObject *socket;              /* owned, or NULL */
     bool continue_pending; /* the client waits for `100 Continue` before it sends the body */
+    bool reading;          /* somebody is at it */
 } InputObject;
 
 extern PyTypeObject *Input_Type;
@@ -29,8 +30,8 @@ extern PyTypeObject *Input_Type;
 /* The body of the handler's request. New reference. */
 InputObject *green_input_new(struct HandlerObject *handler);
 
-/* Read on to the end, at most `most` bytes, and drop it. 1: the end was reached; 0: it was not; -1
-   with an exception. */
+/* Read on to the end, at most `most` bytes, and drop it. 1: the end was reached; 0: it was not, or
+   somebody else is reading; -1 with an exception. */
 int green_input_discard(InputObject *self, size_t most);
 
 /* The request is over: whoever kept it can read no more. */

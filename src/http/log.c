@@ -18,7 +18,7 @@ log_client(const HandlerObject *self)
 static PyObject *
 log_status(const HandlerObject *self)
 {
-    PyObject *status = self->status != NULL ? self->status : self->orig_status;
+    PyObject *status = Py_XNewRef(self->status != NULL ? self->status : self->orig_status);
     PyObject *text = NULL;
     if (status == NULL) {
         return PyUnicode_FromString("000");
@@ -28,6 +28,7 @@ log_status(const HandlerObject *self)
     } else {
         text = PyObject_Str(status);
     }
+    Py_DECREF(status);
     Py_ssize_t length = text == NULL ? 0 : PyUnicode_GET_LENGTH(text);
     Py_ssize_t space = text == NULL ? -1 : PyUnicode_FindChar(text, ' ', 0, length, 1);
     if (space >= 0) {

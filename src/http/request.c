@@ -50,7 +50,7 @@ green_request_raise(green_refusal refusal, PyObject *line)
 /* ---- reading the head ---- */
 
 static int
-request_receive(HandlerObject *self, double seconds)
+request_receive(HandlerObject *self, double *seconds)
 {
     green_buffer *buffer = &self->source.buffer;
     if (buffer->end == buffer->size && green_buffer_reserve(buffer, 1) < 0) {
@@ -81,7 +81,8 @@ green_request_await(HandlerObject *self)
         seen = green_request_take_slot(self);
         seen = seen < 0 ? -1 : 1;
     }
-    return seen <= 0 ? seen : request_receive(self, self->service->keepalive_timeout);
+    double seconds = self->service->keepalive_timeout;
+    return seen <= 0 ? seen : request_receive(self, &seconds);
 }
 
 /* An empty line before a request is what some clients end a body with: one is skipped. True: more
@@ -105,13 +106,6 @@ request_skip_line(HandlerObject *self, bool *skipped)
     return green_buffer_count(buffer) == 0;
 }
 
-static double
-request_left(uint64_t deadline)
-{
-    uint64_t now = green_time_now();
-    return now < deadline ? (double)(deadline - now) / 1e9 : 0;
-}
-
 /* The request line as far as it is there, for the log. */
 static PyObject *
 request_line(HandlerObject *self)
@@ -132,7 +126,7 @@ request_read_head(HandlerObject *self)
 {
     const ServiceObject *service = self->service;
     green_buffer *buffer = &self->source.buffer;
-    uint64_t deadline = 0;
+    double seconds = service->header_timeout;
     bool skipped = false;
     if (green_head_begin(&self->head, service) < 0) {
         return GREEN_STEP_FAILED;
@@ -148,10 +142,7 @@ request_read_head(HandlerObject *self)
         if (state == GREEN_HEAD_REFUSED) {
             break;
         }
-        if (deadline == 0) {
-            deadline = green_time_after(service->header_timeout);
-        }
-        int got = request_receive(self, service->header_timeout < 0 ? -1 : request_left(deadline));
+        int got = request_receive(self, &seconds);
         if (got == 0) {
             return GREEN_STEP_CLOSE; /* there is nobody to tell */
         }
@@ -292,13 +283,14 @@ request_read_requestline(PyObject *op, PyObject *Py_UNUSED(unused))
     HandlerObject *self = (HandlerObject *)op;
     green_buffer *buffer = &self->source.buffer;
     int seen = green_request_await(self);
+    double seconds = self->service->header_timeout;
     bool skipped = false;
     while (seen > 0 && request_skip_line(self, &skipped)) {
-        seen = request_receive(self, self->service->header_timeout);
+        seen = request_receive(self, &seconds);
     }
     while (seen > 0 && green_buffer_count(buffer) <= (size_t)self->service->max_request_line &&
            memchr(green_buffer_start(buffer), '\n', green_buffer_count(buffer)) == NULL) {
-        seen = request_receive(self, self->service->header_timeout);
+        seen = request_receive(self, &seconds);
     }
     if (seen < 0) {
         return NULL;

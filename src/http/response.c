@@ -122,7 +122,9 @@ response_add_headers(HandlerObject *self, PyObject *headers)
     }
     int result = 0;
     for (Py_ssize_t i = 0; result == 0 && i < PySequence_Fast_GET_SIZE(list); i++) {
-        result = response_add_pair(self, PySequence_Fast_GET_ITEM(list, i));
+        PyObject *pair = Py_NewRef(PySequence_Fast_GET_ITEM(list, i));
+        result = response_add_pair(self, pair);
+        Py_DECREF(pair);
     }
     Py_DECREF(list);
     return result;
@@ -246,11 +248,12 @@ response_append(HandlerObject *self, const char *name, const char *value, size_t
 static int
 response_rebuild(HandlerObject *self)
 {
-    PyObject *status = self->status != NULL ? self->status : self->orig_status;
+    PyObject *status = Py_XNewRef(self->status != NULL ? self->status : self->orig_status);
     PyObject *text = status == NULL ? NULL
                      : PyUnicode_Check(status)
                          ? Py_NewRef(status)
                          : PyUnicode_FromEncodedObject(status, "latin-1", NULL);
+    Py_XDECREF(status);
     if (text == NULL) {
         return -1;
     }
@@ -321,23 +324,57 @@ response_finalize(HandlerObject *self, Py_ssize_t total)
     return 0;
 }
 
-/* Bytes of a result whose items are all there; -1: not known, -2 with an exception. */
-static Py_ssize_t
-response_total(PyObject *result)
+static int
+response_buffer(PyObject *data, Py_buffer *view)
 {
-    if (result == NULL || !(PyList_Check(result) || PyTuple_Check(result))) {
+    if (PyUnicode_Check(data) && PyUnicode_GET_LENGTH(data) > 0) {
+        PyErr_SetString(PyExc_TypeError, "a response's body must be bytes, not str");
         return -1;
     }
-    Py_ssize_t total = 0;
-    for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(result); i++) {
-        PyObject *item = PySequence_Fast_GET_ITEM(result, i);
-        Py_ssize_t length =
-            PyBytes_CheckExact(item) ? PyBytes_GET_SIZE(item) : PyObject_Length(item);
-        if (length < 0) {
-            return -2;
-        }
-        total += length;
+    if (PyUnicode_Check(data)) {
+        return PyBuffer_FillInfo(view, NULL, "", 0, 1, PyBUF_SIMPLE);
     }
+    return PyObject_GetBuffer(data, view, PyBUF_SIMPLE);
+}
+
+/* How many bytes one part of a body has. -1 with an exception. */
+static Py_ssize_t
+response_size(PyObject *data)
+{
+    Py_buffer view;
+    if (PyBytes_CheckExact(data)) {
+        return PyBytes_GET_SIZE(data);
+    }
+    if (response_buffer(data, &view) < 0) {
+        return -1;
+    }
+    Py_ssize_t size = view.len;
+    PyBuffer_Release(&view);
+    return size;
+}
+
+/* Whether all parts of a result are there, and nobody has another way to go through them. */
+static bool
+result_is_whole(PyObject *result)
+{
+    return (PyList_Check(result) && Py_TYPE(result)->tp_iter == PyList_Type.tp_iter) ||
+           (PyTuple_Check(result) && Py_TYPE(result)->tp_iter == PyTuple_Type.tp_iter);
+}
+
+/* Bytes of the result, if all of it is there; -1: not known, -2 with an exception. */
+static Py_ssize_t
+response_total(HandlerObject *self)
+{
+    if (self->result == NULL || !result_is_whole(self->result)) {
+        return -1;
+    }
+    PyObject *items = PySequence_Tuple(self->result);
+    Py_ssize_t total = items == NULL ? -2 : 0;
+    for (Py_ssize_t i = 0; total >= 0 && i < PyTuple_GET_SIZE(items); i++) {
+        Py_ssize_t size = response_size(PyTuple_GET_ITEM(items, i));
+        total = size < 0 ? -2 : total + size;
+    }
+    Py_XDECREF(items);
     return total;
 }
 
@@ -370,6 +407,16 @@ response_make_head(HandlerObject *self, Py_ssize_t total)
 
 /* ---- the body ---- */
 
+/* The head to send. It stays where it is, whatever other greenlets do to the handler meanwhile. */
+static green_buffer
+response_take_head(HandlerObject *self)
+{
+    green_buffer head = self->out;
+    self->out = (green_buffer){0};
+    self->headers_sent = true;
+    return head;
+}
+
 static int
 response_send(HandlerObject *self, struct iovec *vector, int count)
 {
@@ -400,23 +447,22 @@ response_send_part(HandlerObject *self, Py_ssize_t total, const void *data, size
     struct iovec vector[4];
     char line[24];
     int count = 0;
+    green_buffer head = {0};
+    bool sends = size > 0 && !self->head.is_head;
     if (!self->headers_sent) {
         if (response_make_head(self, total) < 0) {
             return -1;
         }
-        self->headers_sent = true;
-        vector[count++] =
-            (struct iovec){green_buffer_start(&self->out), green_buffer_count(&self->out)};
-    }
-    bool sends = size > 0 && !self->head.is_head;
-    if (sends && count == 1 && size <= COPIED_SIZE && !self->response_use_chunked) {
-        /* A plain send of the two is cheaper than a gathering one. */
-        if (green_buffer_append(&self->out, data, size) < 0) {
-            return -1;
+        if (sends && size <= COPIED_SIZE && !self->response_use_chunked) {
+            /* A plain send of the two is cheaper than a gathering one. */
+            if (green_buffer_append(&self->out, data, size) < 0) {
+                return -1;
+            }
+            self->body_sent += (Py_ssize_t)size;
+            sends = false;
         }
-        vector[0] = (struct iovec){green_buffer_start(&self->out), green_buffer_count(&self->out)};
-        self->body_sent += (Py_ssize_t)size;
-        sends = false;
+        head = response_take_head(self);
+        vector[count++] = (struct iovec){green_buffer_start(&head), green_buffer_count(&head)};
     }
     if (sends && self->response_use_chunked) {
         int length = snprintf(line, sizeof(line), "%zx\r\n", size);
@@ -430,7 +476,7 @@ response_send_part(HandlerObject *self, Py_ssize_t total, const void *data, size
         vector[count++] = (struct iovec){"\r\n", 2};
     }
     int result = count == 0 ? 0 : response_send(self, vector, count);
-    green_buffer_drop(&self->out);
+    green_buffer_drop(&head);
     return result;
 }
 
@@ -449,19 +495,6 @@ response_check_part(HandlerObject *self, Py_ssize_t size)
         return response_error_text(self, "The response is longer than its Content-Length");
     }
     return 0;
-}
-
-static int
-response_buffer(PyObject *data, Py_buffer *view)
-{
-    if (PyUnicode_Check(data) && PyUnicode_GET_LENGTH(data) > 0) {
-        PyErr_SetString(PyExc_TypeError, "a response's body must be bytes, not str");
-        return -1;
-    }
-    if (PyUnicode_Check(data)) {
-        return PyBuffer_FillInfo(view, NULL, "", 0, 1, PyBUF_SIMPLE);
-    }
-    return PyObject_GetBuffer(data, view, PyBUF_SIMPLE);
 }
 
 static int
@@ -492,7 +525,7 @@ response_write_total(HandlerObject *self, PyObject *data, Py_ssize_t total)
 int
 green_response_write(HandlerObject *self, PyObject *data)
 {
-    Py_ssize_t total = self->headers_sent ? -1 : response_total(self->result);
+    Py_ssize_t total = self->headers_sent ? -1 : response_total(self);
     return total == -2 ? -1 : response_write_total(self, data, total);
 }
 
@@ -518,41 +551,9 @@ response_write_empty(HandlerObject *self)
 
 /* ---- the result ---- */
 
-/* A result that is all there: head and body leave together. */
+/* All of a body of `total` bytes follows: is that what the head will say? */
 static int
-response_send_items(HandlerObject *self, Py_ssize_t total)
-{
-    Py_ssize_t size = PySequence_Fast_GET_SIZE(self->result);
-    Py_buffer views[VECTORS];
-    struct iovec vector[VECTORS];
-    int count = 1, result = -1;
-    for (Py_ssize_t i = 0; i < size; i++) {
-        if (response_buffer(PySequence_Fast_GET_ITEM(self->result, i), &views[count]) < 0) {
-            goto done;
-        }
-        vector[count] = (struct iovec){views[count].buf, (size_t)views[count].len};
-        count++;
-    }
-    if (response_make_head(self, total) < 0) {
-        goto done;
-    }
-    self->headers_sent = true;
-    vector[0] = (struct iovec){green_buffer_start(&self->out), green_buffer_count(&self->out)};
-    if (!self->head.is_head) {
-        self->body_sent += total;
-    }
-    result = response_send(self, vector, self->head.is_head ? 1 : count);
-    green_buffer_drop(&self->out);
-done:
-    while (--count > 0) {
-        PyBuffer_Release(&views[count]);
-    }
-    return result;
-}
-
-/* One item of bytes, the usual case, without a buffer object. */
-static int
-response_send_whole(HandlerObject *self, Py_ssize_t total)
+response_check_whole(HandlerObject *self, Py_ssize_t total)
 {
     if (response_check_part(self, total) < 0) {
         return -1;
@@ -561,51 +562,103 @@ response_send_whole(HandlerObject *self, Py_ssize_t total)
         !self->head.is_head) {
         return response_error_text(self, "The response is shorter than its Content-Length");
     }
-    Py_ssize_t size = PySequence_Fast_GET_SIZE(self->result);
-    if (size == 1 && PyBytes_CheckExact(PySequence_Fast_GET_ITEM(self->result, 0))) {
-        PyObject *item = Py_NewRef(PySequence_Fast_GET_ITEM(self->result, 0));
-        int result = response_send_part(self, total, PyBytes_AS_STRING(item), (size_t)total);
-        Py_DECREF(item);
-        return result;
+    return 0;
+}
+
+/* A body that is all there, in a tuple: head and body leave together. */
+static int
+response_send_items(HandlerObject *self, PyObject *items)
+{
+    Py_buffer views[VECTORS];
+    struct iovec vector[VECTORS];
+    Py_ssize_t total = 0;
+    int count = 1, result = -1;
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(items); i++) {
+        if (response_buffer(PyTuple_GET_ITEM(items, i), &views[count]) < 0) {
+            goto done;
+        }
+        vector[count] = (struct iovec){views[count].buf, (size_t)views[count].len};
+        total += views[count].len;
+        count++;
     }
-    return response_send_items(self, total);
+    if (response_check_whole(self, total) < 0 || response_make_head(self, total) < 0) {
+        goto done;
+    }
+    green_buffer head = response_take_head(self);
+    vector[0] = (struct iovec){green_buffer_start(&head), green_buffer_count(&head)};
+    if (!self->head.is_head) {
+        self->body_sent += total;
+    }
+    result = response_send(self, vector, self->head.is_head ? 1 : count);
+    green_buffer_drop(&head);
+done:
+    while (--count > 0) {
+        PyBuffer_Release(&views[count]);
+    }
+    return result;
+}
+
+/* 1: sent; 0: there are too many parts for that. */
+static int
+response_send_whole(HandlerObject *self, PyObject *result)
+{
+    Py_ssize_t size = PySequence_Fast_GET_SIZE(result);
+    int sent;
+    if (size == 1 && PyBytes_CheckExact(PySequence_Fast_GET_ITEM(result, 0))) {
+        /* The usual case, without a buffer object. */
+        PyObject *item = Py_NewRef(PySequence_Fast_GET_ITEM(result, 0));
+        Py_ssize_t total = PyBytes_GET_SIZE(item);
+        sent = response_check_whole(self, total) < 0
+                   ? -1
+                   : response_send_part(self, total, PyBytes_AS_STRING(item), (size_t)total);
+        Py_DECREF(item);
+    } else {
+        PyObject *items = PySequence_Tuple(result);
+        if (items != NULL && PyTuple_GET_SIZE(items) >= VECTORS - 1) {
+            Py_DECREF(items);
+            return 0;
+        }
+        sent = items == NULL ? -1 : response_send_items(self, items);
+        Py_XDECREF(items);
+    }
+    return sent < 0 ? -1 : 1;
 }
 
 /* Its parts, as they come; of a HEAD request, only until the head is known. */
 static int
-response_send_iterated(HandlerObject *self)
+response_send_iterated(HandlerObject *self, PyObject *result)
 {
-    PyObject *items = PyObject_GetIter(self->result);
+    PyObject *items = PyObject_GetIter(result);
     if (items == NULL) {
         return -1;
     }
     PyObject *item;
-    int result = 0;
-    while (result == 0 && (item = PyIter_Next(items)) != NULL) {
+    int written = 0;
+    while (written == 0 && (item = PyIter_Next(items)) != NULL) {
         int any = PyObject_IsTrue(item);
-        result = any < 0 ? -1 : any ? response_write_hooked(self, item) : 0;
+        written = any < 0 ? -1 : any ? response_write_hooked(self, item) : 0;
         Py_DECREF(item);
         if (self->head.is_head && self->headers_sent) {
             break;
         }
     }
     Py_DECREF(items);
-    return result < 0 || PyErr_Occurred() ? -1 : 0;
+    return written < 0 || PyErr_Occurred() ? -1 : 0;
 }
 
 /* A file that the kernel can copy to the socket: 1, it was sent; 0: it is not so. */
 static int
-response_send_file(HandlerObject *self)
+response_send_file(HandlerObject *self, PyObject *result)
 {
     int fd;
     Py_ssize_t offset, count;
-    if (!PyObject_TypeCheck(self->result, FileWrapper_Type) || self->plain == NULL ||
+    if (!PyObject_TypeCheck(result, FileWrapper_Type) || self->plain == NULL ||
         !response_started(self) || self->headers_sent || code_is_bodiless(self->code) ||
         self->own_encoding || green_handler_overrides(self, HOOK_WRITE) ||
         green_handler_overrides(self, HOOK_SENDALL)) {
         return 0;
     }
-    int found = green_filewrapper_find((FileWrapperObject *)self->result, &fd, &offset, &count);
+    int found = green_filewrapper_find((FileWrapperObject *)result, &fd, &offset, &count);
     if (found <= 0) {
         return found;
     }
@@ -615,12 +668,11 @@ response_send_file(HandlerObject *self)
     if (response_make_head(self, count) < 0) {
         return -1;
     }
-    self->headers_sent = true;
-    Py_ssize_t head = (Py_ssize_t)green_buffer_count(&self->out);
+    green_buffer head = response_take_head(self);
     Py_ssize_t sent =
-        green_transport_send_file(self, &self->out, fd, offset, self->head.is_head ? 0 : count);
-    green_buffer_drop(&self->out);
-    self->response_length += head + (sent > 0 ? sent : 0);
+        green_transport_send_file(self, &head, fd, offset, self->head.is_head ? 0 : count);
+    self->response_length += (Py_ssize_t)green_buffer_count(&head) + (sent > 0 ? sent : 0);
+    green_buffer_drop(&head);
     self->body_sent += sent > 0 ? sent : 0;
     return sent < 0 ? -1 : 1;
 }
@@ -650,13 +702,21 @@ response_end(HandlerObject *self)
     return 0;
 }
 
+/* What the application returned may be sent at once. */
 static bool
-result_is_whole(const HandlerObject *self)
+response_is_untouched(const HandlerObject *self)
 {
     return !self->headers_sent && response_started(self) &&
-           (PyList_Check(self->result) || PyTuple_Check(self->result)) &&
-           PySequence_Fast_GET_SIZE(self->result) < VECTORS - 1 &&
            !green_handler_overrides(self, HOOK_WRITE) && !self->handed_over;
+}
+
+static int
+response_send_result(HandlerObject *self, PyObject *result)
+{
+    int sent = response_is_untouched(self) && result_is_whole(result)
+                   ? response_send_whole(self, result)
+                   : response_send_file(self, result);
+    return sent == 0 ? response_send_iterated(self, result) : sent;
 }
 
 int
@@ -665,18 +725,10 @@ green_response_process(HandlerObject *self)
     if (self->result == NULL) {
         return 0;
     }
-    if (result_is_whole(self)) {
-        Py_ssize_t total = response_total(self->result);
-        if (total == -2 || response_send_whole(self, total) < 0) {
-            return -1;
-        }
-    } else {
-        int sent = response_send_file(self);
-        if (sent < 0 || (sent == 0 && response_send_iterated(self) < 0)) {
-            return -1;
-        }
-    }
-    return response_end(self);
+    PyObject *result = Py_NewRef(self->result); /* the attribute may be set meanwhile */
+    int sent = response_send_result(self, result);
+    Py_DECREF(result);
+    return sent < 0 ? -1 : response_end(self);
 }
 
 /* ---- methods ---- */
@@ -739,7 +791,7 @@ static PyObject *
 response_finalize_method(PyObject *op, PyObject *Py_UNUSED(unused))
 {
     HandlerObject *self = (HandlerObject *)op;
-    Py_ssize_t total = response_total(self->result);
+    Py_ssize_t total = response_total(self);
     if (total == -2 || response_finalize(self, total) < 0) {
         return NULL;
     }

@@ -133,6 +133,33 @@ service_set_seconds(PyObject *op, PyObject *value, void *closure)
     return 0;
 }
 
+/* ---- the rate: None is none ---- */
+
+static PyObject *
+service_get_rate(PyObject *op, void *Py_UNUSED(closure))
+{
+    double rate = ((ServiceObject *)op)->min_rate;
+    return rate == 0 ? Py_NewRef(Py_None) : PyFloat_FromDouble(rate);
+}
+
+static int
+service_set_rate(PyObject *op, PyObject *value, void *Py_UNUSED(closure))
+{
+    double rate = 0;
+    if (value != NULL && value != Py_None) {
+        rate = PyFloat_AsDouble(value);
+        if (rate == -1 && PyErr_Occurred()) {
+            return -1;
+        }
+        if (!(rate >= 0)) {
+            PyErr_SetString(PyExc_ValueError, "a rate must be a number of bytes a second, or None");
+            return -1;
+        }
+    }
+    ((ServiceObject *)op)->min_rate = rate;
+    return 0;
+}
+
 /* ---- bounds: None is no bound ---- */
 
 static PyObject *
@@ -188,6 +215,8 @@ static PyGetSetDef service_getset[] = {
     BOUND(max_body, "Bytes of a body."),
     BOUND(max_discard,
           "Bytes of a body that are read in the place of an application that left them."),
+    {"min_rate", service_get_rate, service_set_rate,
+     "Bytes a second that a client must send of a body, and take of an answer, on average.", NULL},
     {"idle", service_get_idle, NULL, "How many connections wait for a request.", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
@@ -241,6 +270,7 @@ service_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(k
     self->keepalive_timeout = 60;
     self->request_timeout = -1;
     self->linger_timeout = 2;
+    self->min_rate = 256;
     green_list_init(&self->idle);
     green_timer_init(&self->timer, service_expired, true);
     self->timer.ref = false;

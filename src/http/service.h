@@ -28,6 +28,7 @@ typedef struct ServiceObject {
     double keepalive_timeout;
     double request_timeout;
     double linger_timeout;
+    double min_rate; /* bytes a second, of a body and of an answer; 0: none */
     /* What is let through that is refused otherwise. */
     char lenient_missing_host;
     char lenient_folding;

@@ -15,13 +15,45 @@
 
 /* ---- waiting ---- */
 
+/* What is left of `seconds` after waiting from `start` on. */
+static void
+seconds_spend(double *seconds, uint64_t start)
+{
+    if (*seconds > 0) {
+        double waited = (double)(green_time_now() - start) / 1e9;
+        *seconds = waited < *seconds ? *seconds - waited : 0;
+    }
+}
+
+/* Bytes have moved: at the least rate, that gives back as many seconds as it took. */
+static void
+seconds_earn(double *seconds, double most, double rate, size_t bytes)
+{
+    if (most < 0 || rate <= 0) {
+        *seconds = most;
+    } else if (*seconds >= 0) {
+        double sum = *seconds + (double)bytes / rate;
+        *seconds = sum < most ? sum : most;
+    }
+}
+
+void
+green_transport_renew(HandlerObject *self)
+{
+    self->read_credit = self->service->body_timeout;
+    self->write_credit = self->service->write_timeout;
+}
+
 /* 0; -1 with TimeoutError or what ended the wait. */
 static int
-transport_wait(HandlerObject *self, int events, double seconds, const char *verb)
+transport_wait(HandlerObject *self, int events, double *seconds, const char *verb)
 {
-    int seen = seconds == 0
-                   ? 0
-                   : green_file_wait(&self->plain->file, events, seconds, verb, self->connection);
+    int seen = 0;
+    if (*seconds != 0) {
+        uint64_t start = green_time_now();
+        seen = green_file_wait(&self->plain->file, events, *seconds, verb, self->connection);
+        seconds_spend(seconds, start);
+    }
     if (seen == 0) {
         PyErr_SetString(PyExc_TimeoutError, "timed out");
     }
@@ -30,7 +62,7 @@ transport_wait(HandlerObject *self, int events, double seconds, const char *verb
 
 /* After a failed system call: 0, make it again; -1 with an exception. */
 static int
-transport_again(HandlerObject *self, int events, double seconds, const char *verb)
+transport_again(HandlerObject *self, int events, double *seconds, const char *verb)
 {
     if (errno == EINTR) {
         return PyErr_CheckSignals();
@@ -46,10 +78,11 @@ transport_again(HandlerObject *self, int events, double seconds, const char *ver
 
 static PyObject *
 transport_call(HandlerObject *self, const char *name, void *bytes, size_t count, int flags,
-               double seconds)
+               double *seconds)
 {
+    uint64_t start = green_time_now();
     PyObject *timeout =
-        seconds < 0 ? Py_NewRef(Py_None) : PyFloat_FromDouble(seconds > 0 ? seconds : 1e-3);
+        *seconds < 0 ? Py_NewRef(Py_None) : PyFloat_FromDouble(*seconds > 0 ? *seconds : 1e-3);
     PyObject *done =
         timeout == NULL ? NULL : PyObject_CallMethod(self->socket, "settimeout", "N", timeout);
     if (done == NULL) {
@@ -59,11 +92,12 @@ transport_call(HandlerObject *self, const char *name, void *bytes, size_t count,
     PyObject *view = PyMemoryView_FromMemory(bytes, (Py_ssize_t)count, flags);
     PyObject *result = view == NULL ? NULL : PyObject_CallMethod(self->socket, name, "O", view);
     Py_XDECREF(view);
+    seconds_spend(seconds, start);
     return result;
 }
 
 static Py_ssize_t
-transport_receive_call(HandlerObject *self, char *into, size_t size, double seconds)
+transport_receive_call(HandlerObject *self, char *into, size_t size, double *seconds)
 {
     PyObject *got = transport_call(self, "recv_into", into, size, PyBUF_WRITE, seconds);
     Py_ssize_t count = got == NULL ? -1 : PyLong_AsSsize_t(got);
@@ -96,7 +130,7 @@ transport_receive_file(HandlerObject *self, char *into, size_t size)
 /* ---- receiving ---- */
 
 Py_ssize_t
-green_transport_receive(HandlerObject *self, char *into, size_t size, double seconds)
+green_transport_receive(HandlerObject *self, char *into, size_t size, double *seconds)
 {
     if (self->given_rfile != NULL) {
         return transport_receive_file(self, into, size);
@@ -124,6 +158,17 @@ green_transport_receive(HandlerObject *self, char *into, size_t size, double sec
     }
 }
 
+Py_ssize_t
+green_transport_receive_body(HandlerObject *self, char *into, size_t size)
+{
+    Py_ssize_t got = green_transport_receive(self, into, size, &self->read_credit);
+    if (got > 0) {
+        seconds_earn(&self->read_credit, self->service->body_timeout, self->service->min_rate,
+                     (size_t)got);
+    }
+    return got;
+}
+
 static int
 transport_fill(green_source *source, size_t Py_UNUSED(wanted))
 {
@@ -132,8 +177,8 @@ transport_fill(green_source *source, size_t Py_UNUSED(wanted))
     if (buffer->size == buffer->end && green_buffer_reserve(buffer, 1) < 0) {
         return -1;
     }
-    Py_ssize_t got = green_transport_receive(
-        self, buffer->data + buffer->end, buffer->size - buffer->end, self->service->body_timeout);
+    Py_ssize_t got =
+        green_transport_receive_body(self, buffer->data + buffer->end, buffer->size - buffer->end);
     if (got > 0) {
         buffer->end += (size_t)got;
     }
@@ -144,7 +189,7 @@ static Py_ssize_t
 transport_read(green_source *source, char *into, size_t size)
 {
     HandlerObject *self = GREEN_CONTAINER(source, HandlerObject, source);
-    return green_transport_receive(self, into, size, self->service->body_timeout);
+    return green_transport_receive_body(self, into, size);
 }
 
 void
@@ -154,6 +199,7 @@ green_transport_init(HandlerObject *self)
     self->source.read = transport_read;
     PyObject *socket = Py_NewRef(self->socket);
     self->connection = socket;
+    green_transport_renew(self);
     self->plain =
         Py_IS_TYPE(socket, (PyTypeObject *)green_socket_class) ? green_socket_of(socket) : NULL;
 }
@@ -206,7 +252,14 @@ green_transport_idle(HandlerObject *self)
 
 /* ---- sending ---- */
 
-enum { LOCK_KEPT_SIZE = 64 * 1024 };
+/* SLICE_SIZE: what TLS and others are given to send at once, each with a time-out. */
+enum { LOCK_KEPT_SIZE = 64 * 1024, SLICE_SIZE = 64 * 1024 };
+
+static void
+transport_taken(HandlerObject *self, size_t bytes)
+{
+    seconds_earn(&self->write_credit, self->service->write_timeout, self->service->min_rate, bytes);
+}
 
 static ssize_t
 transport_sendmsg(int fd, struct iovec *vector, int count)
@@ -231,15 +284,20 @@ static int
 transport_send_call(HandlerObject *self, struct iovec *vector, int count)
 {
     for (int i = 0; i < count; i++) {
-        if (vector[i].iov_len == 0) {
-            continue;
+        char *data = vector[i].iov_base;
+        size_t left = vector[i].iov_len;
+        while (left > 0) {
+            size_t size = left < SLICE_SIZE ? left : SLICE_SIZE;
+            PyObject *done =
+                transport_call(self, "sendall", data, size, PyBUF_READ, &self->write_credit);
+            if (done == NULL) {
+                return -1;
+            }
+            Py_DECREF(done);
+            transport_taken(self, size);
+            data += size;
+            left -= size;
         }
-        PyObject *done = transport_call(self, "sendall", vector[i].iov_base, vector[i].iov_len,
-                                        PyBUF_READ, self->service->write_timeout);
-        if (done == NULL) {
-            return -1;
-        }
-        Py_DECREF(done);
     }
     return 0;
 }
@@ -257,13 +315,13 @@ transport_send_plain(HandlerObject *self, struct iovec *vector, int count)
         }
         ssize_t sent = transport_sendmsg(self->plain->file.fd, vector, count);
         if (sent < 0) {
-            if (transport_again(self, GREEN_WRITE, self->service->write_timeout, "WSGI response") <
-                0) {
+            if (transport_again(self, GREEN_WRITE, &self->write_credit, "WSGI response") < 0) {
                 return -1;
             }
             continue;
         }
         size_t left = (size_t)sent;
+        transport_taken(self, left);
         while (count > 0 && left >= vector->iov_len) {
             left -= vector->iov_len;
             vector++;
@@ -276,13 +334,25 @@ transport_send_plain(HandlerObject *self, struct iovec *vector, int count)
     }
 }
 
+/* Nothing more can be sent. A client that takes nothing in time gets no more of what the kernel has
+   for it, either. */
+static void
+transport_abort(HandlerObject *self)
+{
+    struct linger none = {.l_onoff = 1, .l_linger = 0};
+    self->aborted = true;
+    if (self->plain != NULL && PyErr_ExceptionMatches(PyExc_TimeoutError)) {
+        setsockopt(self->plain->file.fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
+    }
+}
+
 int
 green_transport_send(HandlerObject *self, struct iovec *vector, int count)
 {
     int result = self->plain != NULL ? transport_send_plain(self, vector, count)
                                      : transport_send_call(self, vector, count);
     if (result < 0) {
-        self->aborted = true;
+        transport_abort(self);
     }
     return result;
 }
@@ -312,16 +382,16 @@ green_transport_send_file(HandlerObject *self, const green_buffer *head, int fil
         Py_END_ALLOW_THREADS;
         if (sent > 0) {
             left -= sent;
+            transport_taken(self, (size_t)sent);
         } else if (sent == 0) {
             break;
         } else {
-            result =
-                transport_again(self, GREEN_WRITE, self->service->write_timeout, "WSGI response");
+            result = transport_again(self, GREEN_WRITE, &self->write_credit, "WSGI response");
         }
     }
     setsockopt(fd, IPPROTO_TCP, TCP_CORK, &none, sizeof(none));
     if (result < 0) {
-        self->aborted = true;
+        transport_abort(self);
         return -1;
     }
     return count - left;
