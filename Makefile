@@ -4,7 +4,7 @@ BIN = $(VENV)/bin
 ARGS ?=
 CACHE = $(if $(GREENCORE_CACHE),$(GREENCORE_CACHE),.cache)
 
-.PHONY: help lint build test test-stdlib test-dependents test-all test-aarch64 test-references test-sanitizers test-valgrind test-soak coverage fuzz analyze demo wheels tryouts release bench bench-versions format clean
+.PHONY: help docs lint build test test-stdlib test-dependents test-all test-aarch64 test-references test-sanitizers test-valgrind test-soak coverage fuzz analyze demo wheels tryouts release bench bench-versions format clean
 
 # What Debian has to lend; an interpreter that is not Debian's brings its own headers, venv and tests.
 SYSTEM = gcc libc6-dev make pkg-config libuv1-dev libc-ares-dev
@@ -21,6 +21,7 @@ help:
 	@echo 'make build             compile the extension in place'
 	@echo 'make test              build, and run the suite; ARGS="..." goes to pytest'
 	@echo 'make lint              ruff, mypy, the floors, and the rules and format of the C files'
+	@echo 'make docs              the documents as a site, into build/docs'
 	@echo 'make format            put C and Python files in their format'
 	@echo 'make test-stdlib       the standard library tests, patched'
 	@echo 'make test-dependents   the tests of other packages, with real gevent and with greencore'
@@ -38,7 +39,7 @@ help:
 	@echo 'make clean             remove what was built'
 
 # What a reader of the code would object to. The format of the C files is one of the rules of test_source_rules.py.
-FORMATTED = greencore _greencore_alias.py setup.py build_support release
+FORMATTED = greencore _greencore_alias.py setup.py build_support release docs
 
 lint: build $(VENV)/.lint-ready
 	$(BIN)/ruff check $(FORMATTED) tests examples
@@ -50,6 +51,16 @@ lint: build $(VENV)/.lint-ready
 $(VENV)/.lint-ready: tests/lint.txt | $(VENV)/.tests-ready
 	@! command -v dpkg-query >/dev/null || .ci/packages clang-format-14
 	$(BIN)/python -m pip install -q --disable-pip-version-check -r tests/lint.txt
+	touch $@
+
+# The documents as a site; a warning is an error. The reference comes from the docstrings of what was built.
+docs: build $(CACHE)/docs/.ready
+	$(CACHE)/docs/bin/python -m sphinx -q -W --keep-going docs build/docs
+	@echo build/docs/index.html
+
+$(CACHE)/docs/.ready: docs/requirements.txt | build
+	$(BIN)/python -m venv $(CACHE)/docs
+	$(CACHE)/docs/bin/python -m pip install -q --disable-pip-version-check -r $<
 	touch $@
 
 build: $(VENV)/.ready

@@ -15,7 +15,7 @@ from isolated.run import run_code
 import greencore
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = sorted([*ROOT.glob("docs/*.rst"), ROOT / "README.rst"])
+PAGES = sorted([*ROOT.glob("docs/**/*.rst"), ROOT / "README.rst"])
 LITERAL = re.compile(r"``([^`]+)``")
 # A path of the project, in a literal: a folder that exists at its root, or a file beside it.
 PATH = re.compile(r"(?:src|tests|docs|examples|greencore|\.ci)/[\w./*-]*")
@@ -79,15 +79,18 @@ def test_variables_of_the_environment_are_documented():
     assert sorted(name for name in variables() if name not in text and name.startswith("GREENCORE_")) == []
 
 
-def test_every_page_is_in_the_index():
-    listed = re.findall(r"^    (\w+)$", page("index"), re.MULTILINE)
-    assert sorted(listed) == sorted(path.stem for path in (ROOT / "docs").glob("*.rst") if path.stem != "index")
+def test_every_page_is_in_one_table_of_contents():
+    listed = ["docs/index.rst"]
+    for path in PAGES:
+        for block in re.findall(r"^\.\. toctree::\n(?:    :.*\n)*\n((?:    \S+\n)+)", path.read_text(), re.MULTILINE):
+            listed += [str((path.parent / f"{name}.rst").relative_to(ROOT)) for name in block.split()]
+    assert sorted(listed) == sorted(str(path.relative_to(ROOT)) for path in PAGES if path.name != "README.rst")
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
 def test_links_between_pages(path):
-    targets = re.findall(r":doc:`(\w+)`", path.read_text())
-    assert [name for name in targets if not (ROOT / "docs" / f"{name}.rst").exists()] == []
+    targets = re.findall(r":doc:`(?:[^`<]+<)?([\w./]+)>?`", path.read_text())
+    assert [name for name in targets if not (path.parent / f"{name}.rst").exists()] == []
     titles = re.findall(r"^(.+)\n[=~-]{3,}$", path.read_text(), re.MULTILINE)
     assert [name for name in re.findall(r"`([^`<>]+)`_(?!_)", path.read_text()) if name not in titles] == []
 
@@ -131,6 +134,13 @@ def test_the_overview_has_every_public_module():
         if name not in left_out and name not in text and name.replace("greencore", "gevent", 1) not in text
     ]
     assert missing == []
+
+
+def test_the_reference_has_every_public_module():
+    text = "".join(path.read_text() for path in (ROOT / "docs" / "reference").glob("*.rst"))
+    entries = set(re.findall(r"^\.\. automodule:: (\S+)", text, re.MULTILINE))
+    wanted = {name if name == "greencore.alias" else name.replace("greencore", "gevent", 1) for name in public_modules()}
+    assert entries == wanted | {"greenlet"}
 
 
 def test_the_overview_has_every_name_of_gevent():

@@ -7,6 +7,7 @@ class Environ(dict):
     __slots__ = ()
 
     def copy(self):
+        """Return a shallow copy of the same class."""
         return type(self)(self)
 
     def __reduce_ex__(self, protocol):
