@@ -88,9 +88,9 @@ linkable_object_init(PyObject *Py_UNUSED(self), PyObject *args, PyObject *kwargs
     return PyArg_ParseTupleAndKeywords(args, kwargs, "|O", names, &hub) ? 0 : -1;
 }
 
-static PyObject *
-linkable_object_rawlink(LinkableObject *self, PyObject *const *args, Py_ssize_t nargs,
-                        PyObject *kwnames)
+PyObject *
+green_linkable_object_rawlink(LinkableObject *self, PyObject *const *args, Py_ssize_t nargs,
+                              PyObject *kwnames)
 {
     PyObject *callback = green_argument("rawlink", args, nargs, kwnames, "callback");
     if (callback == NULL) {
@@ -102,9 +102,9 @@ linkable_object_rawlink(LinkableObject *self, PyObject *const *args, Py_ssize_t 
     Py_RETURN_NONE;
 }
 
-static PyObject *
-linkable_object_unlink(LinkableObject *self, PyObject *const *args, Py_ssize_t nargs,
-                       PyObject *kwnames)
+PyObject *
+green_linkable_object_unlink(LinkableObject *self, PyObject *const *args, Py_ssize_t nargs,
+                             PyObject *kwnames)
 {
     PyObject *callback = green_argument("unlink", args, nargs, kwnames, "callback");
     if (callback == NULL) {
@@ -116,8 +116,8 @@ linkable_object_unlink(LinkableObject *self, PyObject *const *args, Py_ssize_t n
     Py_RETURN_NONE;
 }
 
-static PyObject *
-linkable_object_linkcount(LinkableObject *self, PyObject *Py_UNUSED(ignored))
+PyObject *
+green_linkable_object_linkcount(LinkableObject *self, PyObject *Py_UNUSED(ignored))
 {
     return PyLong_FromSsize_t(green_linkable_count(&self->linkable));
 }
@@ -231,11 +231,11 @@ PyDoc_STRVAR(unlink_doc,
              "more).");
 
 static PyMethodDef linkable_object_methods[] = {
-    {"rawlink", (PyCFunction)(void (*)(void))linkable_object_rawlink, METH_FASTCALL | METH_KEYWORDS,
-     rawlink_doc},
-    {"unlink", (PyCFunction)(void (*)(void))linkable_object_unlink, METH_FASTCALL | METH_KEYWORDS,
-     unlink_doc},
-    {"linkcount", (PyCFunction)linkable_object_linkcount, METH_NOARGS,
+    {"rawlink", (PyCFunction)(void (*)(void))green_linkable_object_rawlink,
+     METH_FASTCALL | METH_KEYWORDS, rawlink_doc},
+    {"unlink", (PyCFunction)(void (*)(void))green_linkable_object_unlink,
+     METH_FASTCALL | METH_KEYWORDS, unlink_doc},
+    {"linkcount", (PyCFunction)green_linkable_object_linkcount, METH_NOARGS,
      PyDoc_STR("linkcount($self, /)\n--\n\n"
                "Return how many greenlets and callbacks wait for this.")},
     {"ready", linkable_object_method_ready, METH_NOARGS,

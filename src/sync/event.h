@@ -6,7 +6,7 @@
 #include <Python.h>
 #include "sync/linkable.h"
 
-/* How AbstractLinkable and its subtypes begin. */
+/* How AbstractLinkable, its subtypes and Lock begin. */
 typedef struct LinkableObject {
     PyObject_HEAD
     PyObject *weakrefs;
@@ -17,12 +17,18 @@ typedef struct LinkableObject {
 extern PyTypeObject *Linkable_Type;
 extern PyTypeObject *Event_Type;
 
-/* For subtypes' slots. */
+/* For the slots and methods of types whose objects begin so. */
 int green_linkable_object_traverse(LinkableObject *self, visitproc visit, void *arg);
 int green_linkable_object_clear(LinkableObject *self);
 
 /* Everything but what the subtype itself owns. */
 void green_linkable_object_dealloc(LinkableObject *self);
+
+PyObject *green_linkable_object_rawlink(LinkableObject *self, PyObject *const *args,
+                                        Py_ssize_t nargs, PyObject *kwnames);
+PyObject *green_linkable_object_unlink(LinkableObject *self, PyObject *const *args,
+                                       Py_ssize_t nargs, PyObject *kwnames);
+PyObject *green_linkable_object_linkcount(LinkableObject *self, PyObject *ignored);
 
 int green_event_exec(PyObject *module);
 

@@ -2,8 +2,7 @@
 
 #include <structmember.h>
 #include "greenlet/type.h"
-#include "sync/arguments.h"
-#include "sync/linkable.h"
+#include "sync/event.h"
 
 /* So many attempts in vain that would not wait, whichever locks they were for, and others run: a
    program that spins must end some time. */
@@ -12,10 +11,7 @@
 static unsigned mutex_spins;
 
 typedef struct {
-    PyObject_HEAD
-    PyObject *weakrefs;
-    green_linkable linkable;
-    green_pass pass;
+    LinkableObject base;
     bool locked;
 } MutexObject;
 
@@ -35,12 +31,12 @@ static void
 mutex_give(PyObject *self)
 {
     ((MutexObject *)self)->locked = false;
-    green_linkable_notify(&((MutexObject *)self)->linkable);
+    green_linkable_notify(&((MutexObject *)self)->base.linkable);
 }
 
 static const green_linkable_kind mutex_kind = {
-    .offset = offsetof(MutexObject, linkable),
-    .pass = GREEN_PASS(MutexObject, linkable, pass),
+    .offset = offsetof(LinkableObject, linkable),
+    .pass = GREEN_PASS(LinkableObject, linkable, pass),
     .ready = mutex_ready,
     .take = mutex_take,
     .give = mutex_give,
@@ -55,7 +51,7 @@ mutex_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     }
     MutexObject *self = (MutexObject *)type->tp_alloc(type, 0);
     if (self != NULL) {
-        green_linkable_init(&self->linkable, &mutex_kind);
+        green_linkable_init(&self->base.linkable, &mutex_kind);
     }
     return (PyObject *)self;
 }
@@ -81,7 +77,7 @@ mutex_spin(void)
 static int
 mutex_lock(MutexObject *self, double seconds)
 {
-    green_usage_note(&self->linkable.usage);
+    green_usage_note(&self->base.linkable.usage);
     if (!self->locked) {
         self->locked = true;
         return 1;
@@ -90,7 +86,7 @@ mutex_lock(MutexObject *self, double seconds)
         return mutex_spin();
     }
     Py_INCREF(self);
-    int status = green_linkable_wait(&self->linkable, seconds, "Lock.acquire", true);
+    int status = green_linkable_wait(&self->base.linkable, seconds, "Lock.acquire", true);
     Py_DECREF(self);
     return status < 0 ? -1 : status == GREEN_WOKEN;
 }
@@ -183,7 +179,7 @@ mutex_is_owned(MutexObject *self, PyObject *Py_UNUSED(ignored))
 static PyObject *
 mutex_at_fork_reinit(MutexObject *self, PyObject *Py_UNUSED(ignored))
 {
-    green_linkable_forked(&self->linkable);
+    green_linkable_forked(&self->base.linkable);
     self->locked = false;
     Py_RETURN_NONE;
 }
@@ -200,45 +196,13 @@ mutex_wait(MutexObject *self, PyObject *args, PyObject *kwargs)
     }
     if (self->locked) {
         Py_INCREF(self);
-        int status = green_linkable_wait(&self->linkable, seconds, "Lock.wait", false);
+        int status = green_linkable_wait(&self->base.linkable, seconds, "Lock.wait", false);
         Py_DECREF(self);
         if (status < 0) {
             return NULL;
         }
     }
     return PyLong_FromLong(!self->locked);
-}
-
-static PyObject *
-mutex_rawlink(MutexObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
-{
-    PyObject *callback = green_argument("rawlink", args, nargs, kwnames, "callback");
-    if (callback == NULL) {
-        return NULL;
-    }
-    if (green_linkable_link(&self->linkable, callback) < 0) {
-        return NULL;
-    }
-    if (!self->locked) {
-        green_linkable_notify(&self->linkable);
-    }
-    Py_RETURN_NONE;
-}
-
-static PyObject *
-mutex_unlink(MutexObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
-{
-    PyObject *callback = green_argument("unlink", args, nargs, kwnames, "callback");
-    if (callback == NULL) {
-        return NULL;
-    }
-    return green_linkable_unlink(&self->linkable, callback) < 0 ? NULL : Py_NewRef(Py_None);
-}
-
-static PyObject *
-mutex_linkcount(MutexObject *self, PyObject *Py_UNUSED(ignored))
-{
-    return PyLong_FromSsize_t(green_linkable_count(&self->linkable));
 }
 
 static PyObject *
@@ -258,33 +222,6 @@ mutex_repr(MutexObject *self)
 {
     return PyUnicode_FromFormat("<%s %s object at %p>", self->locked ? "locked" : "unlocked",
                                 Py_TYPE(self)->tp_name, self);
-}
-
-static int
-mutex_traverse(MutexObject *self, visitproc visit, void *arg)
-{
-    Py_VISIT(Py_TYPE(self));
-    return green_linkable_traverse(&self->linkable, visit, arg);
-}
-
-static int
-mutex_clear(MutexObject *self)
-{
-    green_linkable_clear(&self->linkable);
-    return 0;
-}
-
-static void
-mutex_dealloc(MutexObject *self)
-{
-    PyTypeObject *type = Py_TYPE(self);
-    PyObject_GC_UnTrack(self);
-    if (self->weakrefs != NULL) {
-        PyObject_ClearWeakRefs((PyObject *)self);
-    }
-    mutex_clear(self);
-    type->tp_free(self);
-    Py_DECREF(type);
 }
 
 PyDoc_STRVAR(mutex_doc, "LockType()\n--\n\nA lock that is either free or taken, by anybody.\n\n"
@@ -327,14 +264,16 @@ static PyMethodDef mutex_methods[] = {
     {"wait", (PyCFunction)(void (*)(void))mutex_wait, METH_VARARGS | METH_KEYWORDS,
      "wait($self, /, timeout=None)\n--\n\nWait until it is free, at most timeout seconds. Returns "
      "whether."},
-    {"rawlink", (PyCFunction)(void (*)(void))mutex_rawlink, METH_FASTCALL | METH_KEYWORDS,
+    {"rawlink", (PyCFunction)(void (*)(void))green_linkable_object_rawlink,
+     METH_FASTCALL | METH_KEYWORDS,
      "rawlink($self, /, callback)\n--\n\n"
      "Call callback(lock) in the hub once it is free; it must not block. Raises TypeError\n"
      "when it cannot be called."},
-    {"unlink", (PyCFunction)(void (*)(void))mutex_unlink, METH_FASTCALL | METH_KEYWORDS,
+    {"unlink", (PyCFunction)(void (*)(void))green_linkable_object_unlink,
+     METH_FASTCALL | METH_KEYWORDS,
      "unlink($self, /, callback)\n--\n\n"
      "Take back rawlink(callback). Nothing happens if it is not linked (any more)."},
-    {"linkcount", (PyCFunction)mutex_linkcount, METH_NOARGS,
+    {"linkcount", (PyCFunction)green_linkable_object_linkcount, METH_NOARGS,
      "linkcount($self, /)\n--\n\n"
      "Return how many greenlets and callbacks wait for it."},
     {"ready", (PyCFunction)mutex_ready_method, METH_NOARGS,
@@ -349,16 +288,21 @@ static PyGetSetDef mutex_getset[] = {
 };
 
 static PyMemberDef mutex_members[] = {
-    {"__weaklistoffset__", T_PYSSIZET, offsetof(MutexObject, weakrefs), READONLY, NULL},
+    {"__weaklistoffset__", T_PYSSIZET, offsetof(LinkableObject, weakrefs), READONLY, NULL},
     {NULL, 0, 0, 0, NULL},
 };
 
 static PyType_Slot mutex_slots[] = {
-    {Py_tp_doc, (void *)mutex_doc}, {Py_tp_new, mutex_new},
-    {Py_tp_dealloc, mutex_dealloc}, {Py_tp_traverse, mutex_traverse},
-    {Py_tp_clear, mutex_clear},     {Py_tp_repr, mutex_repr},
-    {Py_tp_methods, mutex_methods}, {Py_tp_getset, mutex_getset},
-    {Py_tp_members, mutex_members}, {0, NULL},
+    {Py_tp_doc, (void *)mutex_doc},
+    {Py_tp_new, mutex_new},
+    {Py_tp_dealloc, green_linkable_object_dealloc},
+    {Py_tp_traverse, green_linkable_object_traverse},
+    {Py_tp_clear, green_linkable_object_clear},
+    {Py_tp_repr, mutex_repr},
+    {Py_tp_methods, mutex_methods},
+    {Py_tp_getset, mutex_getset},
+    {Py_tp_members, mutex_members},
+    {0, NULL},
 };
 
 static PyType_Spec mutex_spec = {
