@@ -24,6 +24,7 @@ asyncio_running(void)
 void
 green_asyncio_switch(GreenletObject *self, GreenletObject *target)
 {
+    /* Not green_error_take: before 3.12 it may call the exception's class, which could switch. */
     PyObject *type, *value, *traceback;
     PyErr_Fetch(&type, &value, &traceback);
     PyObject *loop = asyncio_running(), *wanted = target->flow->asyncio_loop;

@@ -77,6 +77,7 @@ green_loop_drop_trash(LoopObject *loop)
 {
     PyObject *trash = loop->trash;
     loop->trash = NULL;
+    /* Not green_error_take: before 3.12 it may call the exception's class, which could switch. */
     PyObject *type, *value, *traceback;
     PyErr_Fetch(&type, &value, &traceback);
     Py_XDECREF(trash);

@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
+#include "greenlet/error.h"
 #include "greenlet/name.h"
 #include "hub/wait.h"
 
@@ -156,30 +157,20 @@ static int
 connect_error(void)
 {
     static PyObject *gaierror;
-    if (gaierror == NULL) {
-        PyObject *type, *value, *traceback;
-        PyErr_Fetch(&type, &value, &traceback);
-        gaierror = green_name_get("_socket", "gaierror");
-        if (gaierror == NULL) {
-            Py_XDECREF(type);
-            Py_XDECREF(value);
-            Py_XDECREF(traceback);
-            return -1;
-        }
-        PyErr_Restore(type, value, traceback);
-    }
-    if (!PyErr_ExceptionMatches(PyExc_OSError) || PyErr_ExceptionMatches(gaierror)) {
+    PyObject *error = green_error_take();
+    if (gaierror == NULL && (gaierror = green_name_get("_socket", "gaierror")) == NULL) {
+        Py_DECREF(error);
         return -1;
     }
-    PyObject *type, *value, *traceback;
-    PyErr_Fetch(&type, &value, &traceback);
-    PyErr_NormalizeException(&type, &value, &traceback);
-    PyObject *number = PyObject_GetAttrString(value, "errno");
+    if (!PyErr_GivenExceptionMatches(error, PyExc_OSError) ||
+        PyErr_GivenExceptionMatches(error, gaierror)) {
+        green_error_raise(error);
+        return -1;
+    }
+    PyObject *number = PyObject_GetAttrString(error, "errno");
     int code = number == NULL ? -1 : number == Py_None ? EAGAIN : (int)PyLong_AsLong(number);
     Py_XDECREF(number);
-    Py_DECREF(type);
-    Py_DECREF(value);
-    Py_XDECREF(traceback);
+    Py_DECREF(error);
     return code;
 }
 

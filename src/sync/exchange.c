@@ -1,6 +1,8 @@
 /* Who waits for a queue, and how they are served: the part of queue.h that knows greenlets. */
 #include "sync/queue.h"
 
+#include "greenlet/error.h"
+
 enum { EXCHANGE_STREAK = 64 }; /* served in a row before others get their turn */
 
 static GreenletObject *exchange_turn(green_ready *ready);
@@ -33,21 +35,6 @@ exchange_plain(const QueueObject *self)
     return green_queue_plain(self) && green_store_plain(&self->store);
 }
 
-/* The exception that serving raised becomes the client's. */
-static void
-exchange_fail(queue_client *client)
-{
-    PyObject *type, *value, *traceback;
-    PyErr_Fetch(&type, &value, &traceback);
-    PyErr_NormalizeException(&type, &value, &traceback);
-    if (traceback != NULL) {
-        PyException_SetTraceback(value, traceback);
-        Py_DECREF(traceback);
-    }
-    Py_DECREF(type);
-    client->exception = value;
-}
-
 /* As exchange_put, where Python code may run meanwhile: what a subclass's _qsize() raises is
    reported. */
 static __attribute__((noinline)) bool
@@ -71,7 +58,7 @@ exchange_put_called(QueueObject *self, const LoopObject *here, queue_client **se
     if (seat != NULL) {
         client->seat = NULL;
         if (result < 0) {
-            exchange_fail(client);
+            client->exception = green_error_take();
         }
     } else if (result < 0) {
         PyErr_WriteUnraisable((PyObject *)self);
@@ -105,7 +92,7 @@ exchange_get_called(QueueObject *self, const LoopObject *here, queue_client **se
     }
     client->seat = NULL;
     if (item == NULL) {
-        exchange_fail(client);
+        client->exception = green_error_take();
     } else {
         client->item = item;
     }
@@ -286,13 +273,12 @@ queue_unwait(QueueObject *self, queue_client *client, bool getter, int status)
         }
     } else if (getter && client->item != NULL) {
         /* Killed with an item in hands: the next one gets it. */
-        PyObject *type, *value, *traceback;
-        PyErr_Fetch(&type, &value, &traceback);
+        PyObject *error = green_error_take();
         if (!client->peek && green_store_unget(&self->store, client->item) < 0) {
             PyErr_WriteUnraisable((PyObject *)self);
         }
         green_queue_notify(self);
-        PyErr_Restore(type, value, traceback);
+        green_error_raise(error);
     }
     Py_XDECREF(exception);
     if (status != GREEN_WOKEN || !getter) {

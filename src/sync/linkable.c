@@ -1,4 +1,6 @@
 #include "sync/linkable.h"
+
+#include "greenlet/error.h"
 #include "switch/check.h"
 
 enum { IDLE, QUEUED, FIRST, SECOND }; /* green_linkable.phase */
@@ -188,11 +190,10 @@ linkable_call(green_observer *observer, PyObject *object)
         Py_DECREF(result);
     } else {
         LoopObject *loop = green_loop_here();
-        PyObject *type, *value, *traceback;
-        PyErr_Fetch(&type, &value, &traceback);
+        PyObject *error = green_error_take();
         PyObject *context = PyTuple_Pack(2, callback->callable, object);
         PyErr_Clear();
-        PyErr_Restore(type, value, traceback);
+        green_error_raise(error);
         if (loop != NULL) {
             green_loop_handle_error(loop, context);
         } else {
@@ -261,7 +262,7 @@ linkable_queue_next(green_linkable *linkable, LoopObject *loop)
     green_ready_push_front(loop, &linkable->notifier);
 }
 
-/* It lingers, and somebody has come: the pass is not over. */
+/* The last one served still runs, and somebody has come: the pass is not over. */
 GREEN_COLD static void
 linkable_resume(green_linkable *linkable, LoopObject *loop)
 {
@@ -369,7 +370,7 @@ linkable_stay(green_linkable *linkable, LoopObject *loop)
 {
     if (linkable->kind->once && green_linkable_alone(linkable)) {
         linkable->phase = IDLE;
-        linkable->turn = (uint32_t)green_turns; /* lingers */
+        linkable->turn = (uint32_t)green_turns;
         Py_DECREF(linkable_object(linkable));
         return;
     }
@@ -475,11 +476,12 @@ linkable_serve_threads(green_linkable *linkable, LoopObject *here)
     }
 }
 
-/* Where several threads use it, an observer comes first, no loop is here, or a pass lingers. */
+/* Where several threads use it, an observer comes first, no loop is here, or the last one served
+   still runs. */
 static __attribute__((noinline)) void
 linkable_notify_otherwise(green_linkable *linkable, LoopObject *here)
 {
-    if (here != NULL && green_linkable_lingers(linkable)) {
+    if (here != NULL && green_linkable_last_runs(linkable)) {
         linkable_resume(linkable, here);
         return;
     }
@@ -513,8 +515,8 @@ green_linkable_notify_linked(green_linkable *linkable)
         return; /* the pass looks for itself at its end */
     }
     LoopObject *here = green_loop_here();
-    if (here == NULL || green_usage_shared(&linkable->usage) || green_linkable_lingers(linkable) ||
-        link_observer(linkable->links.next) != NULL) {
+    if (here == NULL || green_usage_shared(&linkable->usage) ||
+        green_linkable_last_runs(linkable) || link_observer(linkable->links.next) != NULL) {
         linkable_notify_otherwise(linkable, here);
         return;
     }
@@ -549,10 +551,9 @@ green_linkable_wait_within(green_linkable *linkable, double seconds, const char 
     int status =
         green_client_wait(&client.client, &linkable->links, &linkable->usage, seconds, verb, whole);
     if (status != GREEN_WOKEN && client.client.served && take) {
-        PyObject *type, *value, *traceback;
-        PyErr_Fetch(&type, &value, &traceback);
+        PyObject *error = green_error_take();
         linkable->kind->give(linkable_object(linkable));
-        PyErr_Restore(type, value, traceback);
+        green_error_raise(error);
     }
     if (status != GREEN_WOKEN) {
         linkable_unlinked(linkable);
@@ -567,7 +568,7 @@ green_linkable_wait_behind(green_linkable *linkable, const char *verb)
     if (!green_linkable_notifying(linkable) || here == NULL || green_in_hub()) {
         return 0;
     }
-    if (green_linkable_lingers(linkable)) {
+    if (green_linkable_last_runs(linkable)) {
         linkable_resume(linkable, here);
     }
     linkable_client client;

@@ -35,7 +35,7 @@ typedef struct green_linkable {
     green_ready notifier;
     const green_linkable_kind *kind;
     green_usage usage;
-    /* In which a kind that is `once` served its last: green_linkable_lingers. The low half of the
+    /* In which a kind that is `once` served its last: green_linkable_last_runs. The low half of the
        number, which seen again after it has wrapped makes a pass too many. */
     uint32_t turn;
     uint8_t phase;
@@ -120,7 +120,7 @@ green_linkable_notify(green_linkable *linkable)
 /* Has a pass served its last in the turn that still runs? It is over when that one blocks: who is
    linked until then belongs to it. Nothing is queued for it, nor owned. */
 static inline bool
-green_linkable_lingers(const green_linkable *linkable)
+green_linkable_last_runs(const green_linkable *linkable)
 {
     return linkable->turn == (uint32_t)green_turns && linkable->phase == 0;
 }
@@ -129,7 +129,7 @@ green_linkable_lingers(const green_linkable *linkable)
 static inline bool
 green_linkable_notifying(const green_linkable *linkable)
 {
-    return linkable->phase != 0 || green_linkable_lingers(linkable);
+    return linkable->phase != 0 || green_linkable_last_runs(linkable);
 }
 
 /* Park the running greenlet until it is served or `seconds` (negative: for ever) have passed.

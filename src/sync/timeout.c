@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stddef.h>
 #include <structmember.h>
+#include "greenlet/error.h"
 #include "greenlet/type.h"
 #include "hub/hub.h"
 #include "hub/wait.h"
@@ -143,12 +144,7 @@ timeout_make_exception(PyObject *throws)
             "exceptions must be classes or instances deriving from BaseException, not %.200s",
             Py_TYPE(throws)->tp_name);
     }
-    PyObject *type, *value, *traceback;
-    PyErr_Fetch(&type, &value, &traceback);
-    PyErr_NormalizeException(&type, &value, &traceback);
-    Py_XDECREF(type);
-    Py_XDECREF(traceback);
-    return value;
+    return green_error_take();
 }
 
 static GreenletObject *
@@ -699,17 +695,14 @@ green_deadline_start_given(green_deadline *deadline, PyObject *argument)
 int
 green_deadline_stop_timeout(green_deadline *deadline)
 {
-    PyObject *type, *value, *traceback;
-    PyErr_Fetch(&type, &value, &traceback);
+    PyObject *error = green_error_take();
     PyObject *done = PyObject_CallMethod(deadline->timeout, "cancel", NULL);
     if (done == NULL) {
-        Py_XDECREF(type);
-        Py_XDECREF(value);
-        Py_XDECREF(traceback);
+        Py_XDECREF(error);
         return -1;
     }
     Py_DECREF(done);
-    PyErr_Restore(type, value, traceback);
+    green_error_raise(error);
     return 0;
 }
 
@@ -719,16 +712,12 @@ green_deadline_caught(const green_deadline *deadline)
     if (deadline->timeout == NULL || !PyErr_ExceptionMatches((PyObject *)Timeout_Type)) {
         return false;
     }
-    PyObject *type, *value, *traceback;
-    PyErr_Fetch(&type, &value, &traceback);
-    PyErr_NormalizeException(&type, &value, &traceback);
-    if (value != deadline->timeout) {
-        PyErr_Restore(type, value, traceback);
+    PyObject *error = green_error_take();
+    if (error != deadline->timeout) {
+        green_error_raise(error);
         return false;
     }
-    Py_DECREF(type);
-    Py_DECREF(value);
-    Py_XDECREF(traceback);
+    Py_DECREF(error);
     return true;
 }
 

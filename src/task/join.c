@@ -1,5 +1,6 @@
 #include "task/join.h"
 
+#include "greenlet/error.h"
 #include "greenlet/type.h"
 #include "hub/wait.h"
 #include "sync/arguments.h"
@@ -160,8 +161,7 @@ iwait_finish(IwaitObject *self)
         return;
     }
     self->objects = NULL;
-    PyObject *type, *value, *traceback;
-    PyErr_Fetch(&type, &value, &traceback);
+    PyObject *error = green_error_take();
     for (Py_ssize_t i = 0; self->observers != NULL && i < PyTuple_GET_SIZE(objects); i++) {
         iwait_unlink(self, i, PyTuple_GET_ITEM(objects, i));
     }
@@ -169,7 +169,7 @@ iwait_finish(IwaitObject *self)
     self->observers = NULL;
     Py_CLEAR(self->callback);
     Py_DECREF(objects);
-    PyErr_Restore(type, value, traceback);
+    green_error_raise(error);
 }
 
 static int

@@ -1,5 +1,6 @@
 #include "task/attributes.h"
 
+#include "greenlet/error.h"
 #include "greenlet/name.h"
 #include "sync/arguments.h"
 #include "sync/timeout.h"
@@ -239,15 +240,12 @@ task_exit(PyObject *self, PyObject *args)
         return PyObject_CallMethod(self, "kill", "(O)", args);
     }
     PyObject *joined = PyObject_CallMethod(self, "join", NULL);
-    PyObject *type, *value, *traceback;
-    PyErr_Fetch(&type, &value, &traceback);
+    PyObject *error = green_error_take();
     PyObject *killed = PyObject_CallMethod(self, "kill", NULL);
     if (killed == NULL) {
-        Py_XDECREF(type);
-        Py_XDECREF(value);
-        Py_XDECREF(traceback);
+        Py_XDECREF(error);
     } else {
-        PyErr_Restore(type, value, traceback);
+        green_error_raise(error);
     }
     Py_XDECREF(killed);
     Py_XDECREF(joined);
