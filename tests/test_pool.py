@@ -692,6 +692,45 @@ def test_imap_of_an_iterable_that_fails(group, kind, quiet):
         list(results)
 
 
+@pytest.mark.parametrize("kind, before", [("imap", [0, 2]), ("imap_unordered", [])])
+def test_imap_whose_spawn_fails(kind, before, quiet):
+    from gevent.pool import GroupMappingMixin
+
+    class Other(GroupMappingMixin):
+        def spawn(self, func, item):
+            if item == 2:
+                fail()
+            return gevent.spawn(func, item)
+
+    results, seen = getattr(Other(), kind)(double, range(4)), []
+    with pytest.raises(Failure):
+        seen.extend(iter(lambda: next(results), None))
+    assert seen == before
+
+
+@pytest.mark.parametrize("kind, expected", [("imap", [0, 2, 4]), ("imap_unordered", [0, 0, 0])])
+def test_imap_told_of_a_result_again(kind, expected):
+    from gevent.pool import GroupMappingMixin
+
+    class Eager:
+        def __init__(self, value):
+            self.value = value
+
+        def successful(self):
+            return True
+
+        def rawlink(self, callback):
+            for _ in range(20):
+                callback(self)
+
+    class Other(GroupMappingMixin):
+        def spawn(self, func, item):
+            return Eager(func(item))
+
+    results = getattr(Other(), kind)(double, range(3))
+    assert [next(results) for _ in expected] == expected
+
+
 @pytest.mark.parametrize("kind", ["imap", "imap_unordered"])
 def test_imap_with_maxsize(kind):
     spawned = []

@@ -15,7 +15,7 @@ typedef struct {
     PyObject *value;     /* owned; NULL: an error, or the end */
     PyObject *exception; /* owned; NULL and no value: the end */
     PyObject *traceback; /* owned; the exception's; may be NULL */
-    Py_ssize_t index;    /* of the item */
+    bool unread;         /* it has come, and was not read */
 } imap_result;
 
 /* A task of its own, which spawns one for each item; and an iterator over their results, in the
@@ -32,13 +32,13 @@ typedef struct {
     bool running;               /* in _run(), which borrows the fields above */
     bool finished;              /* the end, or the error of the iterable, is among the results */
     Py_ssize_t outstanding;     /* tasks without a result */
-    Py_ssize_t count;           /* items so far */
-    Py_ssize_t index;           /* ordered: of the next result to give */
-    imap_result *results;       /* those not read: ordered a heap by index, else a ring */
-    size_t room;                /* a power of two */
-    size_t first;
-    size_t unread;
-    green_linkable reader; /* ready when there is something to read */
+    Py_ssize_t count;           /* items spawned for */
+    Py_ssize_t index;           /* of the next result to read */
+    imap_result *results;       /* a ring, from that one on */
+    size_t room;                /* its slots, a power of two */
+    size_t first;               /* the slot of that one */
+    size_t unread;              /* how many results are here */
+    green_linkable reader;      /* ready when there is something to read */
     green_pass reader_pass;
     green_link observers; /* green_task_observer.sibling; their index is the item's */
 } ImapObject;
@@ -50,17 +50,32 @@ static PyTypeObject *Imap_Type;
 
 /* ---- results ---- */
 
-static int
-results_grow(ImapObject *self)
+/* The slot of the result that is `ahead` places behind the next one to read. */
+static inline imap_result *
+imap_slot(const ImapObject *self, size_t ahead)
+{
+    return &self->results[(self->first + ahead) & (self->room - 1)];
+}
+
+static void
+result_clear(imap_result *result)
+{
+    Py_XDECREF(result->value);
+    Py_XDECREF(result->exception);
+    Py_XDECREF(result->traceback);
+}
+
+GREEN_COLD static int
+imap_grow(ImapObject *self)
 {
     size_t room = self->room ? self->room * 2 : 8;
-    imap_result *results = PyMem_Malloc(room * sizeof(*results));
+    imap_result *results = PyMem_Calloc(room, sizeof(*results));
     if (results == NULL) {
         PyErr_NoMemory();
         return -1;
     }
-    for (size_t i = 0; i < self->unread; i++) {
-        results[i] = self->results[(self->first + i) & (self->room - 1)];
+    for (size_t i = 0; i < self->room; i++) {
+        results[i] = *imap_slot(self, i);
     }
     PyMem_Free(self->results);
     self->results = results;
@@ -69,63 +84,30 @@ results_grow(ImapObject *self)
     return 0;
 }
 
-/* Ordered: `first` stays 0. */
-static void
-heap_push(imap_result *heap, size_t count, const imap_result *result)
+/* Have slots for all items so far, one more and the end, so that no result is without one. */
+static inline int
+imap_reserve(ImapObject *self)
 {
-    size_t place = count;
-    while (place > 0 && heap[(place - 1) / 2].index > result->index) {
-        heap[place] = heap[(place - 1) / 2];
-        place = (place - 1) / 2;
-    }
-    heap[place] = *result;
-}
-
-static imap_result
-heap_pop(imap_result *heap, size_t count)
-{
-    imap_result top = heap[0];
-    imap_result last = heap[--count];
-    size_t place = 0;
-    for (;;) {
-        size_t child = place * 2 + 1;
-        if (child >= count) {
-            break;
-        }
-        child += child + 1 < count && heap[child + 1].index < heap[child].index;
-        if (heap[child].index >= last.index) {
-            break;
-        }
-        heap[place] = heap[child];
-        place = child;
-    }
-    heap[place] = last;
-    return top;
+    return (size_t)(self->count - self->index) + 2 <= self->room ? 0 : imap_grow(self);
 }
 
 static bool
 imap_readable(PyObject *op)
 {
-    const ImapObject *self = IMAP(op);
-    return self->unread > 0 && (!self->ordered || self->results[0].index == self->index);
+    return IMAP(op)->unread > 0 && imap_slot(IMAP(op), 0)->unread;
 }
 
-/* Steals what the result owns. Without memory it is lost, and the reader gets MemoryError. */
+/* Steals what the result owns: of the item `index`, or as the next one. */
 static inline void
-imap_put(ImapObject *self, imap_result result)
+imap_put(ImapObject *self, imap_result result, Py_ssize_t index)
 {
-    if (self->unread == self->room && results_grow(self) < 0) {
-        PyErr_WriteUnraisable((PyObject *)self);
-        Py_XDECREF(result.value);
-        Py_XDECREF(result.exception);
-        Py_XDECREF(result.traceback);
+    size_t ahead = self->ordered ? (size_t)(index - self->index) : self->unread;
+    if (ahead >= self->room || imap_slot(self, ahead)->unread) {
+        result_clear(&result); /* what is no task has called twice */
         return;
     }
-    if (self->ordered) {
-        heap_push(self->results, self->unread, &result);
-    } else {
-        self->results[(self->first + self->unread) & (self->room - 1)] = result;
-    }
+    result.unread = true;
+    *imap_slot(self, ahead) = result;
     self->unread++;
     /* Readable or not: the reader's place in the queue is that of the first result that came. */
     green_linkable_notify(&self->reader);
@@ -134,14 +116,10 @@ imap_put(ImapObject *self, imap_result result)
 static inline imap_result
 imap_take(ImapObject *self)
 {
-    imap_result result;
-    if (self->ordered) {
-        result = heap_pop(self->results, self->unread);
-        self->index++;
-    } else {
-        result = self->results[self->first];
-        self->first = (self->first + 1) & (self->room - 1);
-    }
+    imap_slot(self, 0)->unread = false;
+    imap_result result = *imap_slot(self, 0);
+    self->first = (self->first + 1) & (self->room - 1);
+    self->index++;
     self->unread--;
     return result;
 }
@@ -153,19 +131,17 @@ imap_put_end(ImapObject *self, PyObject *exception)
         return;
     }
     self->finished = true;
-    imap_put(self, (imap_result){
-                       .exception = Py_XNewRef(exception),
-                       .traceback = exception == NULL ? NULL : PyException_GetTraceback(exception),
-                       .index = self->count,
-                   });
+    PyObject *traceback = exception == NULL ? NULL : PyException_GetTraceback(exception);
+    imap_put(self, (imap_result){.exception = Py_XNewRef(exception), .traceback = traceback},
+             self->count);
 }
 
 /* A result has come. */
 static inline void
-imap_note(ImapObject *self, imap_result result)
+imap_note(ImapObject *self, imap_result result, Py_ssize_t index)
 {
     self->outstanding--;
-    imap_put(self, result);
+    imap_put(self, result, index);
     if (!self->spawning && self->outstanding <= 0) {
         imap_put_end(self, NULL);
     }
@@ -179,7 +155,8 @@ imap_task_ended(green_observer *base, PyObject *op)
     green_task_observer *observer = (green_task_observer *)base;
     TaskObject *task = (TaskObject *)op;
     ImapObject *self = observer->owner;
-    imap_result result = {.index = observer->index};
+    imap_result result = {0};
+    Py_ssize_t index = observer->index;
     if (task->exception != NULL) {
         result.exception = Py_NewRef(task->exception);
         result.traceback = Py_XNewRef(green_task_traceback(task));
@@ -190,7 +167,7 @@ imap_task_ended(green_observer *base, PyObject *op)
         }
     }
     green_task_observer_free(observer);
-    imap_note(self, result);
+    imap_note(self, result, index);
     return NULL;
 }
 
@@ -199,7 +176,7 @@ static PyObject *
 imap_other_ended(PyObject *pair, PyObject *source)
 {
     ImapObject *self = IMAP(PyTuple_GET_ITEM(pair, 0));
-    imap_result result = {.index = PyLong_AsSsize_t(PyTuple_GET_ITEM(pair, 1))};
+    imap_result result = {0};
     PyObject *done = PyObject_CallMethod(source, "successful", NULL);
     int successful = done == NULL ? -1 : PyObject_IsTrue(done);
     Py_XDECREF(done);
@@ -214,7 +191,7 @@ imap_other_ended(PyObject *pair, PyObject *source)
     if (result.exception != NULL && PyExceptionInstance_Check(result.exception)) {
         result.traceback = PyException_GetTraceback(result.exception);
     }
-    imap_note(self, result);
+    imap_note(self, result, PyLong_AsSsize_t(PyTuple_GET_ITEM(pair, 1)));
     Py_RETURN_NONE;
 }
 
@@ -291,13 +268,13 @@ imap_call_spawn(ImapObject *self, PyObject *item)
 static int
 imap_spawn_one(ImapObject *self, PyObject *item)
 {
-    Py_ssize_t index = self->count++;
-    if (self->semaphore != NULL && green_semaphore_acquire(self->semaphore, -1) < 0) {
+    if ((self->semaphore != NULL && green_semaphore_acquire(self->semaphore, -1) < 0) ||
+        imap_reserve(self) < 0) {
         return -1;
     }
-    self->outstanding++;
     PyObject *task = imap_call_spawn(self, item);
-    int status = task == NULL ? -1 : imap_link(self, task, index);
+    self->outstanding++;
+    int status = task == NULL ? -1 : imap_link(self, task, self->count++);
     if (status < 0) {
         self->outstanding--;
     }
@@ -397,24 +374,19 @@ imap_method_next(PyObject *self, PyObject *Py_UNUSED(none))
 static PyObject *
 results_list(const ImapObject *self)
 {
-    size_t count = self->unread;
-    imap_result *results = PyMem_Malloc((count + 1) * sizeof(*results));
-    if (results == NULL) {
-        return PyErr_NoMemory();
-    }
-    for (size_t i = 0; i < count; i++) {
-        results[i] = self->results[(self->first + i) & (self->room - 1)];
-        results[i].value = Py_XNewRef(results[i].value ? results[i].value : results[i].exception);
-    }
     PyObject *list = PyList_New(0);
-    for (size_t left = count; left > 0; left--) {
-        PyObject *item = (self->ordered ? heap_pop(results, left) : results[count - left]).value;
-        if (list != NULL && item != NULL && PyList_Append(list, item) < 0) { /* NULL: the end */
+    for (size_t i = 0; list != NULL && i < self->room; i++) {
+        const imap_result *result = imap_slot(self, i);
+        PyObject *item = result->value ? result->value : result->exception;
+        if (!result->unread || item == NULL) {
+            continue; /* not here, or the end */
+        }
+        Py_INCREF(item);
+        if (PyList_Append(list, item) < 0) {
             Py_CLEAR(list);
         }
-        Py_XDECREF(item);
+        Py_DECREF(item);
     }
-    PyMem_Free(results);
     return list;
 }
 
@@ -495,7 +467,7 @@ imap_init(PyObject *op, PyObject *args, PyObject *kwargs)
     Py_XSETREF(self->iterable, iterable);
     self->zipped = zipped;
     self->spawning = true;
-    return 0;
+    return imap_reserve(self);
 }
 
 static int
@@ -506,11 +478,12 @@ imap_traverse(PyObject *op, visitproc visit, void *arg)
     Py_VISIT(self->func);
     Py_VISIT(self->iterable);
     Py_VISIT((PyObject *)self->semaphore);
-    for (size_t i = 0; i < self->unread; i++) {
-        imap_result *result = &self->results[(self->first + i) & (self->room - 1)];
-        Py_VISIT(result->value);
-        Py_VISIT(result->exception);
-        Py_VISIT(result->traceback);
+    for (size_t i = 0; i < self->room; i++) {
+        if (self->results[i].unread) {
+            Py_VISIT(self->results[i].value);
+            Py_VISIT(self->results[i].exception);
+            Py_VISIT(self->results[i].traceback);
+        }
     }
     int result = green_linkable_traverse(&self->reader, visit, arg);
     return result != 0 ? result : Task_Type->tp_traverse(op, visit, arg);
@@ -522,11 +495,13 @@ imap_clear_fields(ImapObject *self)
     while (!green_list_empty(&self->observers)) {
         green_task_observer_free(green_task_observer_from(self->observers.next));
     }
-    while (self->unread > 0) {
-        imap_result result = imap_take(self);
-        Py_XDECREF(result.value);
-        Py_XDECREF(result.exception);
-        Py_XDECREF(result.traceback);
+    for (size_t i = 0; i < self->room; i++) {
+        imap_result result = self->results[i];
+        if (result.unread) {
+            self->results[i].unread = false;
+            self->unread--;
+            result_clear(&result);
+        }
     }
     Py_CLEAR(self->spawn);
     Py_CLEAR(self->func);
