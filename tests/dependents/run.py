@@ -16,7 +16,6 @@ import argparse
 import json
 import os
 import platform
-import signal
 import subprocess
 import sys
 import tempfile
@@ -31,6 +30,9 @@ from environment import CACHE, RESULTS, Failed
 from suites import SUITES
 
 HERE = Path(__file__).resolve().parent
+sys.path.append(str(HERE.parent))
+from watched import run_watched  # noqa: E402
+
 RESTARTS = 12  # of a suite; then its rest is not run
 SHOWN = 1500  # characters of a failure's text that are printed, from its end
 SIDES = ("real", "greencore")
@@ -76,26 +78,8 @@ class Run:
         command += [str(HERE / "programs" / arg) for arg in self.suite.programs] + list(self.suite.args)
         # Tests leave files behind, which others trip over.
         with open(self.log, "ab") as log, tempfile.TemporaryDirectory() as temporary:
-            process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, cwd=self.folder,
-                env=self.env | {"TMPDIR": temporary}, start_new_session=True,
-            )  # fmt: skip
-            try:
-                last, since = None, time.monotonic()
-                while time.monotonic() - since < self.suite.limit + 30:
-                    try:
-                        return process.wait(1)
-                    except subprocess.TimeoutExpired:
-                        now = events.stat().st_size if events.exists() else 0
-                        if now != last:
-                            last, since = now, time.monotonic()
-                return None
-            finally:
-                try:
-                    os.killpg(process.pid, signal.SIGKILL)
-                except ProcessLookupError:
-                    pass
-                process.wait()
+            env = self.env | {"TMPDIR": temporary}
+            return run_watched(command, events, self.suite.limit + 30, stdout=log, cwd=self.folder, env=env)
 
     def all_tests(self, events):
         """Run all tests, past those that hang or crash. Return the outcomes."""

@@ -18,7 +18,6 @@ import argparse
 import json
 import os
 import platform
-import signal
 import subprocess
 import sys
 import tempfile
@@ -29,6 +28,9 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
+sys.path.append(str(HERE.parent))
+from watched import run_watched  # noqa: E402
+
 RESTARTS = 12  # of a module; then the rest is not run
 HANGS = 3  # in a class of tests; then the rest of it is not run
 
@@ -108,27 +110,9 @@ class Runner:
 
     def once(self, module, events, choice, log):
         """Run the tests of a module that the arguments `choice` select. Return the exit status, None if it hung."""
+        command = [self.python, "-W", "ignore", str(HERE / "child.py"), module, str(events), *choice]
         with tempfile.TemporaryDirectory() as cwd:
-            process = subprocess.Popen(
-                [self.python, "-W", "ignore", str(HERE / "child.py"), module, str(events), *choice],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, cwd=cwd, env=self.env, start_new_session=True,
-            )  # fmt: skip
-            try:
-                last, since = None, time.monotonic()
-                while time.monotonic() - since < self.limit:
-                    try:
-                        return process.wait(1)
-                    except subprocess.TimeoutExpired:
-                        now = events.stat().st_size if events.exists() else 0
-                        if now != last:
-                            last, since = now, time.monotonic()
-                return None
-            finally:
-                try:
-                    os.killpg(process.pid, signal.SIGKILL)
-                except ProcessLookupError:
-                    pass
-                process.wait()
+            return run_watched(command, events, self.limit, stdout=log, cwd=cwd, env=self.env)
 
     def all_tests(self, module, events, log):
         """Run a module's tests, past those that hang or crash. Return the outcomes."""
