@@ -19,9 +19,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 OLDEST = "9.3"
-SDIST = "httptools-0.9.0.tar.gz"
-SHA256 = "d484ebb7e3a3f3597b0f645fbd1b85633674ca808c1f5ba11c2caf7c66f5c8b6"
-INSIDE = "httptools-0.9.0/vendor/llhttp/"
+PIN = re.search(r"^httptools==(\S+) --hash=sha256:(\w+)$", (ROOT / "release" / "sources.txt").read_text(), re.MULTILINE)
+VERSION, SHA256 = PIN.groups()
+SDIST = f"httptools-{VERSION}.tar.gz"
+INSIDE = f"httptools-{VERSION}/vendor/llhttp/"
 FILES = ["include/llhttp.h", "src/api.c", "src/http.c", "src/llhttp.c", "LICENSE-MIT"]
 HELP = f"""\
 greencore needs llhttp {OLDEST} or newer, and pkg-config finds none; nor could {SDIST}, which has its sources, be had:
