@@ -235,6 +235,24 @@ def test_no_type_name_is_defined_twice():
     assert {name: sorted(files) for name, files in homes.items() if len(files) > 1} == {}
 
 
+GLOSSARY = re.findall(
+    r"^\* \*([\w ]+)\* \(``(\w+)``,\s+``([\w/.]+)``\): ", (ROOT / "docs/architecture.rst").read_text(), re.MULTILINE
+)
+
+
+@pytest.mark.parametrize("word, name, home", GLOSSARY, ids=[word for word, *_ in GLOSSARY])
+def test_the_glossary_is_true(word, name, home):
+    """What it names stands where it says."""
+    assert re.search(rf"\b{name}\b", without_comments((SRC / home).read_text()))
+
+
+def test_the_glossary_has_each_word_once():
+    section = (ROOT / "docs/architecture.rst").read_text().split("\nGlossary\n")[1].split("\n---")[0]
+    words = [word for word, *_ in GLOSSARY]
+    assert words == sorted(set(words))
+    assert len(words) == len(re.findall(r"^\* ", section, re.MULTILINE)) > 50
+
+
 def test_own_headers_are_named_from_the_root(source):
     """`#include "hub/wait.h"`, so that the layer can be seen."""
     text = source.read_text()

@@ -23,7 +23,7 @@ switch_abandon(green_thread *thread)
 
 /* The end of an arrival: the one who left is let go. */
 static inline void
-switch_part(green_thread *thread, GreenletObject *origin)
+switch_let_go(green_thread *thread, GreenletObject *origin)
 {
     Py_DECREF(origin);
     if (GREEN_RARELY(thread->orphans != NULL)) {
@@ -52,7 +52,7 @@ switch_arrive_seldom(green_thread *thread, PyObject *value, PyObject *exception,
         value = NULL;
         exception = green_error_take();
     }
-    switch_part(thread, origin);
+    switch_let_go(thread, origin);
     if (exception != NULL) {
         green_error_raise(exception);
     }
@@ -80,7 +80,7 @@ switch_arrive(green_thread *thread)
                      green_pystate_traced(thread->tstate))) {
         return switch_arrive_seldom(thread, value, exception, origin);
     }
-    switch_part(thread, origin);
+    switch_let_go(thread, origin);
     return value;
 }
 

@@ -25,7 +25,7 @@ typedef struct green_thread {
     green_stack *finished;         /* of one who died in the last switch: given back on arrival */
 
     PyObject *tracer;   /* owned; what settrace set, or NULL */
-    unsigned no_switch; /* > 0: switching away is refused (fork hooks) */
+    unsigned no_switch; /* > 0: switching away is refused (fork handlers) */
     PyObject *hub;      /* owned; a HubObject or NULL. The hub layer's, kept here for speed */
 
     /* Set by the hub layer: the greenlet to run next when `current` has nothing more to do and its

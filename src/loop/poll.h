@@ -106,7 +106,7 @@ void green_poll_wake(green_poll *poll);
 /* In a forked child, before anything else. 0 or -1 with an exception. */
 int green_poll_forked(green_poll *poll);
 
-/* In a forked child that goes on with one greenlet: each part's `leave`. */
+/* In a forked child that goes on with one greenlet: each part's `prune`. */
 void green_poll_prune(green_poll *poll, bool (*stale)(const struct GreenletObject *));
 
 /* Set OSError from a libuv error code (negative errno). Returns NULL. */

@@ -493,16 +493,16 @@ jobs_get(JobQueueObject *self, double seconds, LoopObject *asleep)
     return item;
 }
 
-/* Does threading.setprofile or settrace want to see jobs? `hooks`: the dict of `threading`, or
+/* Does threading.setprofile or settrace want to see jobs? `threading`: the dict of `threading`, or
  * None. */
 static bool
-jobs_traced(PyObject *hooks)
+jobs_traced(PyObject *threading)
 {
-    if (hooks == Py_None) {
+    if (threading == Py_None) {
         return false;
     }
-    PyObject *profile = PyDict_GetItemString(hooks, "_profile_hook"); /* borrowed */
-    PyObject *trace = PyDict_GetItemString(hooks, "_trace_hook");     /* borrowed */
+    PyObject *profile = PyDict_GetItemString(threading, "_profile_hook"); /* borrowed */
+    PyObject *trace = PyDict_GetItemString(threading, "_trace_hook");     /* borrowed */
     return (profile != NULL && profile != Py_None) || (trace != NULL && trace != Py_None);
 }
 
@@ -543,9 +543,9 @@ jobs_wake(LoopObject *asleep)
 static PyObject *
 jobs_serve(JobQueueObject *self, PyObject *args)
 {
-    PyObject *worker, *hooks, *clean;
+    PyObject *worker, *threading, *clean;
     double seconds;
-    if (!PyArg_ParseTuple(args, "OdOO:serve", &worker, &seconds, &hooks, &clean)) {
+    if (!PyArg_ParseTuple(args, "OdOO:serve", &worker, &seconds, &threading, &clean)) {
         return NULL;
     }
     LoopObject *asleep = NULL;
@@ -560,7 +560,7 @@ jobs_serve(JobQueueObject *self, PyObject *args)
             Py_DECREF(job);
             Py_RETURN_NONE;
         }
-        if (clean == Py_None || jobs_traced(hooks)) {
+        if (clean == Py_None || jobs_traced(threading)) {
             return (PyObject *)job;
         }
         job_run(job, worker);
@@ -660,10 +660,11 @@ jobs_dealloc(JobQueueObject *self)
 
 PyDoc_STRVAR(
     serve_doc,
-    "serve($self, worker, timeout, hooks, clean, /)\n--\n\n"
+    "serve($self, worker, timeout, threading, clean, /)\n--\n\n"
     "Run tasks on this thread, until one needs more than this: then it is returned, and the\n"
     "caller runs it and calls task_done(task). That is so when clean is None, and while\n"
-    "hooks, the dict of threading, has a trace or profile function. clean() is called after\n"
+    "`threading`, the dict of that module, has a trace or profile function. clean() is called "
+    "after\n"
     "a task run here that left such a function, or a hub. Returns False when no task came for "
     "timeout seconds (-1: waits for\n"
     "ever), None when told to stop.");

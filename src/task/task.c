@@ -13,7 +13,7 @@ PyTypeObject *Task_Type;
 static PyObject *spawn_callbacks; /* owned set; NULL while there are none */
 
 /* A queued start that a timer will make. */
-struct task_alarm {
+struct task_delay {
     green_timer timer;
     HubObject *hub;   /* owned */
     LoopObject *loop; /* owned; the hub's */
@@ -302,11 +302,11 @@ task_drop_extra(TaskObject *self)
     }
 }
 
-/* The alarm has gone, which most have it for. */
+/* The delay has gone, which most have it for. */
 static void
 task_drop_empty_extra(TaskObject *self)
 {
-    self->extra->alarm = NULL;
+    self->extra->delay = NULL;
     if (self->extra->name == NULL && self->extra->info == NULL && self->extra->traceback == NULL) {
         task_drop_extra(self);
     }
@@ -380,29 +380,29 @@ green_task_start(TaskObject *self)
 }
 
 static void
-alarm_free(struct task_alarm *alarm)
+delay_free(struct task_delay *delay)
 {
-    TaskObject *task = alarm->task;
-    LoopObject *loop = alarm->loop;
-    HubObject *hub = alarm->hub;
+    TaskObject *task = delay->task;
+    LoopObject *loop = delay->loop;
+    HubObject *hub = delay->hub;
     task_drop_empty_extra(task);
-    PyMem_Free(alarm);
+    PyMem_Free(delay);
     Py_DECREF(loop);
     Py_DECREF(hub);
     Py_DECREF(task);
 }
 
 static void
-alarm_expired(green_timer *timer)
+delay_expired(green_timer *timer)
 {
-    struct task_alarm *alarm = GREEN_CONTAINER(timer, struct task_alarm, timer);
-    TaskObject *task = alarm->task;
-    HubObject *hub = alarm->hub;
+    struct task_delay *delay = GREEN_CONTAINER(timer, struct task_delay, timer);
+    TaskObject *task = delay->task;
+    HubObject *hub = delay->hub;
     if (hub->loop != NULL) {
         task->phase = TASK_QUEUED;
         green_hub_start(hub, &task->base);
     }
-    alarm_free(alarm);
+    delay_free(delay);
 }
 
 int
@@ -422,31 +422,31 @@ green_task_start_later(TaskObject *self, double seconds)
     if (extra == NULL) {
         return -1;
     }
-    struct task_alarm *alarm = PyMem_Malloc(sizeof(*alarm));
-    if (alarm == NULL) {
+    struct task_delay *delay = PyMem_Malloc(sizeof(*delay));
+    if (delay == NULL) {
         PyErr_NoMemory();
         return -1;
     }
-    alarm->hub = (HubObject *)Py_NewRef((PyObject *)hub);
-    alarm->loop = (LoopObject *)Py_NewRef((PyObject *)hub->loop);
-    alarm->task = (TaskObject *)Py_NewRef((PyObject *)self);
-    green_timer_init(&alarm->timer, alarm_expired, false);
-    alarm->timer.greenlet = &self->base;
-    green_loop_start_timer(hub->loop, &alarm->timer, green_time_after(seconds));
-    extra->alarm = alarm;
+    delay->hub = (HubObject *)Py_NewRef((PyObject *)hub);
+    delay->loop = (LoopObject *)Py_NewRef((PyObject *)hub->loop);
+    delay->task = (TaskObject *)Py_NewRef((PyObject *)self);
+    green_timer_init(&delay->timer, delay_expired, false);
+    delay->timer.greenlet = &self->base;
+    green_loop_start_timer(hub->loop, &delay->timer, green_time_after(seconds));
+    extra->delay = delay;
     self->phase = TASK_LATER;
     return 0;
 }
 
 GREEN_COLD static void
-task_stop_alarm(TaskObject *self)
+task_stop_delay(TaskObject *self)
 {
-    struct task_alarm *alarm = self->extra->alarm;
-    if (alarm == NULL) {
+    struct task_delay *delay = self->extra->delay;
+    if (delay == NULL) {
         return;
     }
-    green_loop_stop_timer(alarm->loop, &alarm->timer);
-    alarm_free(alarm); /* not the last reference to the task: the caller has one */
+    green_loop_stop_timer(delay->loop, &delay->timer);
+    delay_free(delay); /* not the last reference to the task: the caller has one */
 }
 
 bool
@@ -457,7 +457,7 @@ green_task_cancel(TaskObject *self)
     }
     if (self->phase != TASK_CANCELLED) {
         if (self->extra != NULL) {
-            task_stop_alarm(self);
+            task_stop_delay(self);
         }
         green_hub_unstart(&self->base);
         self->phase = TASK_CANCELLED;
@@ -571,7 +571,7 @@ static void
 task_begin(TaskObject *self)
 {
     if (GREEN_RARELY(self->extra != NULL)) {
-        task_stop_alarm(self);
+        task_stop_delay(self);
     }
     self->phase = TASK_BEGUN;
 }
@@ -758,7 +758,7 @@ task_clear_fields(TaskObject *self)
 {
     Py_CLEAR(self->value);
     Py_CLEAR(self->exception);
-    task_drop_extra(self); /* it has no alarm, which would keep it alive */
+    task_drop_extra(self); /* it has no delay, which would keep it alive */
     green_ancestry_clear(&self->ancestry);
     green_linkable_clear(&self->linkable);
 }

@@ -17,14 +17,14 @@ typedef enum {
     TASK_BEGUN,
 } task_phase;
 
-struct task_alarm;
+struct task_delay;
 
 /* What few tasks have. */
 typedef struct task_extra {
     PyObject *name;      /* owned; NULL: the generated one */
     PyObject *info;      /* owned; _formatinfo's result, kept past the run; NULL: not asked for */
     PyObject *traceback; /* owned; of what it failed with, as it was then; may be NULL */
-    struct task_alarm *alarm; /* while TASK_LATER, or NULL */
+    struct task_delay *delay; /* while TASK_LATER, or NULL */
 } task_extra;
 
 typedef struct TaskObject {
