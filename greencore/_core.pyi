@@ -799,6 +799,7 @@ class WSGIHandlerBase:
     time_finish: float
     time_start: float
     wsgi_input: Any
+    _headers: Any
     _orig_status: Any
     def __new__(cls, *args: Any, **kwargs: Any) -> Self: ...
     def __init__(self, sock: Any, address: Any, server: Any, rfile: Any = None) -> None: ...

@@ -119,16 +119,14 @@ class WSGIHandler(WSGIHandlerBase):
     @property
     def headers(self):
         """The request's header, what `MessageClass` (None: `OldMessage`) makes of its lines."""
-        found = self.__dict__.get("headers")
-        if found is None or found[0] is not self._raw_head:
+        if self._headers is None:
             lines = (self._raw_head or b"").split(b"\r\n")[1:-2]
-            found = self._raw_head, (self.MessageClass or OldMessage)(lines)
-            self.__dict__["headers"] = found
-        return found[1]
+            self._headers = (self.MessageClass or OldMessage)(lines)
+        return self._headers
 
     @headers.setter
     def headers(self, value):
-        self.__dict__["headers"] = self._raw_head, value
+        self._headers = value
 
     def _word(self, index):
         words = (self.requestline or "").split()

@@ -28,16 +28,48 @@ text_get(PyObject *object, const char *what, bool bytes_too, const char **text, 
     return -1;
 }
 
+/* Whether one of the eight bytes is a control character. */
+static inline bool
+has_control(uint64_t bytes)
+{
+    const uint64_t each = 0x0101010101010101u;
+    return ((bytes - 0x20 * each) & ~bytes & 0x80 * each) != 0;
+}
+
+/* How many bytes at the beginning are, in steps of a few, no control characters. */
+static size_t
+text_plain(const char *text, size_t length)
+{
+    size_t count = 0;
+    for (; length - count >= 8; count += 8) {
+        uint64_t bytes;
+        memcpy(&bytes, text + count, 8);
+        if (has_control(bytes)) {
+            return count;
+        }
+    }
+    if (length - count >= 4) {
+        uint32_t bytes;
+        memcpy(&bytes, text + count, 4);
+        count += has_control(bytes | (uint64_t)bytes << 32) ? 0 : 4;
+    }
+    return count;
+}
+
 /* CR and LF would begin another field, NUL ends what others read. */
 static int
 text_check(const char *text, size_t length, const char *what)
 {
-    for (size_t i = 0; i < length; i++) {
-        if (text[i] == '\r' || text[i] == '\n') {
+    for (size_t i = text_plain(text, length); i < length; i++) {
+        unsigned char c = (unsigned char)text[i];
+        if (c >= 0x20) {
+            continue;
+        }
+        if (c == '\r' || c == '\n') {
             PyErr_Format(PyExc_ValueError, "carriage return or newline in %s", what);
             return -1;
         }
-        if (text[i] == '\0') {
+        if (c == '\0') {
             PyErr_Format(PyExc_ValueError, "null character in %s", what);
             return -1;
         }
@@ -49,10 +81,15 @@ text_check(const char *text, size_t length, const char *what)
 static bool
 is_token(unsigned char c)
 {
-    static const uint32_t tokens[8] = {
-        0, 0x03ff6cfa, 0xc7fffffe, 0x57ffffff, 0, 0, 0, 0,
-    };
-    return tokens[c >> 5] >> (c & 31) & 1;
+    static const char tokens[] = "--------------------------------"
+                                 "-+-+++++--++-++-++++++++++------"
+                                 "-++++++++++++++++++++++++++---++"
+                                 "+++++++++++++++++++++++++++-+-+-"
+                                 "--------------------------------"
+                                 "--------------------------------"
+                                 "--------------------------------"
+                                 "--------------------------------";
+    return tokens[c] == '+';
 }
 
 static int

@@ -427,6 +427,7 @@ static PyMemberDef handler_members[] = {
     OBJECT("application", application, "Who answers it."),
     OBJECT("result", result, "What the application returned."),
     OBJECT("wsgi_input", wsgi_input, "wsgi.input."),
+    OBJECT("_headers", headers, "What `headers` returned."),
     OBJECT("_orig_status", orig_status, "The status, a str, as the application gave it."),
     OBJECT("provided_date", provided_date, "The application's Date, or None."),
     {"_raw_head", T_OBJECT, offsetof(HandlerObject, raw_head), READONLY,

@@ -123,7 +123,11 @@ int green_transport_idle(HandlerObject *self);
    was waited is taken off. 0 at the end. */
 Py_ssize_t green_transport_receive(HandlerObject *self, char *into, size_t size, double *seconds);
 
-/* The same for a part of the body, with the credit that there is for it. */
+/* Receive what is there already. GREEN_NOT_YET: nothing, or it can't be told without waiting. */
+enum { GREEN_NOT_YET = -2 };
+Py_ssize_t green_transport_try(HandlerObject *self, char *into, size_t size);
+
+/* The same as receive for a part of the body, with the credit that there is for it. */
 Py_ssize_t green_transport_receive_body(HandlerObject *self, char *into, size_t size);
 
 struct iovec;

@@ -64,15 +64,44 @@ request_receive(HandlerObject *self, double *seconds)
     return got < 0 ? -1 : got > 0;
 }
 
+/* What has come already: a new connection's request is often there. */
+static int
+request_try(HandlerObject *self)
+{
+    green_buffer *buffer = &self->source.buffer;
+    if (green_buffer_reserve(buffer, 1) < 0) {
+        return -1;
+    }
+    Py_ssize_t got =
+        green_transport_try(self, buffer->data + buffer->end, buffer->size - buffer->end);
+    if (got > 0) {
+        buffer->end += (size_t)got;
+    }
+    return got > 0 ? 1 : (int)got;
+}
+
+/* An idle connection holds nothing of the last request. */
+static void
+request_forget(HandlerObject *self)
+{
+    green_buffer_drop(&self->source.buffer);
+    Py_CLEAR(self->raw_head);
+    Py_CLEAR(self->requestline);
+    Py_CLEAR(self->headers);
+}
+
 /* Some bytes of a request are there: 1. 0: the connection has ended, or is to. */
 int
 green_request_await(HandlerObject *self)
 {
-    green_buffer *buffer = &self->source.buffer;
-    if (green_buffer_count(buffer) > 0) {
+    if (green_buffer_count(&self->source.buffer) > 0) {
         return 1;
     }
-    green_buffer_drop(buffer);
+    int here = request_try(self);
+    if (here != GREEN_NOT_YET) {
+        return here;
+    }
+    request_forget(self);
     if (slot_release(self) < 0) {
         return -1;
     }

@@ -129,6 +129,32 @@ transport_receive_file(HandlerObject *self, char *into, size_t size)
 
 /* ---- receiving ---- */
 
+/* A small part is all there was; behind a big one, there is soon more. */
+static void
+transport_received(green_socket *plain, size_t got, size_t size)
+{
+    plain->drained = got > 0 && got < size && got < GREEN_BUFFER_BLOCK;
+}
+
+Py_ssize_t
+green_transport_try(HandlerObject *self, char *into, size_t size)
+{
+    green_socket *plain = self->plain;
+    if (self->given_rfile != NULL || plain == NULL || plain->drained) {
+        return GREEN_NOT_YET;
+    }
+    ssize_t got = recv(plain->file.fd, into, size, MSG_DONTWAIT);
+    if (got >= 0) {
+        transport_received(plain, (size_t)got, size);
+        return got;
+    }
+    if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) {
+        return GREEN_NOT_YET;
+    }
+    PyErr_SetFromErrno(PyExc_OSError);
+    return -1;
+}
+
 Py_ssize_t
 green_transport_receive(HandlerObject *self, char *into, size_t size, double *seconds)
 {
@@ -148,8 +174,7 @@ green_transport_receive(HandlerObject *self, char *into, size_t size, double *se
     for (;;) {
         ssize_t got = recv(plain->file.fd, into, size, 0);
         if (got >= 0) {
-            /* A small part is all there was; behind a big one, there is soon more. */
-            plain->drained = got > 0 && (size_t)got < size && got < GREEN_BUFFER_BLOCK;
+            transport_received(plain, (size_t)got, size);
             return got;
         }
         if (transport_again(self, GREEN_READ, seconds, "WSGI request") < 0) {
