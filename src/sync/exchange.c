@@ -125,7 +125,9 @@ exchange_get(QueueObject *self, const LoopObject *here, queue_client **served)
     }
     PyObject *item = client->peek ? NULL : green_queue_shift(self);
     if (item == NULL) {
-        bool none = green_queue_plain(self) && green_store_size(&self->store) == 0;
+        /* A container of Python's is asked where its errors are reported. */
+        bool none = green_queue_plain(self) && self->store.container == NULL &&
+                    green_store_size(&self->store) == 0;
         return none ? false : exchange_get_called(self, here, served);
     }
     client->item = item;

@@ -394,7 +394,7 @@ static PyObject *
 queue_format(QueueObject *self, bool with_address)
 {
     PyObject *parts = PyList_New(0);
-    PyObject *items = green_store_copy(&self->store);
+    PyObject *items = parts == NULL ? NULL : green_store_copy(&self->store);
     Py_ssize_t size = items == NULL ? -1 : PyObject_Size(items);
     bool good = parts != NULL && size >= 0;
 #define QUEUE_PART(condition, ...)                                                                 \

@@ -22,6 +22,7 @@ typedef struct IwaitObject {
     Py_ssize_t given;         /* how many of them were handed out */
     Py_ssize_t left;          /* how many more will be */
     Py_ssize_t wanted;        /* the waiter is woken when there are so many results */
+    bool lost;                /* there was no memory for one of the results */
     join_observer *observers; /* one for each object; used for tasks */
     PyObject *callback;       /* owned; linked to all others; NULL: not needed yet */
     LoopObject *loop;         /* owned; where it waits; NULL before it began */
@@ -35,14 +36,17 @@ static PyTypeObject *Iwait_Type;
 static bool
 iwait_take(IwaitObject *self, PyObject *object)
 {
-    if (self->objects == NULL || PyList_Append(self->results, object) < 0) {
-        PyErr_Clear(); /* over, or no memory: as if it never became ready */
-        return false;
+    if (self->objects == NULL) {
+        return false; /* it is over */
+    }
+    if (PyList_Append(self->results, object) < 0) {
+        PyErr_Clear(); /* the waiter will raise it, whose object this is */
+        self->lost = true;
     }
     green_waiter *waiter = self->waiter;
     return waiter != NULL && waiter->status == GREEN_PARKED &&
            !green_greenlet_stale(waiter->greenlet) &&
-           PyList_GET_SIZE(self->results) >= self->wanted;
+           (self->lost || PyList_GET_SIZE(self->results) >= self->wanted);
 }
 
 /* From a task: the waiter runs at once, as it would where a link switches to it. */
@@ -234,8 +238,12 @@ iwait_fill(IwaitObject *self, Py_ssize_t count)
     }
     Py_ssize_t wanted = self->given + count;
     int status = GREEN_WOKEN;
-    while (status == GREEN_WOKEN && PyList_GET_SIZE(self->results) < wanted) {
+    while (status == GREEN_WOKEN && PyList_GET_SIZE(self->results) < wanted && !self->lost) {
         status = iwait_park(self, wanted);
+    }
+    if (status == GREEN_WOKEN && self->lost) {
+        PyErr_NoMemory();
+        return -1;
     }
     return status < 0 ? -1 : 0;
 }

@@ -1,16 +1,18 @@
 """Say what of the C sources the tests run: run.py [pytest arguments].
 
 A copy of the sources under build/coverage is compiled for gcov, without optimisation. Without arguments all tests run
-that are not slow. Children that end by a signal or by os._exit() leave no counts.
+that are not slow. ends.c has children that end by os._exit() leave their counts, too.
 """
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
 from copies import copy_sources, virtual_environment  # noqa: E402
@@ -59,12 +61,17 @@ def main():
     python = virtual_environment(TARGET, sys.executable, "gcovr>=8")
     for counts in TARGET.rglob("*.gcda"):
         counts.unlink()
+    shutil.copy(HERE / "counts.c", TARGET / "src")
+    ends = TARGET / "ends.so"
+    compiler = os.environ.get("CC", "gcc")
+    subprocess.run([compiler, "-shared", "-fPIC", "-Wall", "-Wextra", "-o", ends, HERE / "ends.c", "-ldl"], check=True)
     build = dict(os.environ, GREENCORE_COVERAGE="1", GREENCORE_LTO="0")
     subprocess.run([python, "setup.py", "-q", "build_ext", "--inplace"], cwd=TARGET, env=build, check=True)
     arguments = sys.argv[1:]
     if not arguments:
         arguments = ["-m", "not slow", *(f"--ignore=tests/test_{name}.py" for name in LEFT_OUT)]
-    failed = subprocess.run([python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments], cwd=TARGET).returncode
+    command = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
+    failed = subprocess.run(command, cwd=TARGET, env=dict(os.environ, LD_PRELOAD=str(ends))).returncode
     show(measure(python))
     sys.exit(failed)
 

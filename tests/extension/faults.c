@@ -1,0 +1,364 @@
+/* Calls of an extension that fail when a test says so.
+ *
+ * watch(path, types) replaces what the extension at `path` calls of CPython, libc, libuv and c-ares
+ * by the functions below, in the table its calls go through. arm() lets the first call fail that
+ * stands in a place (an address in the extension's code) where none has failed yet; again() the
+ * first one of the last place. disarm() tells what failed. */
+#include <Python.h>
+#include <ares.h>
+#include <arpa/inet.h>
+#include <dlfcn.h>
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <link.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/timerfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <uv.h>
+
+enum { PLACES = 1 << 14 };
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static uintptr_t places[PLACES]; /* a hash table of those where a call has failed */
+static uintptr_t base, wanted, last;
+static const char *last_name;
+static _Atomic bool armed;
+static int record = -1; /* a descriptor to write each failure to */
+
+static bool
+place_is_new(uintptr_t place)
+{
+    size_t i = (place * 0x9E3779B97F4A7C15u) >> 50;
+    for (; places[i] != 0; i = (i + 1) % PLACES) {
+        if (places[i] == place)
+            return false;
+    }
+    places[i] = place;
+    return true;
+}
+
+/* Whether the call of `name` that returns to `address` is to fail. */
+static bool
+fails(const char *name, void *address)
+{
+    if (!armed)
+        return false;
+    uintptr_t place = (uintptr_t)address - base;
+    pthread_mutex_lock(&lock);
+    bool failing = armed && (wanted != 0 ? place == wanted : place_is_new(place));
+    if (failing) {
+        armed = false;
+        last = place;
+        last_name = name;
+        if (record >= 0)
+            dprintf(record, "%s at %#zx\n", name, (size_t)place - 1);
+    }
+    pthread_mutex_unlock(&lock);
+    return failing;
+}
+
+#define FUNCTION(type, name, parameters, arguments, failure)                                       \
+    static type faulty_##name parameters                                                           \
+    {                                                                                              \
+        if (fails(#name, __builtin_return_address(0)))                                             \
+            return failure;                                                                        \
+        return name arguments;                                                                     \
+    }
+#define OBJECT(name, parameters, arguments)                                                        \
+    FUNCTION(PyObject *, name, parameters, arguments, PyErr_NoMemory())
+#define NUMBER(type, name, parameters, arguments)                                                  \
+    FUNCTION(type, name, parameters, arguments, (PyErr_NoMemory(), (type)-1))
+#define MEMORY(name, parameters, arguments) FUNCTION(void *, name, parameters, arguments, NULL)
+#define SYSTEM(type, name, parameters, arguments, error)                                           \
+    FUNCTION(type, name, parameters, arguments, (errno = error, (type)-1))
+
+#include "faults.h"
+
+#undef FUNCTION
+#define FUNCTION(type, name, parameters, arguments, failure) {#name, (void *)faulty_##name},
+
+static PyObject *
+faulty_Py_BuildValue(const char *format, ...)
+{
+    if (fails("Py_BuildValue", __builtin_return_address(0)))
+        return PyErr_NoMemory();
+    va_list values;
+    va_start(values, format);
+    PyObject *result = Py_VaBuildValue(format, values);
+    va_end(values);
+    return result;
+}
+
+static PyObject *
+faulty_PyUnicode_FromFormat(const char *format, ...)
+{
+    if (fails("PyUnicode_FromFormat", __builtin_return_address(0)))
+        return PyErr_NoMemory();
+    va_list values;
+    va_start(values, format);
+    PyObject *result = PyUnicode_FromFormatV(format, values);
+    va_end(values);
+    return result;
+}
+
+static PyObject *
+faulty_PyBytes_FromFormat(const char *format, ...)
+{
+    if (fails("PyBytes_FromFormat", __builtin_return_address(0)))
+        return PyErr_NoMemory();
+    va_list values;
+    va_start(values, format);
+    PyObject *result = PyBytes_FromFormatV(format, values);
+    va_end(values);
+    return result;
+}
+
+static PyObject *
+faulty_PyTuple_Pack(Py_ssize_t count, ...)
+{
+    PyObject *result =
+        fails("PyTuple_Pack", __builtin_return_address(0)) ? PyErr_NoMemory() : PyTuple_New(count);
+    va_list values;
+    va_start(values, count);
+    for (Py_ssize_t i = 0; result != NULL && i < count; i++) {
+        PyObject *value = va_arg(values, PyObject *);
+        PyTuple_SET_ITEM(result, i, Py_NewRef(value));
+    }
+    va_end(values);
+    return result;
+}
+
+static PyObject *
+call_with(PyObject *callable, va_list values)
+{
+    PyObject *arguments[8];
+    size_t count = 0;
+    for (PyObject *value; (value = va_arg(values, PyObject *)) != NULL;)
+        arguments[count++] = value;
+    return PyObject_Vectorcall(callable, arguments, count, NULL);
+}
+
+static PyObject *
+faulty_PyObject_CallFunctionObjArgs(PyObject *callable, ...)
+{
+    if (fails("PyObject_CallFunctionObjArgs", __builtin_return_address(0)))
+        return PyErr_NoMemory();
+    va_list values;
+    va_start(values, callable);
+    PyObject *result = call_with(callable, values);
+    va_end(values);
+    return result;
+}
+
+static PyObject *
+faulty_PyObject_CallMethodObjArgs(PyObject *object, PyObject *name, ...)
+{
+    PyObject *method = fails("PyObject_CallMethodObjArgs", __builtin_return_address(0))
+                           ? PyErr_NoMemory()
+                           : PyObject_GetAttr(object, name);
+    if (method == NULL)
+        return NULL;
+    va_list values;
+    va_start(values, name);
+    PyObject *result = call_with(method, values);
+    va_end(values);
+    Py_DECREF(method);
+    return result;
+}
+
+static int
+faulty_PyArg_ParseTuple(PyObject *args, const char *format, ...)
+{
+    if (fails("PyArg_ParseTuple", __builtin_return_address(0)))
+        return PyErr_NoMemory() != NULL;
+    va_list values;
+    va_start(values, format);
+    int result = PyArg_VaParse(args, format, values);
+    va_end(values);
+    return result;
+}
+
+static int
+faulty_PyArg_ParseTupleAndKeywords(PyObject *args, PyObject *kwargs, const char *format,
+                                   char **names, ...)
+{
+    if (fails("PyArg_ParseTupleAndKeywords", __builtin_return_address(0)))
+        return PyErr_NoMemory() != NULL;
+    va_list values;
+    va_start(values, names);
+    int result = PyArg_VaParseTupleAndKeywords(args, kwargs, format, names, values);
+    va_end(values);
+    return result;
+}
+
+/* mmap is called so, and pidfd_open: six arguments do for each. */
+static long
+faulty_syscall(long number, long a, long b, long c, long d, long e, long f)
+{
+    if (fails("syscall", __builtin_return_address(0))) {
+        errno = ENOMEM;
+        return -1;
+    }
+    return syscall(number, a, b, c, d, e, f);
+}
+
+static const struct {
+    const char *name;
+    void *function;
+} functions[] = {
+#define FAULTS_TABLE
+#include "faults.h"
+#define VARIADIC(name)                                                                             \
+    {                                                                                              \
+#name, (void *)faulty_##name                                                               \
+    }
+    VARIADIC(Py_BuildValue),
+    VARIADIC(PyUnicode_FromFormat),
+    VARIADIC(PyBytes_FromFormat),
+    VARIADIC(PyTuple_Pack),
+    VARIADIC(PyObject_CallFunctionObjArgs),
+    VARIADIC(PyObject_CallMethodObjArgs),
+    VARIADIC(PyArg_ParseTuple),
+    VARIADIC(PyArg_ParseTupleAndKeywords),
+    VARIADIC(syscall),
+};
+
+#if defined(__x86_64__)
+#define IS_ADDRESS(type) ((type) == R_X86_64_GLOB_DAT || (type) == R_X86_64_JUMP_SLOT)
+#elif defined(__aarch64__)
+#define IS_ADDRESS(type) ((type) == R_AARCH64_GLOB_DAT || (type) == R_AARCH64_JUMP_SLOT)
+#endif
+
+/* Put our function in place of the one that `name` means, if we have one. */
+static bool
+slot_replace(void **slot, const char *name)
+{
+    for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
+        size_t size = strlen(functions[i].name);
+        /* fstat64 is fstat where files are large. */
+        if (strncmp(name, functions[i].name, size) != 0 ||
+            (name[size] != '\0' && strcmp(name + size, "64") != 0))
+            continue;
+        size_t page = (size_t)sysconf(_SC_PAGESIZE);
+        void *start = (void *)((uintptr_t)slot & ~(page - 1));
+        if (mprotect(start, page, PROT_READ | PROT_WRITE) < 0)
+            return false;
+        *slot = functions[i].function;
+        return true;
+    }
+    return false;
+}
+
+static PyObject *
+faults_watch(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    const char *path;
+    PyObject *types;
+    if (!PyArg_ParseTuple(args, "sO!i", &path, &PyList_Type, &types, &record))
+        return NULL;
+    struct link_map *map;
+    void *library = dlopen(path, RTLD_NOW | RTLD_NOLOAD);
+    if (library == NULL || dlinfo(library, RTLD_DI_LINKMAP, &map) < 0)
+        return PyErr_Format(PyExc_OSError, "%s", dlerror());
+    base = map->l_addr;
+    const ElfW(Sym) *symbols = NULL;
+    const char *strings = NULL;
+    const ElfW(Rela) * tables[2] = {NULL, NULL};
+    size_t sizes[2] = {0, 0};
+    for (const ElfW(Dyn) *dynamic = map->l_ld; dynamic->d_tag != DT_NULL; dynamic++) {
+        switch (dynamic->d_tag) {
+        case DT_SYMTAB:
+            symbols = (void *)dynamic->d_un.d_ptr;
+            break;
+        case DT_STRTAB:
+            strings = (void *)dynamic->d_un.d_ptr;
+            break;
+        case DT_RELA:
+            tables[0] = (void *)dynamic->d_un.d_ptr;
+            break;
+        case DT_RELASZ:
+            sizes[0] = dynamic->d_un.d_val;
+            break;
+        case DT_JMPREL:
+            tables[1] = (void *)dynamic->d_un.d_ptr;
+            break;
+        case DT_PLTRELSZ:
+            sizes[1] = dynamic->d_un.d_val;
+            break;
+        }
+    }
+    long replaced = 0;
+    for (int table = 0; table < 2; table++) {
+        for (size_t i = 0; i < sizes[table] / sizeof(ElfW(Rela)); i++) {
+            const ElfW(Rela) *entry = tables[table] + i;
+            if (IS_ADDRESS(ELF64_R_TYPE(entry->r_info)))
+                replaced += slot_replace((void **)(base + entry->r_offset),
+                                         strings + symbols[ELF64_R_SYM(entry->r_info)].st_name);
+        }
+    }
+    /* Objects are made through their types. */
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(types); i++) {
+        PyTypeObject *type = (PyTypeObject *)PyList_GET_ITEM(types, i);
+        if (type->tp_alloc == PyType_GenericAlloc)
+            type->tp_alloc = faulty_PyType_GenericAlloc;
+    }
+    return PyLong_FromLong(replaced);
+}
+
+static PyObject *
+faults_arm(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
+{
+    wanted = 0;
+    armed = true;
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+faults_again(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
+{
+    wanted = last;
+    armed = true;
+    Py_RETURN_NONE;
+}
+
+/* (name, place) of the call that failed since it was armed, or None. */
+static PyObject *
+faults_disarm(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
+{
+    if (armed) {
+        armed = false;
+        Py_RETURN_NONE;
+    }
+    return Py_BuildValue("sk", last_name, (unsigned long)last - 1);
+}
+
+static PyMethodDef faults_methods[] = {
+    {"watch", faults_watch, METH_VARARGS, NULL},
+    {"arm", faults_arm, METH_NOARGS, NULL},
+    {"again", faults_again, METH_NOARGS, NULL},
+    {"disarm", faults_disarm, METH_NOARGS, NULL},
+    {NULL},
+};
+
+static struct PyModuleDef faults_module = {PyModuleDef_HEAD_INIT, .m_name = "faults",
+                                           .m_methods = faults_methods};
+
+PyMODINIT_FUNC
+PyInit_faults(void)
+{
+    return PyModule_Create(&faults_module);
+}
