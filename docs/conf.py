@@ -75,7 +75,8 @@ def process_docstring(app, what, name, obj, options, lines):
 
 def home_of(thing, name):
     """Return the module whose page has the entry of what is public under this name, or None."""
-    module = getattr(thing, "__module__", None) or ""
+    owner = getattr(thing, "__self__", None)  # of a class method under a module's name
+    module = getattr(thing, "__module__", None) or getattr(owner, "__module__", None) or ""
     if not is_ours(module) or not has_own_text(thing):
         return None
     if inspect.isroutine(thing) and name in gevent.__all__ and getattr(gevent, name) is thing:
@@ -88,7 +89,7 @@ def home_of(thing, name):
 
 def has_own_text(thing):
     """Whether what has the name of something standard has more to say than that."""
-    standard = sys.modules.get((thing.__module__ or "").partition(".")[2])
+    standard = sys.modules.get((getattr(thing, "__module__", None) or "").partition(".")[2])
     return thing.__doc__ != getattr(getattr(standard, getattr(thing, "__name__", ""), None), "__doc__", "")
 
 

@@ -1,5 +1,6 @@
 """The documentation stays true where a program can tell; and every public name has a docstring."""
 
+import ast
 import functools
 import importlib
 import inspect
@@ -112,6 +113,37 @@ def listings():
 
 @pytest.mark.parametrize("code", list(listings()))
 def test_listings_run(code):
+    status, output = run_code(code, patched=False)
+    assert status == 0, output
+
+
+DOCTESTS = [path for path in PAGES if re.search(r"^ *>>> ", path.read_text(), re.MULTILINE)]
+
+
+@pytest.mark.parametrize("path", DOCTESTS, ids=lambda path: path.stem)
+def test_doctests_of_pages(path):
+    code = f"import doctest, sys; sys.exit(doctest.testfile({str(path)!r}, module_relative=False).failed)"
+    status, output = run_code(code, patched=False)
+    assert status == 0, output
+
+
+def docstrings():
+    """The docstrings of the package's own sources that show what is typed."""
+    for path in sorted((ROOT / "greencore").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ">>>" in (ast.get_docstring(node) or ""):
+                yield f"{path.relative_to(ROOT)}: {getattr(node, 'name', '')}", ast.get_docstring(node)
+
+
+def test_doctests_of_docstrings():
+    code = f"""
+        import doctest, importlib, sys
+        failed = doctest.testmod(importlib.import_module("greencore._core")).failed
+        runner, parser = doctest.DocTestRunner(), doctest.DocTestParser()
+        for name, text in {list(docstrings())!r}:
+            failed += runner.run(parser.get_doctest(text, {{}}, name, name, 0)).failed
+        sys.exit(failed)
+    """
     status, output = run_code(code, patched=False)
     assert status == 0, output
 

@@ -102,4 +102,4 @@ def test_every_example_is_in_the_tour():
         import tour
     finally:
         sys.path.remove(str(EXAMPLES))
-    assert {f"{topic}.py" for topic in tour.TOPICS} | {"tour.py"} == set(os.listdir(EXAMPLES)) - {"pages", "__pycache__"}
+    assert {f"{topic}.py" for topic in tour.TOPICS} | {"tour.py"} == set(os.listdir(EXAMPLES)) - {"pages", "howto", "__pycache__"}
