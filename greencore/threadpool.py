@@ -326,13 +326,19 @@ class ThreadPool(GroupMappingMixin):
             self.hub.loop.run_callback_threadsafe(self.adjust)
 
     def _put(self, task, waiting=False):
+        workers = self._worker_greenlets
         try:
+            if not workers and self._maxsize:
+                self._add_thread()  # first: a task in the queue would be run by whoever comes later
             self.task_queue.put(task, waiting)
-            if len(self._worker_greenlets) < self._maxsize:
-                self.adjust()
         except BaseException:
             self._available.release()
             raise
+        if len(workers) < self._maxsize:
+            try:
+                self.adjust()
+            except (MemoryError, RuntimeError):
+                pass  # no more threads can be had: those that run do it
 
     def apply(self, func, args=None, kwds=None):
         """Return `func(*args, **kwds)`, called in a thread of the pool; what it raises is raised here.

@@ -214,3 +214,22 @@ def test_exit_while_threads_are_busy():
         """,
         "done",
     )
+
+
+def test_no_thread_can_be_started(pool, monkeypatch):
+    """Then nothing is left in the queue for whoever comes later; those that run are enough."""
+    import greencore.threadpool
+
+    def fail(*args):
+        raise RuntimeError("can't start new thread")
+
+    ran = []
+    with monkeypatch.context() as patched:
+        patched.setattr(greencore.threadpool, "start_new_thread", fail)
+        for spawn in pool.spawn, lambda *args: pool.apply(args[0], args[1:]):
+            with pytest.raises(RuntimeError, match="can't start"):
+                spawn(ran.append, 1)
+    assert pool.apply(len, ("abc",)) == 3 and ran == []
+    with monkeypatch.context() as patched:
+        patched.setattr(greencore.threadpool, "start_new_thread", fail)
+        assert [result.get() for result in [pool.spawn(pow, n, 2) for n in range(3)]] == [0, 1, 4]
