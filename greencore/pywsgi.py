@@ -475,8 +475,10 @@ class WSGIServer(StreamServer):
         `stop_timeout`). With a pool, those that run on are killed then; without, they run on."""
         service = self._service
         service.stopping = True
-        service.close_idle()
-        super().stop(timeout)
+        try:
+            service.close_idle()
+        finally:
+            super().stop(timeout)
         if not self.pool and self._handling and getcurrent() not in self._handling:
             self._ended.clear()
             self._ended.wait(self.stop_timeout if timeout is None else timeout)

@@ -402,3 +402,21 @@ def test_settings():
         server.min_rate = -1
     with pytest.raises(TypeError):
         server.min_rate = "fast"
+
+
+def test_a_request_is_logged_whose_error_could_not_be_handled(no_tracebacks):
+    """The log is written by code of Python's, which runs with no exception set."""
+
+    class Handler(pywsgi.WSGIHandler):
+        def handle_error(self, type, value, tb):
+            raise ValueError("there is nobody to tell")
+
+        def log_request(self):
+            self.server.log.write(f"{self.requestline}, {sys.exc_info()[0]}")
+
+    def fail(environ, start_response):
+        raise KeyError("text")
+
+    with serving(fail, handler_class=Handler) as server:
+        assert ask(server, GET) == b""
+        assert server.log.lines == ["GET / HTTP/1.1, None"]

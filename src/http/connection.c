@@ -276,7 +276,13 @@ connection_handle_response(HandlerObject *self)
     if (result < 0) {
         result = connection_failed(self);
     }
-    return connection_log(self) < 0 ? -1 : result;
+    PyObject *raised = green_error_take();
+    if (connection_log(self) < 0) {
+        Py_XDECREF(raised);
+        return -1;
+    }
+    green_error_raise(raised);
+    return result;
 }
 
 /* Nobody who kept the environ keeps the connection. */

@@ -47,10 +47,11 @@ green_log_format(HandlerObject *self)
     if (self->time_finish > 0) {
         snprintf(seconds, sizeof(seconds), "%.6f", self->time_finish - self->time_start);
     }
-    PyObject *client = log_client(self), *status = log_status(self);
-    PyObject *line = PyObject_GetAttrString((PyObject *)self, "requestline");
-    PyObject *text = NULL;
-    if (client != NULL && status != NULL && line != NULL) {
+    PyObject *client = log_client(self), *text = NULL;
+    PyObject *status = client == NULL ? NULL : log_status(self);
+    PyObject *line =
+        status == NULL ? NULL : PyObject_GetAttrString((PyObject *)self, "requestline");
+    if (line != NULL) {
         text = PyUnicode_FromFormat("%U - - [%s] \"%S\" %U %s %s", client, green_date_local(), line,
                                     status, length, seconds);
     }
