@@ -30,7 +30,7 @@ typedef struct green_fds {
     green_fd **table; /* by descriptor number */
     size_t size;
     green_link fresh;      /* started since the last poll */
-    green_link unpollable; /* those with interests */
+    green_link unpollable; /* those with interests, and those to register again */
     uv_prepare_t checker;  /* active while there are fresh ones */
     uv_idle_t spinner;     /* active while there are unpollable ones: the poll must not sleep */
     int unclosed;          /* of the two handles above; the last one frees */
@@ -246,11 +246,17 @@ checker_cb(uv_prepare_t *handle)
     green_fds *fds = handle->data;
     while (!green_list_empty(&fds->fresh)) {
         green_fd *fd = GREEN_CONTAINER(green_list_pop(&fds->fresh), green_fd, link);
-        if (green_poll_register(&fd->handle) < 0) {
-            fd_disarm(fd);
-            fd_note(fd_poll(fd), fd, EVERY_EVENT);
-            uv_idle_start(&fds->spinner, spinner_cb);
+        int code = green_poll_register(&fd->handle);
+        if (code == 0) {
+            continue;
         }
+        fd_disarm(fd);
+        if (code == -ENOMEM || code == -ENOSPC) {
+            green_list_append(&fds->unpollable, &fd->link); /* the kernel has no room just now */
+        } else {
+            fd_note(fd_poll(fd), fd, EVERY_EVENT);
+        }
+        uv_idle_start(&fds->spinner, spinner_cb);
     }
     uv_prepare_stop(handle);
 }
@@ -259,9 +265,17 @@ static void
 spinner_cb(uv_idle_t *handle)
 {
     green_fds *fds = handle->data;
-    for (green_link *link = fds->unpollable.next; link != &fds->unpollable; link = link->next) {
-        fd_note(GREEN_CONTAINER(handle->loop, green_poll, uv),
-                GREEN_CONTAINER(link, green_fd, link), EVERY_EVENT);
+    for (green_link *link = fds->unpollable.next, *next; link != &fds->unpollable; link = next) {
+        green_fd *fd = GREEN_CONTAINER(link, green_fd, link);
+        next = link->next;
+        if (fd->unpollable) {
+            fd_note(GREEN_CONTAINER(handle->loop, green_poll, uv), fd, EVERY_EVENT);
+            continue;
+        }
+        green_list_remove(link);
+        if (!green_list_empty(&fd->interests) && fd_arm(fds, fd, fd_wanted(fd)) != 0) {
+            fd_note(fd_poll(fd), fd, EVERY_EVENT);
+        }
     }
     if (green_list_empty(&fds->unpollable)) {
         uv_idle_stop(handle);

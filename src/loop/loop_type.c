@@ -151,12 +151,12 @@ loop_handle_error(LoopObject *self, PyObject *args)
     /* Looked up at each call: it may be replaced. A plain callable serves as well. */
     PyObject *handler = Py_NewRef(self->error_handler);
     PyObject *method = PyObject_GetAttrString(handler, "handle_error");
-    if (method == NULL) {
+    if (method == NULL && PyErr_ExceptionMatches(PyExc_AttributeError)) {
         PyErr_Clear();
         method = Py_NewRef(handler);
     }
-    PyObject *result = PyObject_Call(method, args, NULL);
-    Py_DECREF(method);
+    PyObject *result = method == NULL ? NULL : PyObject_Call(method, args, NULL);
+    Py_XDECREF(method);
     Py_DECREF(handler);
     return result;
 }
