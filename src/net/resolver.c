@@ -224,7 +224,10 @@ resolver_set_servers(ares_channel ares, PyObject *servers)
     }
     const char *list = text == NULL ? NULL : PyUnicode_AsUTF8(text);
     int status = list == NULL ? -1 : ares_set_servers_ports_csv(ares, list);
-    if (status > 0) {
+    if (status == ARES_ENOMEM) {
+        PyErr_NoMemory();
+        status = -1;
+    } else if (status > 0) {
         PyErr_Format(PyExc_ValueError, "servers must be numeric addresses, not %R: %s", servers,
                      ares_strerror(status));
         status = -1;

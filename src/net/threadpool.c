@@ -133,7 +133,8 @@ job_run(JobObject *self, PyObject *worker)
         job_fail(self);
         self->context = PyTuple_Pack(2, worker, func);
         if (self->context == NULL) {
-            PyErr_Clear(); /* handle_error does without */
+            PyErr_Clear();
+            self->context = Py_NewRef(worker); /* without any, the hub would take it for its own */
         }
     }
     Py_DECREF(func);
@@ -149,11 +150,13 @@ job_new(PyTypeObject *type, PyObject *args, PyObject *Py_UNUSED(kwargs))
                           &PyTuple_Type, &func_args, &func_kwargs)) {
         return NULL;
     }
-    if (func_kwargs == Py_None || (func_kwargs != NULL && PyObject_Size(func_kwargs) == 0)) {
+    if (func_kwargs == Py_None) {
         func_kwargs = NULL;
     } else if (func_kwargs != NULL && !PyDict_Check(func_kwargs)) {
         PyErr_SetString(PyExc_TypeError, "keyword arguments must be a dict");
         return NULL;
+    } else if (func_kwargs != NULL && PyDict_GET_SIZE(func_kwargs) == 0) {
+        func_kwargs = NULL;
     }
     JobObject *self = (JobObject *)type->tp_alloc(type, 0);
     if (self != NULL) {
@@ -513,8 +516,12 @@ jobs_dirty(void)
     if (green_hub_peek() != NULL) {
         return true;
     }
-    PyObject *profile = PyObject_CallNoArgs(get_profile), *trace = PyObject_CallNoArgs(get_trace);
+    PyObject *profile = PyObject_CallNoArgs(get_profile);
+    PyObject *trace = profile == NULL ? NULL : PyObject_CallNoArgs(get_trace);
     bool clean = profile == Py_None && trace == Py_None;
+    if (profile == NULL || trace == NULL) {
+        PyErr_Clear(); /* whoever cleans will ask again */
+    }
     Py_XDECREF(profile);
     Py_XDECREF(trace);
     return !clean;

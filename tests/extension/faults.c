@@ -94,12 +94,15 @@ fails(const char *name, void *address)
 static PyObject *
 faulty_Py_BuildValue(const char *format, ...)
 {
-    if (fails("Py_BuildValue", __builtin_return_address(0)))
-        return PyErr_NoMemory();
+    bool failing = fails("Py_BuildValue", __builtin_return_address(0));
     va_list values;
     va_start(values, format);
-    PyObject *result = Py_VaBuildValue(format, values);
+    PyObject *result = Py_VaBuildValue(format, values); /* which has the references of N */
     va_end(values);
+    if (failing) {
+        Py_XDECREF(result);
+        return PyErr_NoMemory();
+    }
     return result;
 }
 

@@ -1,15 +1,45 @@
 """Short programs, one for each part of gevent: what each_fault.py lets fail."""
 
+import contextvars
+import io
+import os
+import signal
+import tempfile
+
 import gevent
+from gevent import core, select, selectors, socket, subprocess
 from gevent.event import AsyncResult, Event
+from gevent.fileobject import FileObjectPosix
+from gevent.hub import Waiter
+from gevent.local import all_local_dicts_for_greenlet, local
 from gevent.lock import BoundedSemaphore, RLock, Semaphore
 from gevent.pool import Group, Pool
+from gevent.pywsgi import WSGIServer
 from gevent.queue import Channel, Empty, Full, JoinableQueue, LifoQueue, PriorityQueue, Queue, SimpleQueue
+from gevent.resolver.ares import Resolver
+from gevent.socket import socketpair
+from greenlet import getcurrent, gettrace, greenlet, settrace
+
+from greencore._core import WebSocketReader, websocket_frame
 
 
-SOON = 0.3  # seconds to wait for what is there at once, unless a call has failed
+SOON = 0.1  # seconds to wait for what is there at once, unless a call has failed
 
 
+SCENARIOS = {}  # of each layer
+
+
+def of(layer):
+    """What the function is a scenario of."""
+
+    def note(function):
+        SCENARIOS.setdefault(layer, []).append(function)
+        return function
+
+    return note
+
+
+@of("task")
 def greenlets():
     gs = [gevent.spawn(int, str(i)) for i in range(3)]
     gs.append(gevent.spawn_later(0.001, int, "5"))
@@ -24,11 +54,13 @@ def greenlets():
     repr(g)
 
 
+@of("task")
 def raw():
     gevent.spawn_raw(int, "3")
     gevent.sleep(0)
 
 
+@of("task")
 def groups():
     pool = Pool(2)
     assert pool.map(str, range(3)) == ["0", "1", "2"]
@@ -42,6 +74,7 @@ def groups():
     pool.join(timeout=SOON)
 
 
+@of("task")
 def waits():
     events = [Event(), Event()]
     gs = [gevent.spawn(event.set) for event in events]
@@ -49,6 +82,7 @@ def waits():
     assert len(list(gevent.iwait(gs, timeout=SOON))) == 2
 
 
+@of("sync")
 def events():
     event, result = Event(), AsyncResult()
     gs = [gevent.spawn(event.wait, SOON), gevent.spawn(result.get, True, SOON)]
@@ -64,6 +98,7 @@ def events():
     repr(event), repr(result)
 
 
+@of("sync")
 def locks():
     for lock in Semaphore(1), BoundedSemaphore(1), RLock():
         lock.acquire()
@@ -74,6 +109,7 @@ def locks():
             repr(lock)
 
 
+@of("sync")
 def queues():
     for make in Queue, LifoQueue, PriorityQueue, JoinableQueue, SimpleQueue:
         queue = make()
@@ -98,8 +134,407 @@ def queues():
         pass
 
 
+@of("sync")
 def channels():
     channel = Channel()
     g = gevent.spawn(channel.get, timeout=SOON)
     channel.put(5, timeout=SOON)
     assert g.get(timeout=SOON) == 5
+
+
+@of("sync")
+def channel_threads():
+    """Waiting in more than one thread's loop."""
+    event = Event()
+    pool = gevent.get_hub().threadpool
+    waiting = pool.spawn(event.wait, SOON)
+    gevent.sleep(0.001)
+    event.set()
+    waiting.get(timeout=SOON)
+
+
+@of("sync")
+def timeouts():
+    try:
+        with gevent.Timeout(0.001):
+            gevent.sleep(10)
+    except gevent.Timeout as timeout:
+        repr(timeout), str(timeout)
+    with gevent.Timeout(0.001, False):
+        gevent.sleep(10)
+    gevent.with_timeout(0.001, gevent.sleep, 10, timeout_value=5)
+    timeout = gevent.Timeout.start_new(10, KeyError("text"))
+    assert timeout.pending
+    timeout.close()
+    waiter = Waiter()
+    gevent.get_hub().loop.run_callback(waiter.switch, 5)
+    assert waiter.get() == 5
+
+
+class Mine(local):
+    def __init__(self, value):
+        self.value = value
+
+
+@of("sync")
+def locals_():
+    one = Mine(5)
+    g = gevent.spawn(setattr, one, "value", 6)
+    g.join(SOON)
+    assert one.value == 5
+    one.other = 1
+    del one.other
+    vars(one), repr(one)
+    all_local_dicts_for_greenlet(gevent.getcurrent())
+
+
+def adder(value):
+    while True:
+        value = getcurrent().parent.switch(value + 1)
+
+
+@of("greenlet")
+def raw_greenlets():
+    g = greenlet(adder)
+    assert g.switch(1) == 2
+    assert g.switch(3) == 4
+    repr(g), g.gr_frame, g.gr_context, g.dead, bool(g)
+    g.gr_context = contextvars.copy_context()
+    g.parent = getcurrent()
+    g.name = "text"
+    assert vars(g) == {"name": "text"}
+    try:
+        g.throw(KeyError, "text")
+    except KeyError:
+        pass
+    assert g.dead
+    g = greenlet(adder)
+    try:
+        g.throw(KeyError("text"))
+    except KeyError:
+        pass
+    g = greenlet(adder)
+    g.switch(1)
+    del g  # which throws into it
+
+
+def note(event, args):
+    origin, target = args
+    assert event in ("switch", "throw")
+
+
+@of("greenlet")
+def traces():
+    settrace(note)
+    try:
+        gevent.sleep(0)
+        g = greenlet(adder)
+        g.switch(1)
+        try:
+            g.throw(KeyError)
+        except KeyError:
+            pass
+        assert gettrace() is note
+    finally:
+        settrace(None)
+
+
+@of("loop")
+def watchers():
+    loop = gevent.get_hub().loop
+    ours, theirs = socketpair()
+    with ours, theirs, tempfile.NamedTemporaryFile() as file:
+        made = [
+            loop.io(ours.fileno(), 2),
+            loop.timer(0.001, 0.001),
+            loop.async_(),
+            loop.signal(signal.SIGUSR1),
+            loop.stat(file.name, 0.001),
+            loop.prepare(),
+            loop.check(),
+            loop.idle(),
+            loop.fork(),
+        ]
+        for watcher in made:
+            with watcher:
+                watcher.start(int)
+                repr(watcher), watcher.args, watcher.callback, watcher.pending
+                if isinstance(watcher, type(made[2])):
+                    watcher.send()
+                gevent.sleep(0.002)
+                watcher.stop()
+        made[0].events_str, made[4].path, made[4].attr, made[4].prev
+        with loop.timer(0.001) as timer:
+            timer.again(int, "5")
+            timer.stop()
+
+
+@of("loop")
+def callbacks():
+    loop = gevent.get_hub().loop
+    callback = loop.run_callback(int, "5")
+    repr(callback), callback.args, callback.callback
+    callback.stop()
+    loop.run_callback(int, "5")
+    loop.run_callback_threadsafe(int, "5")
+    gevent.sleep(0)
+    gevent.sleep(0.001)
+    repr(loop), loop.fileno(), loop.now()
+
+
+@of("loop")
+def loops():
+    loop = core.loop(default=False)
+    with loop.timer(0.001) as timer:
+        timer.start(int)
+        loop.run()
+    loop.destroy()
+    loop = core.loop(default=False)
+    ours, theirs = os.pipe()
+    watcher = loop.io(ours, 1)
+    watcher.start(int)
+    os.close(theirs)
+    loop.run(once=True)
+    watcher.close()
+    os.close(ours)
+    loop.destroy()
+
+
+@of("net")
+def sockets():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = listener.getsockname()
+        accepting = gevent.spawn(listener.accept)
+        with socket.create_connection(address, timeout=SOON) as client:
+            server, _ = accepting.get(timeout=SOON)
+            with server:
+                server.settimeout(SOON)
+                reading = gevent.spawn(server.recv, 100)
+                gevent.sleep(0)
+                client.sendall(b"text")
+                assert reading.get(timeout=SOON) == b"text"
+                buffer = bytearray(10)
+                client.send(b"text")
+                assert server.recv_into(buffer) == 4
+                client.sendmsg([b"te", b"xt"])
+                assert server.recvfrom(10)[0] == b"text"
+                client.sendall(b"text")
+                assert server.recvfrom_into(buffer)[0] == 4
+                client.sendall(b"text")
+                assert server.recvmsg(10)[0] == b"text"
+                server.shutdown(socket.SHUT_WR)
+                assert client.recv(10) == b""
+                repr(client), client.family, client.type
+
+
+@of("net")
+def sockets_filled():
+    """More than fits."""
+    ours, theirs = socketpair()
+    with ours, theirs:
+        ours.settimeout(SOON)
+        theirs.settimeout(SOON)
+        data = b"x" * 1_000_000
+        sending = gevent.spawn(ours.sendall, data)
+        got = 0
+        while got < len(data):
+            got += len(theirs.recv(1 << 20) or data)
+        sending.get(timeout=SOON)
+
+
+@of("net")
+def datagrams():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as two:
+        one.bind(("127.0.0.1", 0))
+        one.settimeout(SOON)
+        receiving = gevent.spawn(one.recvfrom, 100)
+        gevent.sleep(0)
+        two.sendto(b"text", one.getsockname())
+        assert receiving.get(timeout=SOON)[0] == b"text"
+        two.connect(one.getsockname())
+        two.send(b"text")
+        assert one.recv(10) == b"text"
+
+
+@of("net")
+def selects():
+    ours, theirs = socketpair()
+    with ours, theirs:
+        select.select([ours], [theirs], [], 0)
+        waiting = gevent.spawn(select.select, [ours], [], [], SOON)
+        gevent.sleep(0)
+        theirs.send(b"text")
+        assert waiting.get(timeout=SOON)[0] == [ours]
+        poll = select.poll()
+        poll.register(ours, select.POLLIN)
+        assert poll.poll(0) and poll.poll(SOON)
+        poll.modify(ours, select.POLLIN)
+        poll.unregister(ours)
+        with selectors.DefaultSelector() as selector:
+            selector.register(ours, selectors.EVENT_READ)
+            assert selector.select(SOON)
+        socket.wait_read(ours.fileno(), SOON)
+        socket.wait_write(ours.fileno(), SOON)
+        socket.wait_readwrite(ours.fileno(), SOON)
+
+
+@of("loop")
+def files():
+    reader, writer = os.pipe()
+    with FileObjectPosix(reader, "rb") as reading, FileObjectPosix(writer, "wb") as writing:
+        waiting = gevent.spawn(reading.readline)
+        gevent.sleep(0)
+        writing.write(b"text\n")
+        writing.flush()
+        assert waiting.get(timeout=SOON) == b"text\n"
+
+
+@of("net")
+def threadpools():
+    pool = gevent.get_hub().threadpool
+    assert pool.apply(int, ("5",)) == 5
+    assert pool.map(int, ["1", "2"]) == [1, 2]
+    result = pool.spawn(int, "text")
+    result.wait(SOON)
+    assert isinstance(result.exception, ValueError)
+
+
+@of("loop")
+def children():
+    process = subprocess.Popen(["true"])
+    assert process.wait(SOON * 10) == 0
+    assert subprocess.check_output(["echo", "text"]) == b"text\n"
+
+
+@of("net")
+def resolvers():
+    resolver = Resolver(hub=gevent.get_hub(), servers="127.0.0.1:9", timeout=0.001, tries=1)
+    try:
+        resolver.getaddrinfo("localhost", 80)
+        resolver.getaddrinfo("127.0.0.1", 80, socket.AF_INET)
+        resolver.gethostbyname("127.0.0.1")
+        try:
+            resolver.gethostbyname("nowhere.example")
+        except socket.gaierror:
+            pass
+        try:
+            resolver.gethostbyaddr("192.0.2.1")
+        except (socket.herror, socket.gaierror):
+            pass
+        resolver.getnameinfo(("127.0.0.1", 80), socket.NI_NUMERICHOST | socket.NI_NUMERICSERV)
+    finally:
+        resolver.close()
+
+
+@of("http")
+def frames():
+    for masked in False, True:
+        reader = WebSocketReader(masked, 1 << 20)
+        data = websocket_frame(1, "te", fin=False, masked=masked) + websocket_frame(0, "xt", masked=masked)
+        data += websocket_frame(2, b"x" * 1000, masked=masked) + websocket_frame(9, b"", masked=masked)
+        data += websocket_frame(8, b"\x03\xe8", masked=masked)
+        assert len(reader.feed(data[:5]) + reader.feed(data[5:])) == 4
+
+
+def application(environ, start_response):
+    body = environ["wsgi.input"].read()
+    if environ["PATH_INFO"] == "/write":
+        start_response("200 OK", [("Content-Type", "text/plain")])(b"written")
+        return [b"and returned"]
+    if environ["PATH_INFO"] == "/error":
+        raise ValueError("text")
+    if environ["PATH_INFO"] == "/file":
+        start_response("200 OK", [("X-Name", "value")])
+        return environ["wsgi.file_wrapper"](io.BytesIO(b"in the file"))
+    start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "%d" % len(body))])
+    return [body]
+
+
+class Log:
+    def write(self, line):
+        pass
+
+
+class Parts:
+    """A file to read a connection from: read1() returns one part after the other."""
+
+    def __init__(self, *parts):
+        self.parts = list(parts)
+
+    def read1(self, size):
+        return self.parts.pop(0) if self.parts else b""
+
+
+def ask(*parts, application=application, **options):
+    """What a connection answers that gets the parts and then the end."""
+    server = WSGIServer(("127.0.0.1", 0), application, log=Log(), error_log=Log(), linger_timeout=0.001, **options)
+    server.init_socket()
+    ours, theirs = socketpair()
+    with ours, theirs:
+        try:
+            server.handler_class(theirs, ("192.0.2.1", 1234), server, Parts(*parts)).handle()
+            ours.settimeout(SOON)
+            return ours.recv(65536)
+        finally:
+            server.close()
+
+
+def request(line, *fields, body=b""):
+    return "\r\n".join([line, "Host: name", *fields, "", ""]).encode() + body
+
+
+@of("http")
+def wsgi():
+    assert b"200 OK" in ask(request("GET / HTTP/1.1"))
+    assert b"written" in ask(request("GET /write HTTP/1.1"))
+    assert b"500" in ask(request("GET /error HTTP/1.1"))
+    assert b"in the file" in ask(request("GET /file?a=b HTTP/1.1", "Cookie: a", "Cookie: b", "X-Name: value"))
+
+
+@of("http")
+def wsgi_bodies():
+    post = request("POST /%20path HTTP/1.1", "Content-Length: 4", "Content-Type: a/b", body=b"text")
+    assert b"text" in ask(post[:20], post[20:], post)
+    chunked = request("POST / HTTP/1.1", "Transfer-Encoding: chunked", body=b"2\r\nte\r\n2\r\nxt\r\n0\r\n\r\n")
+    assert b"text" in ask(chunked, post)
+    waiting = request("POST / HTTP/1.1", "Content-Length: 4", "Expect: 100-continue")
+    assert b"100 Continue" in ask(waiting, b"text")
+
+
+@of("http")
+def wsgi_refused():
+    assert b"400" in ask(b"GET / HTTP/1.1\r\n\r\n")
+    assert b"400" in ask(b"\xff\xff\r\n\r\n")
+    assert b"400" in ask(request("GET / HTTP/1.1", "Content-Length: x"))
+
+
+def lines(environ, start_response):
+    read = environ["wsgi.input"]
+    found = [read.readline(), read.readline(3), *read.readlines(2), *read]
+    start_response("200 OK", [])
+    return iter(found)
+
+
+@of("http")
+def wsgi_lines():
+    body = b"one\ntwo\nthree\nfour\n"
+    post = request("POST / HTTP/1.0", "Content-Length: %d" % len(body), body=body)
+    assert ask(post, application=lines).endswith(body)
+    chunked = request("POST / HTTP/1.1", "Transfer-Encoding: chunked", body=b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body))
+    assert b"three" in ask(chunked, application=lines)
+
+
+@of("http")
+def wsgi_served():
+    """Through a server's own sockets."""
+    server = WSGIServer(("127.0.0.1", 0), application, log=Log(), error_log=Log())
+    server.start()
+    try:
+        with socket.create_connection(server.address, timeout=SOON) as client:
+            client.sendall(request("GET / HTTP/1.1") + request("GET / HTTP/1.1", "Connection: close"))
+            answer = b""
+            while data := client.recv(65536):
+                answer += data
+            assert answer.count(b"200 OK") == 2
+    finally:
+        server.stop(timeout=SOON)
