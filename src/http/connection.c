@@ -71,6 +71,20 @@ connection_call_application(HandlerObject *self)
     return 0;
 }
 
+/* The end of a clean-up: `done` is what it returned, `raised` the exception that was saved before
+   it (NULL: none), which goes on in the place of one of the clean-up's. Steals both. 0 or -1. */
+static int
+connection_cleaned_up(PyObject *done, PyObject *raised)
+{
+    Py_XDECREF(done);
+    if (raised != NULL) {
+        PyErr_Clear();
+        green_error_raise(raised);
+        return -1;
+    }
+    return done == NULL ? -1 : 0;
+}
+
 /* Call the result's close(), which lists and tuples don't have, keeping the current exception. */
 static int
 connection_close_result(HandlerObject *self)
@@ -93,13 +107,7 @@ connection_close_result(HandlerObject *self)
     }
     Py_DECREF(result);
     Py_XDECREF(close);
-    Py_XDECREF(done);
-    if (raised != NULL) {
-        PyErr_Clear();
-        green_error_raise(raised);
-        return -1;
-    }
-    return done == NULL ? -1 : 0;
+    return connection_cleaned_up(done, raised);
 }
 
 static int
@@ -237,13 +245,7 @@ connection_finish_upgrade(HandlerObject *self, int result)
     PyObject *raised = green_error_take();
     PyObject *done = PyObject_CallMethod(upgrade, "finish", "O", result < 0 ? Py_True : Py_False);
     Py_DECREF(upgrade);
-    Py_XDECREF(done);
-    if (raised != NULL) {
-        PyErr_Clear();
-        green_error_raise(raised);
-        return -1;
-    }
-    return done == NULL ? -1 : 0;
+    return connection_cleaned_up(done, raised);
 }
 
 /* With a time-out for the whole request, or where the client is watched: a method does that. */

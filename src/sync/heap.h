@@ -1,7 +1,6 @@
 /* A list kept as a heap, in the very order of the heapq module; a comparison that raises changes
    nothing. It shares no code with the heap of loop/timer.h: here a comparison may run Python code,
-   so all of them come before the first move; there it costs less than a move, and they alternate.
- */
+   so all of them come before the first move; there it costs little, and they alternate. */
 #ifndef GREEN_SYNC_HEAP_H
 #define GREEN_SYNC_HEAP_H
 
