@@ -50,6 +50,9 @@ static PyTypeObject *Imap_Type;
 
 /* ---- results ---- */
 
+/* Results lie where their items' numbers say, so those that come early wait in their slots. It is
+   no green_store, which fills its ring from one end. */
+
 /* The slot of the result that is `ahead` places behind the next one to read. */
 static inline imap_result *
 imap_slot(const ImapObject *self, size_t ahead)
