@@ -9,6 +9,7 @@ import html
 import io
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -54,9 +55,10 @@ def by_index(folder):
     index = os.environ["PIP_INDEX_URL"].rstrip("/") + "/httptools/"
     with urllib.request.urlopen(index, timeout=60) as page:
         links = re.findall(r'href="([^"]+)"', page.read().decode("utf-8", "replace"))
-    for link in map(html.unescape, links):
+    for link in links:
+        link = urllib.parse.urljoin(index, html.unescape(link))
         if urllib.parse.urlsplit(link).path.endswith("/" + SDIST):
-            with urllib.request.urlopen(urllib.parse.urljoin(index, link), timeout=60) as answer:
+            with urllib.request.urlopen(link, timeout=60) as answer:
                 return answer.read()
     raise OSError(f"{index} has no {SDIST}")
 
@@ -77,11 +79,14 @@ def fetch(folder):
             errors.append(f"  {error}")
     else:
         sys.exit(HELP.format("\n".join(errors), kept.parent))
-    with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tarfile.open(fileobj=io.BytesIO(data)) as archive, tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
         for name in FILES:
-            target = Path(folder, name)
+            target = Path(scratch, "llhttp", name)
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(archive.extractfile(INSIDE + name).read())
+        shutil.rmtree(folder, ignore_errors=True)
+        Path(scratch, "llhttp").rename(folder)  # all of it, or nothing
 
 
 def folder():

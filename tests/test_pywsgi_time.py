@@ -204,6 +204,22 @@ def errors(monkeypatch):
     return reported
 
 
+def test_a_client_that_sends_requests_without_end_leaves_turns_to_others():
+    order = []
+
+    def application(environ, start_response):
+        order.append(environ["REMOTE_PORT"])
+        start_response("200 OK", [])
+        return []
+
+    with serving(application) as server, connection(server) as eager, connection(server) as modest:
+        port = str(modest.getsockname()[1])
+        eager.sendall(GET * 300)
+        modest.sendall(GET)
+        assert Answer(modest.recv(1000)).status == 200
+        assert order.index(port) < 100
+
+
 # ---- clients that go ----
 
 

@@ -61,6 +61,7 @@ typedef struct HandlerObject {
     Py_ssize_t response_length; /* bytes sent, the head included */
     int code;
     uint8_t length_kind; /* green_length_kind */
+    uint8_t in_a_row;    /* requests that came without a wait */
     char close_connection;
     char headers_sent;
     char response_use_chunked;

@@ -2,6 +2,7 @@
 #include "http/request.h"
 
 #include "http/environ.h"
+#include "hub/wait.h"
 
 PyObject *green_exc_InvalidClientRequest;
 
@@ -90,17 +91,28 @@ request_forget(HandlerObject *self)
     Py_CLEAR(self->headers);
 }
 
+enum { IN_A_ROW_MAX = 16 };
+
+/* A client that never lets the server wait leaves a turn to others now and then. */
+static int
+request_take_turns(HandlerObject *self)
+{
+    if (++self->in_a_row < IN_A_ROW_MAX) {
+        return 0;
+    }
+    self->in_a_row = 0;
+    return green_wait_yield();
+}
+
 /* Some bytes of a request are there: 1. 0: the connection has ended, or is to. */
 int
 green_request_await(HandlerObject *self)
 {
-    if (green_buffer_count(&self->source.buffer) > 0) {
-        return 1;
-    }
-    int here = request_try(self);
+    int here = green_buffer_count(&self->source.buffer) > 0 ? 1 : request_try(self);
     if (here != GREEN_NOT_YET) {
-        return here;
+        return here > 0 && request_take_turns(self) < 0 ? -1 : here;
     }
+    self->in_a_row = 0;
     request_forget(self);
     if (slot_release(self) < 0) {
         return -1;
