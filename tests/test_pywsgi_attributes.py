@@ -367,6 +367,10 @@ def test_input_of_a_file():
         assert body.read(size) == b"body"[: size if size == 3 else 4]
         assert body.position == file.tell() == (3 if size == 3 else 4)
     assert pywsgi.Input(io.BytesIO(b"one\ntwo\nthree"), 8).readlines() == [b"one\n", b"two\n"]
+    lines = pywsgi.Input(io.BytesIO(b"one\ntwo\nthree"), 8)
+    assert (lines.next(), next(lines)) == (b"one\n", b"two\n")
+    with pytest.raises(StopIteration):
+        lines.next()
     chunked = pywsgi.Input(io.BytesIO(b"3\r\nabc\r\n0\r\n\r\nnext"), None, chunked_input=True)
     assert (chunked.read(2), chunked.read(), chunked.read()) == (b"ab", b"c", b"")
 

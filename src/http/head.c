@@ -178,6 +178,42 @@ green_head_begin_chunked(green_head *head)
 
 /* ---- the request line ---- */
 
+/* What can be in a Host: visible ASCII but for what ends an authority, or would be two of them. */
+static bool
+host_is_valid(const char *host, size_t length)
+{
+    static const uint32_t valid[8] = {
+        0, 0x2fff6ff2, 0xaffffffe, 0x47fffffe, 0, 0, 0, 0,
+    };
+    for (size_t i = 0; i < length; i++) {
+        unsigned char c = (unsigned char)host[i];
+        if (!(valid[c >> 5] >> (c & 31) & 1)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Whether an absolute target names a host, and nothing that could be read as another one. */
+static bool
+target_has_host(const char *target, size_t length)
+{
+    const char *end = target + length, *host = (const char *)memchr(target, ':', length) + 3;
+    const char *stop = host;
+    while (stop < end && *stop != '/' && *stop != '?') {
+        stop++;
+    }
+    return stop > host && host_is_valid(host, (size_t)(stop - host));
+}
+
+static bool
+target_is_absolute(const char *target, size_t length)
+{
+    return ((length > 7 && green_field_is(target, "http://", 7)) ||
+            (length > 8 && green_field_is(target, "https://", 8))) &&
+           target_has_host(target, length);
+}
+
 /* "METHOD target HTTP/1.x" with single spaces and CRLF, a method of HTTP, a target of one of the
    forms that RFC 9112 has. */
 static int
@@ -209,8 +245,7 @@ head_check_line(green_head *head, const char *line)
     head->is_connect = method == HTTP_CONNECT;
     bool is_star = head->target_length == 1 && *target == '*';
     if (*target != '/' && !head->is_connect && !(is_star && method == HTTP_OPTIONS) &&
-        !(head->target_length > 7 && green_field_is(target, "http://", 7)) &&
-        !(head->target_length > 8 && green_field_is(target, "https://", 8))) {
+        !target_is_absolute(target, head->target_length)) {
         return head_refuse(head, 400, "Invalid request target");
     }
     return 0;
@@ -243,22 +278,6 @@ field_strip(green_field *field, const char *base)
         }
         field->value_length--;
     }
-}
-
-/* What can be in a Host: visible ASCII but for what ends an authority, or would be two of them. */
-static bool
-host_is_valid(const char *host, size_t length)
-{
-    static const uint32_t valid[8] = {
-        0, 0x2fff6ff2, 0xaffffffe, 0x47fffffe, 0, 0, 0, 0,
-    };
-    for (size_t i = 0; i < length; i++) {
-        unsigned char c = (unsigned char)host[i];
-        if (!(valid[c >> 5] >> (c & 31) & 1)) {
-            return false;
-        }
-    }
-    return true;
 }
 
 /* Which of the fields that decide how the request is read there were. */

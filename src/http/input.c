@@ -316,6 +316,19 @@ input_next(PyObject *op)
     return line;
 }
 
+PyDoc_STRVAR(next_doc, "next($self, /)\n--\n\n"
+                       "Return the next line; StopIteration at the end. Errors: see read().");
+
+static PyObject *
+input_next_method(PyObject *op, PyObject *Py_UNUSED(unused))
+{
+    PyObject *line = input_next(op);
+    if (line == NULL && !PyErr_Occurred()) {
+        PyErr_SetNone(PyExc_StopIteration);
+    }
+    return line;
+}
+
 PyDoc_STRVAR(readlines_doc, "readlines($self, hint=-1, /)\n--\n\n"
                             "Return the rest of the body as a list of lines. Errors: see read().");
 
@@ -458,6 +471,7 @@ static PyMethodDef input_methods[] = {
     {"read", (PyCFunction)(void (*)(void))input_read, METH_FASTCALL, read_doc},
     {"readline", (PyCFunction)(void (*)(void))input_readline, METH_FASTCALL, readline_doc},
     {"readlines", (PyCFunction)(void (*)(void))input_readlines, METH_FASTCALL, readlines_doc},
+    {"next", input_next_method, METH_NOARGS, next_doc},
     {"_discard", input_discard, METH_NOARGS, discard_doc},
     {NULL, NULL, 0, NULL},
 };
