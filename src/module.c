@@ -31,7 +31,7 @@
 #include "switch/swap.h"
 #include "sync/sync.h"
 #include "task/task.h"
-#include "websocket/reader.h"
+#include "websocket/connection.h"
 #include "websocket/writer.h"
 
 /* In order of the layers: each may use what those before have made. */
@@ -43,7 +43,7 @@ static int (*const parts[])(PyObject *module) = {
     green_file_exec,      green_other_threads_exec, green_sleep_exec,      green_sync_exec,
     green_task_exec,      green_socket_exec,        green_rawsocket_exec,  green_select_exec,
     green_readiness_exec, green_threadpool_exec,    green_process_exec,    green_resolver_exec,
-    green_reader_exec,    green_writer_exec,        green_http_exec,
+    green_writer_exec,    green_connection_exec,    green_http_exec,
 };
 
 static PyObject *first; /* the module, kept for good: the types in it are for the whole process */

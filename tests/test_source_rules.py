@@ -25,8 +25,8 @@ BELOW = {
     "sync": ("hub",),
     "task": ("sync",),
     "net": ("hub",),
-    "websocket": ("greenlet",),
-    "http": ("net", "websocket"),
+    "websocket": ("net", "sync"),
+    "http": ("net",),
 }
 
 # Within a layer, the lowest first: a file includes those before it. One that is not listed is included by no other of
@@ -41,7 +41,7 @@ ORDER = {
     "sync": "arguments timeout client linkable event semaphore heap store queue asyncresult channel local mutex rlock waiter",
     "task": "ancestry task attributes kill start observer group imap join map raw",
     "net": "address rawsocket socket resolver resolver_pointer",
-    "websocket": "frame message",
+    "websocket": "frame message reader writer",
     "http": "buffer source service head date answer filewrapper body input environ handler request",
 }
 

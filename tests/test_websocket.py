@@ -6,6 +6,7 @@ import pytest
 
 import gevent
 from gevent import server, socket
+from gevent.exceptions import ConcurrentObjectUseError
 from gevent.websocket import HandshakeError, ProtocolError, WebSocket, WebSocketError, connect
 from gevent.websocket import _deflate as deflate, _handshake as handshake
 from greencore._core import websocket_frame
@@ -169,6 +170,108 @@ def test_senders_do_not_mix_frames():
         messages = [bytes([n]) * 300_000 for n in range(5)]
         senders = [gevent.spawn(ours.send, message) for message in messages]
         assert [theirs.receive() for _ in senders] == messages
+
+
+def test_a_killed_receiver_loses_nothing():
+    with pair() as (ours, theirs):
+        waiting = gevent.spawn(ours.receive)
+        gevent.sleep(0)
+        waiting.kill()
+        theirs.send("still")
+        assert ours.receive() == "still"
+
+
+def test_a_killed_sender_that_waits_for_its_turn_ends_nothing():
+    with pair() as (ours, theirs):
+        first, second = (gevent.spawn(ours.send, bytes([n]) * 1_000_000) for n in range(2))
+        gevent.sleep(0)
+        second.kill()
+        assert theirs.receive() == bytes(1_000_000)
+        first.get()
+        ours.send("more")
+        assert theirs.receive() == "more"
+
+
+def test_one_receiver_at_a_time():
+    with pair() as (ours, theirs):
+        first = gevent.spawn(ours.receive)
+        gevent.sleep(0)
+        with pytest.raises(ConcurrentObjectUseError):
+            ours.receive()
+        theirs.send("m")
+        assert first.get() == "m"
+
+
+def test_messages_that_came_together_are_read_in_order_by_several_greenlets():
+    with pair() as (ours, theirs):
+        for n in range(6):
+            theirs.send(str(n))
+        got = [gevent.spawn(ours.receive) for _ in range(6)]
+        assert [one.get() for one in got] == list("012345")
+
+
+def test_messages_that_came_together_cost_one_receive():
+    received = []
+
+    class Counting(socket.socket):
+        def recv(self, size):
+            received.append(super().recv(size))
+            return received[-1]
+
+    ours, theirs = socket.socketpair()
+    with ours, theirs, Counting(fileno=ours.detach()) as counting:
+        theirs.sendall(b"".join(websocket_frame(1, str(n), masked=True) for n in range(5)))
+        ws = WebSocket(counting)
+        assert [ws.receive() for _ in range(5)] == list("01234")
+        assert len(received) == 1
+
+
+def test_what_can_not_be_sent_ends_nothing():
+    with pair() as (ours, theirs):
+        for wrong, error in ((3, TypeError), (None, TypeError), ("\ud800", UnicodeEncodeError)):
+            with pytest.raises(error):
+                ours.send(wrong)
+        with pytest.raises(TypeError):
+            ours.send()
+        ours.send(message=memoryview(b"fine"), binary=None)
+        assert theirs.receive() == b"fine"
+
+
+@pytest.mark.parametrize("size", [0, 1, 125, 126, 242, 243, 65535, 65536, 3_000_000])
+def test_sizes_of_frames(size):
+    with pair(max_message=1 << 22) as (ours, theirs):
+        for sender, receiver in ((ours, theirs), (theirs, ours)):
+            message = bytes(range(256)) * (size // 256) + bytes(size % 256)
+            sending = gevent.spawn(sender.send, message)
+            assert receiver.receive() == message
+            sending.get()
+
+
+def test_by_the_methods_of_a_socket_of_another_class():
+    class Wrapped:
+        def __init__(self, sock):
+            self.sock = sock
+
+        def __getattr__(self, name):
+            return getattr(self.sock, name)
+
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        one, other = WebSocket(Wrapped(ours)), WebSocket(Wrapped(theirs), client=True)
+        for message in ("text", bytes(1000)):
+            one.send(message)
+            other.send(other.receive())
+            assert one.receive() == message
+        waiting = gevent.spawn(list, other)
+        one.close()
+        assert waiting.get() == [] and other.close_code == 1000
+
+
+def test_a_connection_is_not_made_of_nothing():
+    made = WebSocket.__new__(WebSocket)
+    for use in (made.receive, lambda: made.send("m")):
+        with pytest.raises(WebSocketError):
+            use()
 
 
 def test_accept_key():

@@ -4,17 +4,57 @@ import random
 
 import pytest
 
-from greencore._core import WebSocketReader, websocket_frame
+import gevent
+from gevent import socket
+from greencore._core import WebSocketConnection, websocket_frame
 
 TEXT, BINARY, CLOSE, PING, PONG, FAILED = 1, 2, 8, 9, 10, -1
 MESSAGES = ["", "a", "h\u00e9llo \u20ac \U0001f600", "x" * 125, "x" * 126, "x" * 65535, "x" * 65536]
 
 
+class Reader(WebSocketConnection):
+    """A connection that notes what arrives: over a socket, or without one, when it receives pieces of bytes."""
+
+    def __init__(self, pieces, masked=False, limit=1 << 20, deflate=False, sock=None, received=b""):
+        super().__init__(sock or self, not masked, received, limit, 64 if deflate else -1)
+        self.pieces = list(pieces)
+        self.events = []
+
+    def _recv(self):
+        return self.pieces.pop(0) if self.pieces else b""
+
+    def _handle(self, opcode, payload, code):
+        self.events.append((opcode, payload, code))
+
+    def _inflate(self, opcode, payload):
+        self.events.append((opcode, payload, 1))
+        return payload
+
+    def _end(self, code):
+        self.closed = True
+
+    def read(self):
+        """All that arrives: (opcode, payload, code), a message's code being 1 if it is compressed."""
+        while (message := self.receive()) is not None:
+            if not self.events or self.events[-1][1] is not message:
+                self.events.append((TEXT if isinstance(message, str) else BINARY, message, 0))
+        return self.events
+
+
 def read(data, masked=False, limit=1 << 20, deflate=False, cut=None):
-    """The events of one reader, fed in pieces of `cut` bytes."""
-    reader = WebSocketReader(masked, limit, deflate)
+    """What one connection reads, which receives pieces of `cut` bytes."""
     step = cut or max(len(data), 1)
-    return [event for at in range(0, max(len(data), 1), step) for event in reader.feed(data[at : at + step])]
+    return Reader((data[at : at + step] for at in range(0, len(data), step)), masked, limit, deflate).read()
+
+
+def read_socket(data, masked=False, limit=1 << 20, deflate=False, cut=0):
+    """The same over a socket; `cut` bytes came before."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        sender = gevent.spawn(lambda: (theirs.sendall(data[cut:]), theirs.shutdown(socket.SHUT_WR)))
+        events = Reader((), masked, limit, deflate, ours, data[:cut]).read()
+        sender.kill()
+        return events
 
 
 @pytest.mark.parametrize("masked", [False, True])
@@ -24,6 +64,7 @@ def test_round_trip(message, masked):
     data = websocket_frame(BINARY, message.encode(), masked=masked)
     for cut in (None, 1 if len(message) < 1000 else 1000, 7 if len(message) < 1000 else 4093):
         assert read(text + data, masked, cut=cut) == [(TEXT, message, 0), (BINARY, message.encode(), 0)]
+        assert read_socket(text + data, masked, cut=cut or 0) == [(TEXT, message, 0), (BINARY, message.encode(), 0)]
 
 
 def test_known_frames():
@@ -103,14 +144,12 @@ def test_unmasked_by_a_client():
 
 def test_wrong_text_is_seen_before_its_end():
     """A character that can't become one ends the message while the rest is still to come."""
-    reader = WebSocketReader(False, 1000)
-    assert reader.feed(b"\x81\x7e\x01\x00ok\xe2") == []
-    assert reader.feed(b"(")[0][::2] == (FAILED, 1007)
+    assert read(b"\x81\x7e\x01\x00ok\xe2") == []
+    assert read(b"\x81\x7e\x01\x00ok\xe2(")[0][::2] == (FAILED, 1007)
 
 
 def test_announced_length_reserves_nothing():
-    reader = WebSocketReader(False, 1 << 62)
-    assert reader.feed(b"\x82\x7f" + (1 << 61).to_bytes(8, "big") + b"x") == []
+    assert read(b"\x82\x7f" + (1 << 61).to_bytes(8, "big") + b"x", limit=1 << 62) == []
 
 
 def test_compressed_needs_the_extension():
@@ -126,10 +165,12 @@ def test_arguments():
         websocket_frame(TEXT, "\ud800")
     with pytest.raises(TypeError):
         websocket_frame(TEXT, 3)
-    with pytest.raises(ValueError):
-        WebSocketReader(True, -1)
+    with pytest.raises(ValueError, match="negative"):
+        Reader([], limit=-1)
     with pytest.raises(TypeError):
-        WebSocketReader(True, 1).feed("text")
+        Reader(["text"]).receive()
+    with pytest.raises(RuntimeError, match="made once"):
+        Reader([]).__init__([])
 
 
 def test_masks_differ():
@@ -152,3 +193,4 @@ def test_any_bytes_cut_anywhere_mean_the_same():
         for cut in (1, 2, 5, 64):
             pieces = read(data, True, 300, cut=cut)
             assert [event[0:3:2] for event in pieces] == [event[0:3:2] for event in whole]
+        assert read_socket(data, True, 300, cut=chance.randrange(len(data) + 1)) == whole

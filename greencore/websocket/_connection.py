@@ -1,13 +1,12 @@
 """A WebSocket that is open: messages over a cooperative socket."""
 
-from greencore._core import WebSocketReader, websocket_frame
-from greencore.lock import BoundedSemaphore
+from greencore._core import WebSocketConnection
 from greencore.timeout import Timeout
 from greencore.websocket._deflate import SHORTEST
-from greencore.websocket._errors import ProtocolError, WebSocketError
+from greencore.websocket._errors import ProtocolError
 
-TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
-FAILED = -1  # an event of the reader: the peer broke the protocol
+TEXT, CLOSE, PING, PONG = 1, 8, 9, 10
+FAILED = -1  # in place of an opcode: the peer broke the protocol
 NORMAL, GOING_AWAY, NO_CODE, ABNORMAL, NOT_UTF8 = 1000, 1001, 1005, 1006, 1007
 RECV_SIZE = 64 * 1024
 
@@ -22,8 +21,10 @@ def close_payload(code, reason):
     return payload
 
 
-class WebSocket:
+class WebSocket(WebSocketConnection):
     """One end of a connection. Any greenlet may send; one at a time may receive.
+
+    Messages come and go in C, by receive() and send(); here is what is rare.
 
     sock: connected, after the handshake; it is closed with the WebSocket. client: this end is the client's.
     received: bytes that came with the handshake. deflate: the streams of permessage-deflate (Deflate), or None.
@@ -39,21 +40,15 @@ class WebSocket:
         self, sock, *, client=False, received=b"", deflate=None, max_message=1 << 20, ping_interval=None,
         ping_timeout=20.0, close_timeout=5.0, protocol=None,
     ):  # fmt: skip
-        self.socket = sock
-        self.client = client
+        super().__init__(sock, client, received, max_message, -1 if deflate is None else SHORTEST)
         self.protocol = protocol
         self.max_message = max_message
         self.ping_interval = ping_interval
         self.ping_timeout = ping_timeout
         self.close_timeout = close_timeout
-        self.closed = False
         self.close_code = None
         self.close_reason = ""
         self._deflate = deflate
-        self._reader = WebSocketReader(not client, max_message, deflate is not None)
-        self._events = self._reader.feed(received)[::-1]
-        self._sending = BoundedSemaphore(1)
-        self._close_sent = False
 
     def __repr__(self):
         state = "closed" if self.closed else "open"
@@ -68,42 +63,6 @@ class WebSocket:
     def __iter__(self):
         """Yield messages until the peer closes."""
         return iter(self.receive, None)
-
-    def receive(self):
-        """Return the next message, a str or bytes; None when there will be none: the peer has closed, or is gone.
-
-        Pings are answered meanwhile. Raises ProtocolError when the peer breaks the protocol; the connection is closed then.
-        """
-        while True:
-            while self._events:
-                opcode, payload, detail = self._events.pop()
-                if TEXT <= opcode <= BINARY:
-                    return payload if not detail else self._inflate(opcode, payload)
-                self._handle(opcode, payload, detail)
-            if self.closed:
-                return None
-            data = self._recv()
-            if data:
-                self._events = self._reader.feed(data)[::-1]
-            else:
-                self._end(ABNORMAL)
-
-    def send(self, message, binary=None):
-        """Send a message: a str as text, bytes-like as bytes.
-
-        binary: True or False says which of the two the peer gets, whatever the message's type. Raises WebSocketError when
-        the WebSocket is closed, OSError when the connection fails.
-        """
-        if binary is None:
-            binary = not isinstance(message, str)
-        opcode = BINARY if binary else TEXT
-        with self._sending:
-            if self._close_sent:
-                raise WebSocketError("the WebSocket is closed")
-            compressed = self._deflate is not None and len(message) >= SHORTEST
-            if compressed:
-                message = self._deflate.compress(message.encode() if isinstance(message, str) else message)
-            self._sendall(websocket_frame(opcode, message, True, compressed, self.client))
 
     def ping(self, payload=b""):
         """Send a ping with up to 125 bytes; receive() sees to the answer."""
@@ -129,7 +88,7 @@ class WebSocket:
             self._end(ABNORMAL)
 
     def _recv(self):
-        """Return what the connection has; b"" when it has ended, or the peer has left a ping unanswered."""
+        """The slow way to receive. Return what the connection has; b"" when it has ended, or the peer has left a ping unanswered."""
         try:
             if self.ping_interval is None:
                 return self.socket.recv(RECV_SIZE)
@@ -142,22 +101,14 @@ class WebSocket:
             pass  # reset, or closed by another greenlet
         return b""
 
-    def _sendall(self, frame):
-        try:
-            self.socket.sendall(frame)
-        except BaseException:
-            # A part of the frame may be out: nothing can follow it.
-            self._end(ABNORMAL)
-            raise
-
     def _send_control(self, opcode, payload):
-        with self._sending:
-            if not self._close_sent:
-                self._close_sent = opcode == CLOSE
-                try:
-                    self._sendall(websocket_frame(opcode, payload, True, False, self.client))
-                except OSError:
-                    pass  # the connection has ended, which whoever receives is told
+        try:
+            self._send_frame(opcode, payload)
+        except OSError:
+            pass  # the connection has ended, which whoever receives is told
+
+    def _compress(self, message):
+        return self._deflate.compress(message.encode() if isinstance(message, str) else message)
 
     def _end(self, code, reason=""):
         """The first code that is known stays: a goodbye that can't be sent does not undo the peer's."""
@@ -167,15 +118,16 @@ class WebSocket:
             self.closed = self._close_sent = True
             self.socket.close()
 
-    def _handle(self, opcode, payload, detail):
+    def _handle(self, opcode, payload, code):
+        """Called with what is no message. code: a close frame's, or the one that says what the peer broke."""
         if opcode == PING:
             self._send_control(PONG, payload)
         elif opcode == CLOSE:
-            self.close_code, self.close_reason = detail, payload
-            self._send_control(CLOSE, b"" if detail == NO_CODE else close_payload(detail, payload))
-            self._end(detail)
+            self.close_code, self.close_reason = code, payload
+            self._send_control(CLOSE, b"" if code == NO_CODE else close_payload(code, payload))
+            self._end(code)
         elif opcode == FAILED:
-            self._fail(ProtocolError(detail, payload))
+            self._fail(ProtocolError(code, payload))
 
     def _inflate(self, opcode, payload):
         try:

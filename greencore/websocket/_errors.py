@@ -1,8 +1,6 @@
 """What goes wrong with WebSockets."""
 
-
-class WebSocketError(OSError):
-    """A WebSocket can't do what it was asked to: its connection has ended."""
+from greencore._core import WebSocketError
 
 
 class ProtocolError(WebSocketError):

@@ -63,15 +63,8 @@ class ServerWebSocket(WebSocket):
         super().__init__(sock, received=received, deflate=streams, protocol=protocol, **self._options)
         sock.sendall(head)
 
-    def receive(self):
-        if not self.accepted:
-            self.accept()
-        return super().receive()
-
-    def send(self, message, binary=None):
-        if not self.accepted:
-            self.accept()
-        super().send(message, binary)
+    def _open(self):
+        self.accept()
 
     def ping(self, payload=b""):
         if not self.accepted:

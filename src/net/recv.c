@@ -78,9 +78,8 @@ receive_again(green_socket_call *call, int flags)
     return green_socket_again(call, GREEN_READ, flags);
 }
 
-/* Fill `buffer`, as recv(2). -1 with an exception. */
-static Py_ssize_t
-receive_into(green_socket_call *call, char *buffer, size_t size, int flags)
+Py_ssize_t
+green_socket_receive(green_socket_call *call, char *buffer, size_t size, int flags)
 {
     /* A descriptor that doesn't block ignores MSG_WAITALL. */
     bool all = flags & MSG_WAITALL && !(flags & (MSG_PEEK | MSG_DONTWAIT)) && call->timeout != 0;
@@ -166,7 +165,7 @@ recv_all(green_socket_call *call, Py_ssize_t size, int flags)
     if (bytes == NULL) {
         return NULL;
     }
-    Py_ssize_t got = receive_into(call, PyBytes_AS_STRING(bytes), (size_t)size, flags);
+    Py_ssize_t got = green_socket_receive(call, PyBytes_AS_STRING(bytes), (size_t)size, flags);
     if (got < 0) {
         Py_DECREF(bytes);
         return NULL;
@@ -200,7 +199,7 @@ socket_recv(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
     if (size > SCRATCH_SIZE) {
         return recv_large(&call, size, flags);
     }
-    Py_ssize_t got = receive_into(&call, scratch, (size_t)size, flags);
+    Py_ssize_t got = green_socket_receive(&call, scratch, (size_t)size, flags);
     return got < 0 ? NULL : PyBytes_FromStringAndSize(scratch, got);
 }
 
@@ -227,7 +226,7 @@ socket_recv_into(PyObject *self, PyObject *args, PyObject *kwargs)
     } else {
         size = size ? size : buffer.len;
         green_socket_call call = green_socket_call_begin(self, "socket.recv_into");
-        Py_ssize_t got = size ? receive_into(&call, buffer.buf, (size_t)size, flags) : 0;
+        Py_ssize_t got = size ? green_socket_receive(&call, buffer.buf, (size_t)size, flags) : 0;
         result = got < 0 ? NULL : PyLong_FromSsize_t(got);
     }
     PyBuffer_Release(&buffer);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 
 enum { LOCK_KEPT_SIZE = 64 * 1024 };
 
@@ -46,8 +47,8 @@ socket_send(PyObject *self, PyObject *args, PyObject *kwargs)
     return sent < 0 ? NULL : PyLong_FromSsize_t(sent);
 }
 
-static int
-send_whole(green_socket_call *call, const char *data, size_t size, int flags)
+int
+green_socket_send_whole(green_socket_call *call, const char *data, size_t size, int flags)
 {
     while (size > 0) {
         ssize_t sent = transmit(call->socket->file.fd, data, size, flags);
@@ -62,6 +63,37 @@ send_whole(green_socket_call *call, const char *data, size_t size, int flags)
         }
     }
     return 0;
+}
+
+int
+green_socket_send_two(green_socket_call *call, const char *first, size_t first_size,
+                      const char *second, size_t second_size)
+{
+    struct iovec parts[2] = {{(char *)first, first_size}, {(char *)second, second_size}};
+    struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
+    ssize_t sent;
+    do {
+        if (first_size + second_size <= LOCK_KEPT_SIZE) {
+            sent = sendmsg(call->socket->file.fd, &message, 0);
+        } else {
+            int fd = call->socket->file.fd;
+            Py_BEGIN_ALLOW_THREADS;
+            sent = sendmsg(fd, &message, 0);
+            Py_END_ALLOW_THREADS;
+        }
+    } while (sent < 0 && green_socket_again(call, GREEN_WRITE, 0) == 0);
+    if (sent < 0) {
+        return -1;
+    }
+    size_t done = (size_t)sent;
+    if (done < first_size) {
+        if (green_socket_send_whole(call, first + done, first_size - done, 0) < 0) {
+            return -1;
+        }
+        done = first_size;
+    }
+    done -= first_size;
+    return green_socket_send_whole(call, second + done, second_size - done, 0);
 }
 
 PyDoc_STRVAR(sendall_doc, "sendall($self, data, flags=0, /)\n--\n\n"
@@ -88,7 +120,7 @@ socket_sendall(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
         return NULL;
     }
     green_socket_call call = green_socket_call_begin(self, "socket.sendall");
-    int result = send_whole(&call, data.buf, (size_t)data.len, flags);
+    int result = green_socket_send_whole(&call, data.buf, (size_t)data.len, flags);
     PyBuffer_Release(&data);
     if (result < 0) {
         return NULL;

@@ -57,6 +57,16 @@ int green_socket_wait(green_socket_call *call, int events);
    block), -1 with an exception. */
 int green_socket_again(green_socket_call *call, int events, int flags);
 
+/* Fill `buffer`, as recv(2) with `flags`, waiting for what comes. -1 with an exception. */
+Py_ssize_t green_socket_receive(green_socket_call *call, char *buffer, size_t size, int flags);
+
+/* Send all of it, waiting for room. -1 with an exception: a part may be out. */
+int green_socket_send_whole(green_socket_call *call, const char *data, size_t size, int flags);
+
+/* Send all of both, in one system call where there is room. -1 likewise. */
+int green_socket_send_two(green_socket_call *call, const char *first, size_t first_size,
+                          const char *second, size_t second_size);
+
 /* Methods of the base type, unbound. */
 typedef enum {
     BASE_FILENO,

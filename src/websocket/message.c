@@ -81,6 +81,25 @@ green_message_finish(green_message *message)
     return whole;
 }
 
+PyObject *
+green_message_whole(bool text, unsigned char *from, size_t count, const unsigned char *mask)
+{
+    if (text) {
+        if (mask != NULL) {
+            green_frame_mask(from, from, count, mask, 0);
+        }
+        return PyUnicode_DecodeUTF8((const char *)from, (Py_ssize_t)count, "strict");
+    }
+    if (mask == NULL) {
+        return PyBytes_FromStringAndSize((const char *)from, (Py_ssize_t)count);
+    }
+    PyObject *whole = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)count);
+    if (whole != NULL && count > 0) {
+        green_frame_mask((unsigned char *)PyBytes_AS_STRING(whole), from, count, mask, 0);
+    }
+    return whole;
+}
+
 void
 green_message_free(green_message *message)
 {

@@ -27,6 +27,11 @@ int green_message_check(green_message *message);
    UnicodeDecodeError or MemoryError. */
 PyObject *green_message_finish(green_message *message);
 
+/* A message that arrives at once, masked unless `mask` is NULL: a str (the mask is taken off in
+   place) or bytes. NULL as above. */
+PyObject *green_message_whole(bool text, unsigned char *from, size_t count,
+                              const unsigned char *mask);
+
 void green_message_free(green_message *message);
 
 #endif

@@ -1,63 +1,35 @@
 #include "websocket/reader.h"
-#include <stdbool.h>
 #include <string.h>
-#include "greenlet/type.h"
-#include "websocket/frame.h"
-#include "websocket/message.h"
 
 /* Codes of a close frame (RFC 6455, section 7.4.1). */
 enum { CLOSE_PROTOCOL = 1002, CLOSE_NO_CODE = 1005, CLOSE_NOT_UTF8 = 1007, CLOSE_TOO_BIG = 1009 };
 
-/* In place of an opcode: what the peer sent breaks the protocol. */
-enum { EVENT_FAILED = -1 };
+/* Those that follow return 1 when something has arrived, 0 to go on, -1 with an exception. */
 
-typedef struct {
-    PyObject_HEAD
-    bool masked;     /* the peer masks: it is a client */
-    bool deflate;    /* permessage-deflate was agreed on */
-    size_t limit;    /* bytes of a message, before it is inflated */
-    bool ended;      /* a close frame or a failure has come: what follows is dropped */
-    bool in_payload; /* `frame` is complete, `left` bytes of its payload are to come */
-    uint64_t left;
-    green_frame_head frame;
-    unsigned char head[GREEN_FRAME_HEAD_MAX];
-    size_t head_count;
-    unsigned char control[GREEN_FRAME_CONTROL_MAX];
-    size_t control_count;
-    green_message message;
-} ReaderObject;
-
-static PyTypeObject *Reader_Type;
-
-/* Append (opcode, payload, detail). `payload` is stolen and may be NULL, with an exception set. */
+/* `payload` is stolen and may be NULL, with an exception set. */
 static int
-reader_emit(PyObject *events, int opcode, PyObject *payload, long detail)
+reader_emit(green_arrived *arrived, int opcode, PyObject *payload, long code)
 {
-    if (payload == NULL) {
-        return -1;
-    }
-    PyObject *event = Py_BuildValue("(iNl)", opcode, payload, detail);
-    int result = event == NULL ? -1 : PyList_Append(events, event);
-    Py_XDECREF(event);
-    return result;
+    *arrived = (green_arrived){.opcode = opcode, .code = code, .payload = payload};
+    return payload == NULL ? -1 : 1;
 }
 
 static int
-reader_fail(ReaderObject *self, PyObject *events, long code, const char *why)
+reader_fail(green_reader *reader, green_arrived *arrived, long code, const char *why)
 {
-    self->ended = true;
-    return reader_emit(events, EVENT_FAILED, PyUnicode_FromString(why), code);
+    reader->ended = true;
+    return reader_emit(arrived, GREEN_ARRIVAL_FAILED, PyUnicode_FromString(why), code);
 }
 
 /* What is wrong with the frame that begins, or NULL. */
 static const char *
-reader_fault(const ReaderObject *self)
+reader_fault(const green_reader *reader)
 {
-    const green_frame_head *frame = &self->frame;
+    const green_frame_head *frame = &reader->frame;
     if (frame->reserved) {
         return "a reserved bit is set";
     }
-    if (frame->masked != self->masked) {
+    if (frame->masked != reader->masked) {
         return frame->masked ? "a server's frame is masked" : "a client's frame is not masked";
     }
     if (frame->wasteful || frame->length >> 63) {
@@ -72,13 +44,13 @@ reader_fault(const ReaderObject *self)
                : frame->length > GREEN_FRAME_CONTROL_MAX ? "a control frame of over 125 bytes"
                                                          : NULL;
     case GREEN_OPCODE_CONTINUATION:
-        return self->message.opcode == 0 ? "a continuation of no message"
-               : frame->compressed       ? "a continuation that is marked as compressed"
-                                         : NULL;
+        return reader->message.opcode == 0 ? "a continuation of no message"
+               : frame->compressed         ? "a continuation that is marked as compressed"
+                                           : NULL;
     case GREEN_OPCODE_TEXT:
     case GREEN_OPCODE_BINARY:
-        return self->message.opcode != 0 ? "a message inside another one"
-               : frame->compressed && !self->deflate
+        return reader->message.opcode != 0 ? "a message inside another one"
+               : frame->compressed && !reader->deflate
                    ? "a compressed message, and no extension was agreed on"
                    : NULL;
     default:
@@ -86,30 +58,27 @@ reader_fault(const ReaderObject *self)
     }
 }
 
-/* 1: go on; 0: failed; -1 with an exception. */
 static int
-reader_begin_frame(ReaderObject *self, PyObject *events)
+reader_begin_frame(green_reader *reader, green_arrived *arrived)
 {
-    green_frame_head_read(&self->frame, self->head);
-    self->head_count = 0;
-    const char *fault = reader_fault(self);
+    const char *fault = reader_fault(reader);
     if (fault != NULL) {
-        return reader_fail(self, events, CLOSE_PROTOCOL, fault);
+        return reader_fail(reader, arrived, CLOSE_PROTOCOL, fault);
     }
-    self->in_payload = true;
-    self->left = self->frame.length;
-    if (green_frame_is_control(self->frame.opcode)) {
-        self->control_count = 0;
-        return 1;
+    reader->in_payload = true;
+    reader->left = reader->frame.length;
+    if (green_frame_is_control(reader->frame.opcode)) {
+        reader->control_count = 0;
+        return 0;
     }
-    if (self->frame.length > self->limit - self->message.count) {
-        return reader_fail(self, events, CLOSE_TOO_BIG, "a message that is too big");
+    if (reader->frame.length > reader->limit - reader->message.count) {
+        return reader_fail(reader, arrived, CLOSE_TOO_BIG, "a message that is too big");
     }
-    if (self->frame.opcode != GREEN_OPCODE_CONTINUATION) {
-        self->message.opcode = self->frame.opcode;
-        self->message.compressed = self->frame.compressed;
+    if (reader->frame.opcode != GREEN_OPCODE_CONTINUATION) {
+        reader->message.opcode = reader->frame.opcode;
+        reader->message.compressed = reader->frame.compressed;
     }
-    return 1;
+    return 0;
 }
 
 /* Those that a peer may send (section 7.4.2). */
@@ -121,220 +90,193 @@ close_code_is_valid(long code)
 }
 
 static int
-reader_close(ReaderObject *self, PyObject *events)
+reader_close(green_reader *reader, green_arrived *arrived)
 {
-    self->ended = true;
-    const unsigned char *bytes = self->control;
-    if (self->control_count == 0) {
-        return reader_emit(events, GREEN_OPCODE_CLOSE, PyUnicode_FromString(""), CLOSE_NO_CODE);
+    reader->ended = true;
+    const unsigned char *bytes = reader->control;
+    if (reader->control_count == 0) {
+        return reader_emit(arrived, GREEN_OPCODE_CLOSE, PyUnicode_FromString(""), CLOSE_NO_CODE);
     }
-    long code = self->control_count == 1 ? 0 : bytes[0] << 8 | bytes[1];
+    long code = reader->control_count == 1 ? 0 : bytes[0] << 8 | bytes[1];
     if (!close_code_is_valid(code)) {
-        return reader_fail(self, events, CLOSE_PROTOCOL, "a close frame with a wrong code");
+        return reader_fail(reader, arrived, CLOSE_PROTOCOL, "a close frame with a wrong code");
     }
     PyObject *reason = PyUnicode_DecodeUTF8((const char *)bytes + 2,
-                                            (Py_ssize_t)self->control_count - 2, "strict");
+                                            (Py_ssize_t)reader->control_count - 2, "strict");
     if (reason == NULL && PyErr_ExceptionMatches(PyExc_UnicodeDecodeError)) {
         PyErr_Clear();
-        return reader_fail(self, events, CLOSE_NOT_UTF8,
+        return reader_fail(reader, arrived, CLOSE_NOT_UTF8,
                            "a close frame with a reason not in UTF-8");
     }
-    return reader_emit(events, GREEN_OPCODE_CLOSE, reason, code);
+    return reader_emit(arrived, GREEN_OPCODE_CLOSE, reason, code);
 }
 
 /* Fail as soon as a text can't become UTF-8, wherever the peer's bytes were cut. */
 static int
-reader_check_text(ReaderObject *self, PyObject *events)
+reader_check_text(green_reader *reader, green_arrived *arrived)
 {
-    int fine = green_message_check(&self->message);
-    return fine == 0 ? reader_fail(self, events, CLOSE_NOT_UTF8, "a text that is not UTF-8")
-                     : fine - 1;
+    int fine = green_message_check(&reader->message);
+    return fine == 0  ? reader_fail(reader, arrived, CLOSE_NOT_UTF8, "a text that is not UTF-8")
+           : fine < 0 ? -1
+                      : 0;
 }
 
-/* 0, or -1 with an exception. */
+/* The message is complete, `whole` (stolen), or NULL with an exception. */
 static int
-reader_end_frame(ReaderObject *self, PyObject *events)
+reader_end_message(green_reader *reader, green_arrived *arrived, PyObject *whole, int opcode,
+                   bool compressed)
 {
-    self->in_payload = false;
-    if (self->frame.opcode == GREEN_OPCODE_CLOSE) {
-        return reader_close(self, events);
-    }
-    if (green_frame_is_control(self->frame.opcode)) {
-        return reader_emit(
-            events, self->frame.opcode,
-            PyBytes_FromStringAndSize((const char *)self->control, (Py_ssize_t)self->control_count),
-            0);
-    }
-    if (!self->frame.fin) {
-        return reader_check_text(self, events);
-    }
-    int opcode = (int)self->message.opcode;
-    bool compressed = self->message.compressed;
-    PyObject *whole = green_message_finish(&self->message);
     if (whole == NULL && PyErr_ExceptionMatches(PyExc_UnicodeDecodeError)) {
         PyErr_Clear();
-        return reader_fail(self, events, CLOSE_NOT_UTF8, "a text that is not UTF-8");
+        return reader_fail(reader, arrived, CLOSE_NOT_UTF8, "a text that is not UTF-8");
     }
-    return reader_emit(events, opcode, whole, compressed);
+    int result = reader_emit(arrived, opcode, whole, 0);
+    arrived->compressed = compressed;
+    return result;
+}
+
+static int
+reader_end_frame(green_reader *reader, green_arrived *arrived)
+{
+    reader->in_payload = false;
+    if (reader->frame.opcode == GREEN_OPCODE_CLOSE) {
+        return reader_close(reader, arrived);
+    }
+    if (green_frame_is_control(reader->frame.opcode)) {
+        return reader_emit(arrived, reader->frame.opcode,
+                           PyBytes_FromStringAndSize((const char *)reader->control,
+                                                     (Py_ssize_t)reader->control_count),
+                           0);
+    }
+    if (!reader->frame.fin) {
+        return reader_check_text(reader, arrived);
+    }
+    int opcode = (int)reader->message.opcode;
+    bool compressed = reader->message.compressed;
+    PyObject *whole = green_message_finish(&reader->message);
+    return reader_end_message(reader, arrived, whole, opcode, compressed);
+}
+
+/* A message in a single frame that is all here: no copy is made but the message. */
+static int
+reader_take_whole(green_reader *reader, unsigned char *from, green_arrived *arrived)
+{
+    green_message *message = &reader->message;
+    int opcode = (int)message->opcode;
+    reader->in_payload = false;
+    message->opcode = 0;
+    PyObject *whole =
+        green_message_whole(opcode == GREEN_OPCODE_TEXT && !message->compressed, from,
+                            (size_t)reader->left, reader->masked ? reader->frame.mask : NULL);
+    return reader_end_message(reader, arrived, whole, opcode, message->compressed);
+}
+
+static bool
+reader_has_whole(const green_reader *reader, size_t count)
+{
+    const green_frame_head *frame = &reader->frame;
+    return frame->fin && frame->length == reader->left && frame->length <= count &&
+           (frame->opcode == GREEN_OPCODE_TEXT || frame->opcode == GREEN_OPCODE_BINARY);
 }
 
 /* Take what there is of the payload. Returns how many bytes; -1 with an exception. */
 static Py_ssize_t
-reader_take_payload(ReaderObject *self, const unsigned char *from, size_t count)
+reader_take_payload(green_reader *reader, const unsigned char *from, size_t count)
 {
-    if (count > self->left) {
-        count = (size_t)self->left;
+    if (count > reader->left) {
+        count = (size_t)reader->left;
     }
-    size_t phase = (size_t)((self->frame.length - self->left) % 4);
-    const unsigned char *mask = self->frame.masked ? self->frame.mask : NULL;
-    if (!green_frame_is_control(self->frame.opcode)) {
-        if (green_message_add(&self->message, from, count, mask, phase) < 0) {
+    size_t phase = (size_t)((reader->frame.length - reader->left) % 4);
+    const unsigned char *mask = reader->frame.masked ? reader->frame.mask : NULL;
+    if (!green_frame_is_control(reader->frame.opcode)) {
+        if (green_message_add(&reader->message, from, count, mask, phase) < 0) {
             return -1;
         }
     } else if (mask != NULL) {
-        green_frame_mask(self->control + self->control_count, from, count, mask, phase);
-        self->control_count += count;
+        green_frame_mask(reader->control + reader->control_count, from, count, mask, phase);
+        reader->control_count += count;
     } else if (count > 0) {
-        memcpy(self->control + self->control_count, from, count);
-        self->control_count += count;
+        memcpy(reader->control + reader->control_count, from, count);
+        reader->control_count += count;
     }
-    self->left -= count;
+    reader->left -= count;
     return (Py_ssize_t)count;
 }
 
 /* Take what there is of a head, whose size its second byte tells. Returns how many bytes. */
 static size_t
-reader_take_head(ReaderObject *self, const unsigned char *from, size_t count, bool *complete)
+reader_take_head(green_reader *reader, const unsigned char *from, size_t count, bool *complete)
 {
+    if (reader->head_count == 0 && count >= 2 && count >= green_frame_head_size(from)) {
+        green_frame_head_read(&reader->frame, from);
+        *complete = true;
+        return green_frame_head_size(from);
+    }
     size_t taken = 0, size = 2;
     for (;;) {
-        if (self->head_count >= 2) {
-            size = green_frame_head_size(self->head);
+        if (reader->head_count >= 2) {
+            size = green_frame_head_size(reader->head);
         }
-        *complete = self->head_count == size;
+        *complete = reader->head_count == size;
         if (*complete || taken == count) {
-            return taken;
-        }
-        self->head[self->head_count++] = from[taken++];
-    }
-}
-
-static int
-reader_run(ReaderObject *self, PyObject *events, const unsigned char *from, size_t count)
-{
-    while (!self->ended) {
-        if (!self->in_payload) {
-            bool complete;
-            size_t taken = reader_take_head(self, from, count, &complete);
-            from += taken;
-            count -= taken;
-            if (!complete) {
-                return 0;
-            }
-            if (reader_begin_frame(self, events) < 0) {
-                return -1;
-            }
-            continue;
-        }
-        Py_ssize_t taken = reader_take_payload(self, from, count);
-        if (taken < 0) {
-            return -1;
-        }
-        from += taken;
-        count -= (size_t)taken;
-        if (self->left > 0) {
             break;
         }
-        if (reader_end_frame(self, events) < 0) {
-            return -1;
-        }
+        reader->head[reader->head_count++] = from[taken++];
     }
-    return self->ended ? 0 : reader_check_text(self, events);
+    if (*complete) {
+        green_frame_head_read(&reader->frame, reader->head);
+        reader->head_count = 0;
+    }
+    return taken;
 }
 
-PyDoc_STRVAR(feed_doc, "feed($self, data, /)\n--\n\n\
-Take bytes that the peer has sent; return a list of events, each (opcode, payload, detail).\n\n\
-Text is (1, str, 0), bytes (2, bytes, 0); a message that is compressed still has bytes, and 1 for\n\
-its detail. Pings and pongs are (9, bytes, 0) and (10, bytes, 0). A close frame is (8, reason,\n\
-code), code 1005 where it has none. What breaks the protocol is (-1, why, code), the code being\n\
-that for the close frame that answers. What comes after the last two is dropped.\n\n\
-data: bytes-like. Raises MemoryError.");
-
-static PyObject *
-Reader_feed(PyObject *op, PyObject *data)
+/* Take a head, or what there is of a payload. */
+static int
+reader_step(green_reader *reader, unsigned char *from, size_t count, size_t *taken,
+            green_arrived *arrived)
 {
-    Py_buffer view;
-    if (PyObject_GetBuffer(data, &view, PyBUF_SIMPLE) < 0) {
-        return NULL;
+    if (!reader->in_payload) {
+        bool complete;
+        *taken = reader_take_head(reader, from, count, &complete);
+        return complete ? reader_begin_frame(reader, arrived) : 0;
     }
-    PyObject *events = PyList_New(0);
-    if (events != NULL && reader_run((ReaderObject *)op, events, view.buf, (size_t)view.len) < 0) {
-        Py_CLEAR(events);
+    if (reader_has_whole(reader, count)) {
+        *taken = (size_t)reader->left;
+        return reader_take_whole(reader, from, arrived);
     }
-    PyBuffer_Release(&view);
-    return events;
+    Py_ssize_t part = reader_take_payload(reader, from, count);
+    if (part < 0) {
+        return -1;
+    }
+    *taken = (size_t)part;
+    return reader->left > 0 ? 0 : reader_end_frame(reader, arrived);
 }
-
-static PyObject *
-Reader_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
-{
-    static char *names[] = {"masked", "max_message", "deflate", NULL};
-    int masked, deflate = 0;
-    Py_ssize_t limit;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "pn|p:WebSocketReader", names, &masked, &limit,
-                                     &deflate)) {
-        return NULL;
-    }
-    if (limit < 0) {
-        PyErr_SetString(PyExc_ValueError, "max_message can't be negative");
-        return NULL;
-    }
-    ReaderObject *self = (ReaderObject *)type->tp_alloc(type, 0);
-    if (self != NULL) {
-        self->masked = masked;
-        self->deflate = deflate;
-        self->limit = (size_t)limit;
-    }
-    return (PyObject *)self;
-}
-
-static void
-Reader_dealloc(PyObject *op)
-{
-    PyTypeObject *type = Py_TYPE(op);
-    green_message_free(&((ReaderObject *)op)->message);
-    type->tp_free(op);
-    Py_DECREF(type);
-}
-
-PyDoc_STRVAR(reader_doc, "WebSocketReader(masked, max_message, deflate=False)\n--\n\n\
-Makes messages from the bytes that a WebSocket's peer sends (RFC 6455).\n\n\
-masked: the peer is a client, whose frames are masked. max_message: bytes, over which a message is\n\
-refused (1009), before it is inflated. deflate: permessage-deflate was agreed on (RFC 7692).");
-
-static PyMethodDef reader_methods[] = {
-    {"feed", Reader_feed, METH_O, feed_doc},
-    {NULL},
-};
-
-static PyType_Slot reader_slots[] = {
-    {Py_tp_doc, (void *)reader_doc},
-    {Py_tp_new, Reader_new},
-    {Py_tp_dealloc, Reader_dealloc},
-    {Py_tp_methods, reader_methods},
-    {0, NULL},
-};
-
-static PyType_Spec reader_spec = {
-    .name = "greencore._core.WebSocketReader",
-    .basicsize = sizeof(ReaderObject),
-    .flags = Py_TPFLAGS_DEFAULT,
-    .slots = reader_slots,
-};
 
 int
-green_reader_exec(PyObject *module)
+green_reader_next(green_reader *reader, unsigned char *from, size_t count, size_t *taken,
+                  green_arrived *arrived)
 {
-    Reader_Type = (PyTypeObject *)green_type_new(NULL, &reader_spec, NULL);
-    return Reader_Type == NULL ? -1 : PyModule_AddType(module, Reader_Type);
+    size_t done = 0;
+    int result = 0;
+    /* A payload of no bytes ends without one more. */
+    while (result == 0 && !reader->ended &&
+           (done < count || (reader->in_payload && reader->left == 0))) {
+        size_t step = 0;
+        result = reader_step(reader, from + done, count - done, &step, arrived);
+        done += step;
+    }
+    if (result == 0 && !reader->ended) {
+        result = reader_check_text(reader, arrived);
+    }
+    if (result < 0) {
+        reader->ended = true;
+    }
+    *taken = reader->ended ? count : done;
+    return result;
+}
+
+void
+green_reader_free(green_reader *reader)
+{
+    green_message_free(&reader->message);
 }

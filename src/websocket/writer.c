@@ -3,12 +3,11 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-#include "websocket/frame.h"
 
 /* A mask that nobody can foretell (RFC 6455, section 10.3). -1 with OSError. The C library's
    getrandom() is younger than the C libraries that wheels are for. */
-static int
-writer_draw_mask(unsigned char mask[4])
+int
+green_writer_draw_mask(unsigned char mask[4])
 {
     while (syscall(SYS_getrandom, mask, 4, 0) != 4) {
         if (errno != EINTR) {
@@ -22,10 +21,10 @@ writer_draw_mask(unsigned char mask[4])
     return 0;
 }
 
-static PyObject *
-writer_frame(green_frame_head *head, const unsigned char *payload)
+PyObject *
+green_writer_frame(green_frame_head *head, const unsigned char *payload)
 {
-    if (head->masked && writer_draw_mask(head->mask) < 0) {
+    if (head->masked && green_writer_draw_mask(head->mask) < 0) {
         return NULL;
     }
     unsigned char bytes[GREEN_FRAME_HEAD_MAX];
@@ -74,7 +73,7 @@ core_websocket_frame(PyObject *module, PyObject *args, PyObject *kwargs)
                                  .masked = masked,
                                  .opcode = (uint8_t)opcode,
                                  .length = (uint64_t)payload.len};
-        frame = writer_frame(&head, payload.buf);
+        frame = green_writer_frame(&head, payload.buf);
     }
     PyBuffer_Release(&payload);
     return frame;

@@ -1,6 +1,6 @@
-"""Frames of WebSockets: the same events, however the bytes are cut, and never an exception."""
+"""Frames of WebSockets, read by a connection: the same arrives, over a socket or in pieces, and never an exception."""
 
-from test_websocket_frames import FAILED, MESSAGES, TEXT, WRONG, read
+from test_websocket_frames import FAILED, MESSAGES, TEXT, WRONG, read, read_socket
 
 from greencore._core import websocket_frame
 
@@ -18,7 +18,7 @@ def seeds():
 
 
 def said(events):
-    """The events without the text of an error, which may say how much had come."""
+    """What arrives, without the text of an error, which may say how much had come."""
     return [(opcode, None if opcode == FAILED else value, detail) for opcode, value, detail in events]
 
 
@@ -30,6 +30,7 @@ def fuzz_one(data):
     whole = said(read(data, masked, LIMIT, deflate))
     assert said(read(data, masked, LIMIT, deflate, cut=1)) == whole
     assert said(read(data, masked, LIMIT, deflate, cut=cut[0] % 31 + 2)) == whole
+    assert said(read_socket(data, masked, LIMIT, deflate, cut=cut[0])) == whole
     assert all(opcode != FAILED for opcode, _, _ in whole[:-1]), whole
     for opcode, value, _ in whole:
         assert opcode in (FAILED, 1, 2, 8, 9, 10), opcode
