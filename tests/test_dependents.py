@@ -100,6 +100,17 @@ def test_differences(runner):
     assert runner.page.gained(result) == ["x.py::c"]
 
 
+def test_a_program_that_fails_on_both_sides_is_an_error(runner, capsys):
+    from suites import Suite
+
+    result = {side: {"x.py::a": ["passed", ""], "x.py::b": ["failed", "as told"]} for side in runner.SIDES}
+    theirs = Suite("theirs", ("some==1",), "what", sdist=("tests",))
+    ours = Suite("ours", ("some==1",), "what", programs=("x.py",))
+    explained = Suite("explained", ("some==1",), "what", programs=("x.py",), differences={"::b": "its reason"})
+    assert [runner.show(suite, result, 1) for suite in (theirs, ours, explained)] == [True, False, True]
+    assert "as told" in capsys.readouterr().out
+
+
 def test_every_suite_can_be_run(runner):
     """Each pins its package, says what runs, and has tests: the package's own, or programs that are there."""
     assert len({suite.name for suite in runner.SUITES}) == len(runner.SUITES)

@@ -53,6 +53,12 @@ def differences(suite, result):
     return [(test, reason_for(suite, test)) for test in lost]
 
 
+def failures(suite, result):
+    """Return the tests of a program of ours that fail with greencore, whatever they do with real gevent, for no reason."""
+    found = [test for test, (outcome, _) in result["greencore"].items() if outcome == "failed"]
+    return [test for test in found if suite.programs and not reason_for(suite, test)]
+
+
 def gained(result):
     """Return the tests that pass with greencore and not with real gevent."""
     return [

@@ -8,8 +8,8 @@ dies is started again without the test at fault. What failed is run once more. R
 page.py makes docs/dependents.rst of them. --fast takes only the suites that take seconds; with --time no suite begins
 after that many; --turn, a number that grows, has another suite begin each time.
 
-Prints a table. The exit status is 1 if a test that passes with real gevent fails with greencore and suites.py gives no
-reason, or if a suite could not be run.
+Prints a table. The exit status is 1 if a test that passes with real gevent fails with greencore, or one of our own
+programs does in any case, and suites.py gives no reason; or if a suite could not be run.
 """
 
 import argparse
@@ -146,12 +146,12 @@ def show(suite, result, seconds):
     """Print a suite's line, and what is lost. Return whether each difference has a reason."""
     ours, real = page.passes(result["greencore"]), page.passes(result["real"])
     print(f"{suite.name:32} {ours:9} {real:9}  {seconds:.0f}", flush=True)
-    lost = page.differences(suite, result)
-    for test, reason in lost:
+    lost = dict(page.differences(suite, result)) | dict.fromkeys(page.failures(suite, result), "")
+    for test, reason in lost.items():
         print(f"    {test}: {reason or 'no reason is known'}")
         if not reason:
             print(textwrap.indent(result["greencore"].get(test, ("", "not run"))[1][-SHOWN:], " " * 8))
-    return all(reason for _, reason in lost)
+    return all(lost.values())
 
 
 def arguments():
