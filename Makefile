@@ -32,7 +32,7 @@ help:
 	@echo 'make wheels            the sdist, and a wheel for each version and architecture, into dist/ (root)'
 	@echo 'make tryouts           those wheels in bare Debian folders (root)'
 	@echo 'make release           checks, wheels, tryouts: all of a release but the upload (root)'
-	@echo 'make bench             beside gevent; writes docs/benchmarks.rst'
+	@echo 'make bench             beside gevent, asyncio, uvloop, Go; writes docs/benchmarks.rst and the plots'
 	@echo 'make bench-versions    each CPython beside the others; writes docs/versions.rst (root)'
 	@echo 'make coverage          lines and branches of C that the suite runs'
 	@echo 'make fuzz              what parses, with random input'
@@ -145,6 +145,7 @@ $(CACHE)/tools/.ready: release/tools.txt
 
 bench:
 	$(PYTHON) tests/bench/run.py --write docs/benchmarks.rst $(ARGS)
+	$(PYTHON) tests/bench/plots.py
 
 # Each CPython beside the others; needs root and valgrind.
 bench-versions:

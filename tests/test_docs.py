@@ -6,6 +6,8 @@ import importlib
 import inspect
 import pkgutil
 import re
+import subprocess
+import sys
 import textwrap
 import types
 from pathlib import Path
@@ -102,6 +104,20 @@ def test_settings_are_the_output_of_help():
     status, help_text = run_code(code, patched=False)
     assert status == 0
     assert page("settings").rstrip().endswith(help_text.rstrip())
+
+
+def test_plots_and_the_numbers_of_the_readme_are_those_of_the_benchmarks():
+    subprocess.run([sys.executable, ROOT / "tests" / "bench" / "plots.py", "--check"], check=True)
+
+
+def test_links_of_the_readme_lead_to_pages():
+    """It is shown where there is no `docs/` beside it."""
+    urls = [url for name in ("README.rst", "pyproject.toml") for url in re.findall(r"https://[^\s<>\"]+", (ROOT / name).read_text())]
+    site = re.search(r'^Documentation = "(.+)"$', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)[1]
+    assert {url.rpartition(".")[2] for url in urls if url != site} == {"html"}
+    for url in urls:
+        path = url.removeprefix(site).removeprefix("en/latest/").removesuffix(".html") or "index"
+        assert (ROOT / "docs" / f"{path}.rst").exists(), url
 
 
 def listings():

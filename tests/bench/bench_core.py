@@ -48,12 +48,12 @@ def yield_among(n, count):
     gevent.joinall([gevent.spawn(work, n // count) for _ in range(count)])
 
 
-@benchmark("sleep(0) among 10", go="yield10")
+@benchmark("sleep(0) among 10", beside="yield10")
 def yield_10(n):
     yield_among(n, 10)
 
 
-@benchmark("sleep(0) among 1,000", go="yield1000")
+@benchmark("sleep(0) among 1,000", beside="yield1000")
 def yield_1000(n):
     yield_among(n, 1000)
 
@@ -62,7 +62,7 @@ def nothing():
     pass
 
 
-@benchmark("spawn_raw, run, finish", go="spawn")
+@benchmark("spawn_raw, run, finish", beside="spawn")
 def spawn_raw(n):
     spawn, sleep = gevent.spawn_raw, gevent.sleep
     for _ in range(n // 100):
@@ -71,7 +71,7 @@ def spawn_raw(n):
         sleep(0)
 
 
-@benchmark("spawn, run, finish", go="spawn")
+@benchmark("spawn, run, finish", beside="spawn")
 def spawn(n):
     spawn, sleep = gevent.spawn, gevent.sleep
     for _ in range(n // 100):
@@ -80,7 +80,7 @@ def spawn(n):
         sleep(0)
 
 
-@benchmark("spawn and join", go="spawnjoin")
+@benchmark("spawn and join", beside="spawnjoin")
 def spawn_join(n):
     spawn = gevent.spawn
     for _ in range(n):
@@ -120,7 +120,7 @@ def hand_over(n, made):
     reader.join()
 
 
-@benchmark("Queue(1): one hand-over", go="channel1")
+@benchmark("Queue(1): one hand-over", beside="channel1")
 def queue_bounded(n):
     hand_over(n, queue.Queue(1))
 
@@ -134,7 +134,7 @@ def queue_alone(n):
         get()
 
 
-@benchmark("SimpleQueue: ping-pong", go="pingpong")
+@benchmark("SimpleQueue: ping-pong", beside="pingpong")
 def queue_ping_pong(n):
     there, back = queue.SimpleQueue(), queue.SimpleQueue()
 
@@ -150,7 +150,7 @@ def queue_ping_pong(n):
         get()
 
 
-@benchmark("Channel: one hand-over", go="channel0")
+@benchmark("Channel: one hand-over", beside="channel0")
 def channel(n):
     hand_over(n, queue.Channel())
 
@@ -191,7 +191,7 @@ def async_result(n):
         result.get()
 
 
-@benchmark("Semaphore: acquire and release, free", go="mutex")
+@benchmark("Semaphore: acquire and release, free", beside="mutex")
 def semaphore_free(n):
     made = lock.Semaphore(1)
     for _ in range(n):
@@ -207,7 +207,7 @@ def rlock_free(n):
             pass
 
 
-@benchmark("Semaphore: contended by 10", go="mutex10")
+@benchmark("Semaphore: contended by 10", beside="mutex10")
 def semaphore_contended(n):
     made = lock.Semaphore(1)
 

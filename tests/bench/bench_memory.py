@@ -5,20 +5,7 @@ import gc
 import gevent
 from gevent import event
 from registry import reading
-
-PARKED = 50_000
-
-
-def weigh():
-    """Return bytes of (resident memory, page tables) of this process."""
-    sizes = {}
-    with open("/proc/self/status") as status:
-        for line in status:
-            name, _, rest = line.partition(":")
-            if name in ("VmRSS", "VmPTE"):
-                sizes[name] = int(rest.split()[0]) * 1024
-    return sizes["VmRSS"], sizes["VmPTE"]
-
+from weight import PARKED, weigh
 
 def park(spawn):
     """Return the bytes that one of PARKED greenlets adds while it waits."""
@@ -36,12 +23,12 @@ def park(spawn):
     return (after - before) / PARKED
 
 
-@reading("a parked greenlet, spawn", "bytes", go="parked")
+@reading("a parked greenlet, spawn", "bytes", beside="parked")
 def parked(spawn=gevent.spawn):
     return park(spawn)
 
 
-@reading("a parked greenlet, spawn_raw", "bytes", go="parked")
+@reading("a parked greenlet, spawn_raw", "bytes", beside="parked")
 def parked_raw():
     return park(gevent.spawn_raw)
 

@@ -10,10 +10,10 @@ import tempfile
 from pathlib import Path
 
 import gevent
-from bench_memory import weigh
 from gevent import socket
 from gevent.server import StreamServer
 from registry import benchmark, reading
+from weight import weigh
 
 HERE = Path(__file__).resolve().parent
 LOCAL = ("127.0.0.1", 0)
@@ -51,7 +51,7 @@ def run_echo(connections, size, n, made={}):
     assert client.returncode == 0
 
 
-@benchmark("ten echoes of 1 KiB, 100 connections")
+@benchmark("ten echoes of 1 KiB, 100 connections", beside="echo")
 def echo_1k(n):
     run_echo(CONNECTIONS, 1024, 10 * n)
 

@@ -8,29 +8,29 @@ BENCHMARKS = {}
 
 
 class Benchmark:
-    def __init__(self, function, title, unit, go, kind):
+    def __init__(self, function, title, unit, beside, kind):
         self.function = function
         self.title = title
         self.unit = unit
-        self.go = go
+        self.beside = beside
         self.kind = kind
 
 
-def benchmark(title, go=None):
-    """Register a function of `n` that is timed. `go` names the benchmark of go/main.go that does the same."""
+def benchmark(title, beside=None):
+    """Register a function of `n` that is timed. `beside` names what does the same in go/main.go and in aio.py, as far as they have it."""
 
     def register(function):
-        BENCHMARKS[function.__name__] = Benchmark(function, title, "ns", go, "time")
+        BENCHMARKS[function.__name__] = Benchmark(function, title, "ns", beside, "time")
         return function
 
     return register
 
 
-def reading(title, unit, go=None):
+def reading(title, unit, beside=None):
     """Register a function without arguments that returns a number, taken once in each process."""
 
     def register(function):
-        BENCHMARKS[function.__name__] = Benchmark(function, title, unit, go, "reading")
+        BENCHMARKS[function.__name__] = Benchmark(function, title, unit, beside, "reading")
         return function
 
     return register

@@ -3,7 +3,7 @@
 Each implementation has a virtual environment of its own under `--cache`, made on first use with the same interpreter.
 A round runs every benchmark once with each, one process a time, the order of the two changing from round to round, so
 that what slows the machine for a while slows both. The table shows, of each, the median over the rounds of the best
-sample of a round, and how far the rounds' bests lie from that median.
+sample of a round, and how far the rounds' bests lie from that median. beside.py adds asyncio, uvloop and Go.
 """
 
 import argparse
@@ -11,12 +11,13 @@ import datetime
 import json
 import os
 import platform
-import shutil
 import statistics
 import subprocess
 import sys
 import venv
 from pathlib import Path
+
+import beside
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -67,19 +68,10 @@ def measure(pythons, selected, options):
                 found = run(pythons[who], module, name, str(options.samples))
                 results[name][who].append(found["values"])
                 versions[who] = found["version"]
-                if (found["implementation"] == "greencore.hub") != (who == "ours"):
+                if (found["implementation"] == "greencore") != (who == "ours"):
                     sys.exit(f"{pythons[who]} measured {found['implementation']}")
         print(f"round {turn + 1} of {options.rounds} done", file=sys.stderr)
     return results, versions
-
-
-def run_go(cache, names):
-    """Return {go benchmark: value} where Go is installed."""
-    if shutil.which("go") is None:
-        return {}
-    binary = cache / "bench-go"
-    subprocess.run(["go", "build", "-o", binary, "."], cwd=HERE / "go", check=True)
-    return {name: float(subprocess.check_output([binary, name], text=True)) for name in sorted(names)}
 
 
 def summary(rounds):
@@ -93,21 +85,35 @@ def show(value):
     return f"{value:,.0f}" if value >= 100 else f"{value:,.1f}"
 
 
-def table(selected, results, go):
-    head = ["what", "unit", "greencore", "±", PEER, "±", "ratio"] + (["Go"] if go else [])
+def rows_of(selected, results, beside):
+    """Return the rows of the table as dictionaries: what the page and the plots are made of."""
     rows = []
     for name, found in results.items():
-        _, title, unit, goes = selected[name]
-        (ours, our_spread), (peers, peer_spread) = summary(found["ours"]), summary(found["peer"])
-        row = [title, unit, show(ours), f"{our_spread:.0%}", show(peers), f"{peer_spread:.0%}",
-               f"{peers / ours:.1f}"]
-        if go:
-            row.append(show(go[goes]) if goes in go else "")
+        _, title, unit, other = selected[name]
+        row = {"name": name, "title": title, "unit": unit}
+        for side, who in (("ours", "greencore"), ("peer", PEER)):
+            row[who], row[f"{who} spread"] = summary(found[side])
+        row |= {who: values[other] for who, values in beside.items() if other in values}
         rows.append(row)
-    widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
-    line = "  ".join("=" * width for width in widths)
-    lay = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in [head, *rows]]
-    return "\n".join([line, lay[0], line, *lay[1:], line])
+    return rows
+
+
+def table(rows, others):
+    head = ["what", "unit", "greencore", "±", PEER, "±", "ratio", *others]
+    lines = []
+    for row in rows:
+        # Long numbers would make the table too wide.
+        micro = row["unit"] == "ns" and max(row[who] for who in ("greencore", PEER, *others) if who in row) >= 1e6
+        shown = {who: show(row[who] / (1000 if micro else 1)) for who in ("greencore", PEER, *others) if who in row}
+        line = [row["title"], "µs" if micro else row["unit"]]
+        for who in ("greencore", PEER):
+            line += [shown[who], f"{row[f'{who} spread']:.0%}"]
+        line.append(f"{row[PEER] / row['greencore']:.1f}")
+        lines.append(line + [shown.get(who, "") for who in others])
+    widths = [max(len(line[i]) for line in [head, *lines]) for i in range(len(head))]
+    border = "  ".join("=" * width for width in widths)
+    lay = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in [head, *lines]]
+    return "\n".join([border, lay[0], border, *lay[1:], border])
 
 
 def processor():
@@ -117,20 +123,21 @@ def processor():
     return platform.machine()
 
 
-def document(text, options, versions, go):
-    today = datetime.date.today().isoformat()
-    beside = f", {subprocess.check_output(['go', 'version'], text=True).split()[2]} beside them" if go else ""
+def document(data):
+    beside = "; ".join(f"{who} {version}" for who, version in data["beside"].items())
     return f"""Benchmarks
 ==========
 
-Written by ``make bench`` on {today}: CPython {platform.python_version()}, {processor()}, {os.cpu_count()} cores,
-Linux {platform.release()}; greencore {versions["ours"]} and {PEER} {versions["peer"]}{beside}.
+Written by ``make bench`` on {data["date"]}: CPython {data["python"]}, {data["processor"]}, {data["cores"]} cores,
+Linux {data["kernel"]}; greencore {data["greencore"]} and {PEER} {data[PEER]}.
+Beside them: {beside}.
 
-Both ran in turns, {options.rounds} rounds, each benchmark in a process of its own. A number is the median over the
-rounds of a round's best sample; ± is the largest distance of a round from it. The ratio says how many times less
-greencore takes. ``tests/bench`` has what each line does.
+greencore and {PEER} ran in turns, {data["rounds"]} rounds, each benchmark in a process of its own. A number is the
+median over the rounds of a round's best sample; ± is the largest distance of a round from it. The ratio says how many
+times less greencore takes. The others ran once, after that, where they have something that does the same; their number
+is the best of five samples. ``tests/bench`` has what each line does. :doc:`performance` has plots of some.
 
-{text}
+{table(data["rows"], data["beside"])}
 """
 
 
@@ -142,20 +149,34 @@ def main():
     parser.add_argument("--cache", type=Path, default=ROOT / ".cache" / "bench")
     parser.add_argument("--ours", help="an interpreter that has greencore, instead of making one")
     parser.add_argument("--peer", help=f"an interpreter that has {PEER}, instead of making one")
-    parser.add_argument("--write", type=Path, help="write the page here, as well as the table to the output")
+    parser.add_argument("--aio", help="an interpreter that has uvloop, instead of making one")
+    parser.add_argument("--write", type=Path, help="write the page here, and its numbers beside it, for the plots")
     options = parser.parse_args()
 
     pythons = {
         "ours": options.ours or environment("ours", ["setuptools", str(ROOT)], options.cache),
         "peer": options.peer or environment("peer", [PEER], options.cache),
     }
+    aio = options.aio or environment("aio", ["uvloop"], options.cache)
     selected = select(run(pythons["ours"], "--list"), options.patterns)
     results, versions = measure(pythons, selected, options)
-    go = run_go(options.cache, {entry[3] for entry in selected.values()} - {None})
-    text = table(selected, results, go)
-    print(text)
+    others = beside.measure_all(options.cache, aio, {entry[3] for entry in selected.values()} - {None})
+    data = {
+        "date": datetime.date.today().isoformat(),
+        "python": platform.python_version(),
+        "processor": processor(),
+        "cores": os.cpu_count(),
+        "kernel": platform.release(),
+        "rounds": options.rounds,
+        "greencore": versions["ours"],
+        PEER: versions["peer"],
+        "beside": beside.versions(others, aio),
+        "rows": rows_of(selected, results, others),
+    }
+    print(table(data["rows"], data["beside"]))
     if options.write:
-        options.write.write_text(document(text, options, versions, go))
+        options.write.write_text(document(data))
+        options.write.with_suffix(".json").write_text(json.dumps(data, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """worker.py MODULE BENCHMARK SAMPLES [SECONDS]: one process's samples of one benchmark, printed as JSON.
 
-worker.py --list prints what there is: {benchmark: [module, title, unit, name in go/main.go]}.
+worker.py --list prints what there is: {benchmark: [module, title, unit, name in go/main.go and aio.py]}.
 """
 
 import gc
@@ -52,7 +52,7 @@ def catalogue():
         for name in BENCHMARKS.keys() - listed.keys():
             listed[name] = path.stem
     return {
-        name: [listed[name], benchmark.title, benchmark.unit, benchmark.go] for name, benchmark in BENCHMARKS.items()
+        name: [listed[name], benchmark.title, benchmark.unit, benchmark.beside] for name, benchmark in BENCHMARKS.items()
     }
 
 
@@ -65,7 +65,7 @@ def main():
     import gevent
 
     values = measure(name, int(samples), float(least[0]) if least else SAMPLE)
-    print(json.dumps({"values": values, "implementation": gevent.hub.__name__, "version": gevent.__version__}))
+    print(json.dumps({"values": values, "implementation": Path(gevent.__file__).parent.name, "version": gevent.__version__}))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,10 @@
-// main NAME: the same work in goroutines on one processor; prints nanoseconds an operation, or bytes.
+// main NAME: the same work in goroutines on one processor; prints nanoseconds an operation, or bytes; echo
+// serves instead, and prints its port.
 package main
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"runtime"
 	"strings"
@@ -119,13 +121,41 @@ func parked(count int) float64 {
 	return float64(after-before) / float64(count)
 }
 
+func echo() {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(listener.Addr().(*net.TCPAddr).Port)
+	for {
+		connection, err := listener.Accept()
+		if err != nil {
+			panic(err)
+		}
+		go func() {
+			buffer := make([]byte, 65536)
+			for {
+				n, err := connection.Read(buffer)
+				if err != nil {
+					connection.Close()
+					return
+				}
+				connection.Write(buffer[:n])
+			}
+		}()
+	}
+}
+
 func main() {
 	runtime.GOMAXPROCS(1)
+	if os.Args[1] == "echo" {
+		echo()
+	}
 	if os.Args[1] == "parked" {
 		fmt.Println(parked(50000))
 		return
 	}
-	work := map[string]func(int){
+	work, known := map[string]func(int){
 		"yield10":   func(n int) { yieldAmong(n, 10) },
 		"yield1000": func(n int) { yieldAmong(n, 1000) },
 		"spawn":     spawn,
@@ -136,6 +166,9 @@ func main() {
 		"mutex":     func(n int) { mutex(n, 1) },
 		"mutex10":   func(n int) { mutex(n, 10) },
 	}[os.Args[1]]
+	if !known {
+		os.Exit(3)
+	}
 	const n = 1000000
 	work(n / 10)
 	best := time.Hour

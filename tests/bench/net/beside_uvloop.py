@@ -20,8 +20,9 @@ WHICH = """
 try:
     import uvloop
 except ImportError:
-    import gevent.hub
-    print(gevent.hub.__name__.partition(".")[0])
+    import pathlib
+    import gevent
+    print(pathlib.Path(gevent.__file__).parent.name)
 else:
     print("uvloop")
 """
