@@ -9,8 +9,11 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def copy_sources(target):
     """Copy what git tracks, and only where it changed, so that little is compiled again."""
-    names = subprocess.run(["git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
-    for name in names.splitlines():
+    names = subprocess.run(["git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True).stdout.splitlines()
+    for copy in (target / "src").rglob("*.[chS]"):
+        if str(copy.relative_to(target)) not in names:
+            copy.unlink()  # it has another name now
+    for name in names:
         source, copy = ROOT / name, target / name
         if not source.is_file():
             copy.unlink(missing_ok=True)
