@@ -469,3 +469,27 @@ def test_thread_that_was_not_forked_along():
             thread.join(30)
     """
     subprocess.run([sys.executable, "-c", textwrap.dedent(script)], check=True, timeout=60)
+
+
+def test_what_another_thread_gave_is_given_back_by_who_is_thrown_into():
+    lock = Semaphore(0)
+    parked, released = threading.Event(), threading.Event()
+
+    def run():
+        acquiring = greencore._core.greenlet(lock.acquire)
+        hub = greencore.get_hub()
+        hub.loop.run_callback(greencore.getcurrent().switch)
+        acquiring.switch()
+        parked.set()
+        released.wait(10)
+        acquiring.throw(greencore.GreenletExit)
+        hub.destroy(destroy_loop=True)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    assert parked.wait(10)
+    lock.release()
+    assert lock.counter == 0
+    released.set()
+    thread.join(10)
+    assert lock.counter == 1

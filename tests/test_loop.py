@@ -536,3 +536,13 @@ def test_a_watcher_is_one_of_its_kinds(loop):
         pass
 
     assert isinstance(Timer(loop, 1), base)
+
+
+def test_what_is_due_when_a_loop_is_destroyed_is_dropped(log):
+    loop = core.loop(default=False)
+    timer = loop.timer(0)
+    timer.start(log.append, 1)
+    timer.feed(1, log.append, 2)
+    loop.run_callback(log.append, 3)
+    loop.destroy()
+    assert log == [] and not timer.pending

@@ -14,6 +14,7 @@ from greencore.queue import (
     Channel,
     Empty,
     Full,
+    JoinableQueue,
     LifoQueue,
     PriorityQueue,
     Queue,
@@ -559,3 +560,43 @@ def test_no_leak():
             LifoQueue(0, [1]).queue
 
     assert_no_leak(cycle)
+
+
+def test_an_item_whose_getter_went_meanwhile_is_put_back():
+    class Odd(Queue):
+        def _get(self):
+            item = super()._get()
+            getter.throw(greencore.GreenletExit)
+            return item
+
+    q = Odd()
+    getter = greencore.spawn(q.get)
+    greencore.sleep(0)
+    q.put(1)
+    q.put(2)
+    greencore.sleep(0)
+    assert getter.dead and list(q.queue) == [1, 2]
+
+
+def test_who_joins_again_while_the_others_are_told_waits_again(log):
+    q = JoinableQueue()
+    q.put(0)
+
+    def join(again):
+        q.join()
+        log.append("joined")
+        if again:
+            q.put(1)
+            q.join()
+            log.append("joined again")
+
+    greenlets = [greencore.spawn(join, again) for again in (True, False)]
+    greencore.sleep(0)
+    q.get()
+    q.task_done()
+    greencore.sleep(0)
+    greencore.sleep(0)
+    assert log == ["joined"] * 2
+    q.task_done()
+    greencore.joinall(greenlets, timeout=10)
+    assert log[2:] == ["joined again"]

@@ -550,3 +550,7 @@ def test_context_refuses():
         return True
 
     assert in_thread(other)
+
+
+def test_stack_of_a_parked_main_greenlet():
+    assert Greenlet(lambda: getcurrent().parent._stack_saved).switch() > 0

@@ -555,3 +555,18 @@ def test_accepted_socket_has_the_default_timeout(listener):
     with client, server:
         assert server.gettimeout() is None
         assert server.proto == listener.proto
+
+
+def test_accept_in_a_family_that_is_not_known_here(listener):
+    """The standard library's socket says what the address is."""
+    odd = socket.socket(standard.AF_VSOCK, standard.SOCK_STREAM, 0, fileno=listener.detach())
+    with odd:
+        odd.settimeout(0.001)
+        with pytest.raises(TimeoutError):
+            odd.accept()
+        odd.settimeout(10)
+        with socket.create_connection(odd.getsockname()) as client:
+            server, address = odd.accept()
+            with server:
+                assert address == client.getsockname() and server.family == standard.AF_VSOCK
+        assert odd._accept_now() is None

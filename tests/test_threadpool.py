@@ -233,3 +233,33 @@ def test_no_thread_can_be_started(pool, monkeypatch):
     with monkeypatch.context() as patched:
         patched.setattr(greencore.threadpool, "start_new_thread", fail)
         assert [result.get() for result in [pool.spawn(pow, n, 2) for n in range(3)]] == [0, 1, 4]
+
+
+def test_profile_functions_of_threads(pool, log):
+    threading.setprofile(lambda frame, event, argument: log.append(event))
+    try:
+        assert pool.apply(len, ("abc",)) == 3
+        with pytest.raises(ValueError):
+            pool.apply(int, ("text",))
+    finally:
+        threading.setprofile(None)
+    assert {"call", "return"} <= set(log)
+
+
+def test_what_has_ended_when_a_hub_is_destroyed_is_dropped(log):
+    done = threading.Event()
+
+    def run():
+        hub = get_hub()
+        pool = ThreadPool(1, hub)
+        pool.spawn(done.set).rawlink(log.append)
+        done.wait(10)
+        pool.task_queue.put(None)  # its thread ends after that, and tells nobody any more
+        while pool._worker_greenlets:
+            threading.Event().wait(0.001)
+        hub.destroy(destroy_loop=True)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join(10)
+    assert not thread.is_alive() and log == []

@@ -98,6 +98,17 @@ in_child(child)
 """) == "fine\n"
 
 
+@pytest.mark.parametrize("due", ["gevent.sleep, 0.001", "gevent.with_timeout, 0.001, Event().wait"])
+def test_whose_turn_was_next(due):
+    """The poll has found it due as well, just after the one who forks."""
+    assert run(BEGIN + f"""
+park({due})
+gevent.spawn(time.sleep, 0.02)  # all of the thread's: both are due then
+gevent.sleep(0.0005)
+in_child(lambda: (gevent.sleep(0.01), say("fine")))
+""") == "fine\n"
+
+
 def test_time_outs_of_who_forks_stay():
     assert run(BEGIN + """
 def child():
