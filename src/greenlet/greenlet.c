@@ -139,9 +139,12 @@ int
 green_greenlet_exec(PyObject *module)
 {
     green_exc_error = green_type_new_exception("greencore._greenlet_module.error", error_doc, NULL);
+    if (green_exc_error == NULL) {
+        return -1;
+    }
     green_exc_GreenletExit = green_type_new_exception("greencore._greenlet_module.GreenletExit",
                                                       exit_doc, PyExc_BaseException);
-    if (green_exc_error == NULL || green_exc_GreenletExit == NULL) {
+    if (green_exc_GreenletExit == NULL) {
         return -1;
     }
     if (PyModule_AddObjectRef(module, "error", green_exc_error) < 0 ||

@@ -214,6 +214,9 @@ int
 green_thread_exec(PyObject *module)
 {
     end_key = PyUnicode_InternFromString("greencore");
+    if (end_key == NULL) {
+        return -1;
+    }
     End_Type = (PyTypeObject *)green_type_new(module, &end_spec, NULL);
-    return end_key == NULL || End_Type == NULL ? -1 : 0;
+    return End_Type == NULL ? -1 : 0;
 }

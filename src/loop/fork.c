@@ -102,11 +102,11 @@ static int
 fork_register(void)
 {
     PyObject *posix = PyImport_ImportModule("posix");
-    PyObject *handler = PyCFunction_New(&fork_handler, NULL);
-    PyObject *handlers = handler ? Py_BuildValue("{sO}", "after_in_child", handler) : NULL;
     PyObject *add = posix ? PyObject_GetAttrString(posix, "register_at_fork") : NULL;
-    PyObject *none = PyTuple_New(0);
-    PyObject *done = add && handlers && none ? PyObject_Call(add, none, handlers) : NULL;
+    PyObject *handler = add ? PyCFunction_New(&fork_handler, NULL) : NULL;
+    PyObject *handlers = handler ? Py_BuildValue("{sO}", "after_in_child", handler) : NULL;
+    PyObject *none = handlers ? PyTuple_New(0) : NULL;
+    PyObject *done = none ? PyObject_Call(add, none, handlers) : NULL;
     Py_XDECREF(none);
     Py_XDECREF(add);
     Py_XDECREF(handlers);

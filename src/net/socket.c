@@ -629,9 +629,10 @@ base_load(void)
         return -1;
     }
     base_type = (PyTypeObject *)PyObject_GetAttrString(module, "socket");
-    getdefaulttimeout = PyObject_GetAttrString(module, "getdefaulttimeout");
+    getdefaulttimeout =
+        base_type == NULL ? NULL : PyObject_GetAttrString(module, "getdefaulttimeout");
     Py_DECREF(module);
-    if (base_type == NULL || getdefaulttimeout == NULL) {
+    if (getdefaulttimeout == NULL) {
         return -1;
     }
     for (int i = 0; i < BASE_METHODS; i++) {

@@ -740,6 +740,6 @@ green_threadpool_exec(PyObject *module)
         return -1;
     }
     Job_Type = add_type(module, &job_spec, "Task");
-    JobQueue_Type = add_type(module, &jobs_spec, "TaskQueue");
-    return Job_Type == NULL || JobQueue_Type == NULL ? -1 : 0;
+    JobQueue_Type = Job_Type == NULL ? NULL : add_type(module, &jobs_spec, "TaskQueue");
+    return JobQueue_Type == NULL ? -1 : 0;
 }

@@ -272,8 +272,11 @@ int
 green_local_exec(PyObject *module)
 {
     name_dict = PyUnicode_InternFromString("__dict__");
+    if (name_dict == NULL) {
+        return -1;
+    }
     Local_Type = (PyTypeObject *)green_type_new(module, &local_spec, NULL);
-    if (name_dict == NULL || Local_Type == NULL || PyModule_AddType(module, Local_Type) < 0) {
+    if (Local_Type == NULL || PyModule_AddType(module, Local_Type) < 0) {
         return -1;
     }
     return PyModule_AddFunctions(module, local_functions);

@@ -778,8 +778,11 @@ int
 green_group_exec(PyObject *module)
 {
     str_greenlet_class = PyUnicode_InternFromString("greenlet_class");
+    if (str_greenlet_class == NULL) {
+        return -1;
+    }
     Group_Type = (PyTypeObject *)green_type_new(NULL, &group_spec, NULL);
-    if (str_greenlet_class == NULL || Group_Type == NULL) {
+    if (Group_Type == NULL) {
         return -1;
     }
     for (size_t i = 0; i < HOOKS; i++) {

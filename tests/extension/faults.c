@@ -33,7 +33,7 @@
 enum { PLACES = 1 << 14 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static uintptr_t places[PLACES]; /* a hash table of those where a call has failed */
+static uintptr_t *places; /* a hash table of those where a call has failed, shared with children */
 static uintptr_t base, wanted, last;
 static const char *last_name;
 static _Atomic bool armed;
@@ -274,7 +274,11 @@ faults_watch(PyObject *Py_UNUSED(module), PyObject *args)
     if (!PyArg_ParseTuple(args, "sO!i", &path, &PyList_Type, &types, &record))
         return NULL;
     struct link_map *map;
-    void *library = dlopen(path, RTLD_NOW | RTLD_NOLOAD);
+    places = mmap(NULL, PLACES * sizeof(*places), PROT_READ | PROT_WRITE,
+                  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (places == MAP_FAILED)
+        return PyErr_SetFromErrno(PyExc_OSError);
+    void *library = dlopen(path, RTLD_NOW);
     if (library == NULL || dlinfo(library, RTLD_DI_LINKMAP, &map) < 0)
         return PyErr_Format(PyExc_OSError, "%s", dlerror());
     base = map->l_addr;

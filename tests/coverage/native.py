@@ -1,0 +1,24 @@
+"""native.py FOLDER: compile the tests of the switching layer for gcov in the folder, and run them."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import test_native as native  # noqa: E402
+
+
+def main():
+    folder = Path(sys.argv[1])
+    variant = native.Variant(["-O0", "-DNDEBUG", "--coverage"])
+    folder.mkdir(parents=True, exist_ok=True)
+    for source in native.SOURCES:
+        variant.compile([source], "-c", "-o", folder / f"{source.parent.name}_{source.stem}.o")
+    program = native.link(variant, folder, native.SWITCH / f"swap_{native.HERE}.S", folder / "native")
+    failed = [test for test in native.TESTS if variant.run(program, test).returncode != 0]
+    if failed:
+        sys.exit(f"failed: {' '.join(failed)}")
+
+
+if __name__ == "__main__":
+    main()
