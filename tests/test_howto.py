@@ -67,6 +67,18 @@ def test_chat_knows_each_name_once(chat):
     assert chat("").readline() == "This name is taken, or none.\n"
 
 
+def test_chat_puts_out_who_does_not_read(chat):
+    ann, _bob = chat("Ann"), chat("Bob")
+    while ann.readline() != "* Bob comes in\n":
+        pass
+    line = "x" * 900 + "\n"
+    said = ""
+    while said != "* Bob leaves\n":  # who takes nothing of what Ann says and hears
+        ann.write(line)
+        ann.flush()
+        said = ann.readline()
+
+
 def test_chat_hears_who_leaves(chat):
     ann, bob = chat("Ann"), chat("Bob")
     while ann.readline() != "* Bob comes in\n":

@@ -1,5 +1,6 @@
 """chat.py [PORT]: a chat server. Come in with `nc 127.0.0.1 PORT`; your first line is your name."""
 
+import contextlib
 import sys
 from socket import SHUT_RDWR
 
@@ -17,7 +18,8 @@ def tell_all(line):
         try:
             lines.put_nowait(line)
         except Full:
-            sock.shutdown(SHUT_RDWR)  # too slow: the reading below ends
+            with contextlib.suppress(OSError):  # it may be gone already
+                sock.shutdown(SHUT_RDWR)  # too slow: the reading below ends
 
 
 def send_lines(sock, lines):
