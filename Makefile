@@ -4,7 +4,7 @@ BIN = $(VENV)/bin
 ARGS ?=
 CACHE = $(if $(GREENCORE_CACHE),$(GREENCORE_CACHE),.cache)
 
-.PHONY: help docs lint build test test-stdlib test-dependents test-all test-aarch64 test-references test-sanitizers test-valgrind test-soak coverage fuzz analyze demo wheels tryouts release bench bench-versions format clean
+.PHONY: help docs lint build test test-stdlib test-dependents test-all test-aarch64 test-references test-sanitizers test-valgrind test-soak test-autobahn coverage fuzz analyze demo wheels tryouts release bench bench-versions format clean
 
 # What Debian has to lend; an interpreter that is not Debian's brings its own headers, venv and tests.
 SYSTEM = gcc libc6-dev make pkg-config libuv1-dev libc-ares-dev
@@ -27,6 +27,7 @@ help:
 	@echo 'make test-dependents   the tests of other packages, with real gevent and with greencore'
 	@echo 'make test-references   ... test-sanitizers, test-valgrind: where errors with memory show'
 	@echo 'make test-soak         ten minutes of everything at once'
+	@echo 'make test-autobahn     the suite of others for WebSockets, with our server and client'
 	@echo 'make test-all          the suite with CPython 3.10 to 3.15 (root)'
 	@echo 'make test-aarch64      the suite on an emulated arm64 machine (root)'
 	@echo 'make wheels            the sdist, and a wheel for each version and architecture, into dist/ (root)'
@@ -104,6 +105,11 @@ test-references test-sanitizers test-valgrind: build $(VENV)/.tests-ready
 # Ten minutes of everything at once: memory and descriptors stay flat.
 test-soak: build $(VENV)/.tests-ready
 	$(BIN)/python tests/memory/soak.py $(ARGS)
+
+# Autobahn's suite for WebSockets, with our server and our client; see tests/websocket/autobahn.py, which needs a
+# Python 2.7 for it: ARGS="--python2 PATH".
+test-autobahn: build
+	$(BIN)/python tests/websocket/autobahn.py $(ARGS)
 
 # What of the C sources the tests run; see tests/coverage/run.py.
 coverage: build

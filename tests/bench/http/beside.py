@@ -52,6 +52,16 @@ def free_port():
         return taken.getsockname()[1]
 
 
+def connected(port):
+    """Return once a server listens."""
+    for _ in range(200):
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+            break
+        except OSError:
+            time.sleep(0.05)
+
+
 def measure(kind, python, case, seconds):
     """Return (CPU us a request, p99/p50) of one run."""
     application, arguments = CASES[case]
@@ -61,12 +71,7 @@ def measure(kind, python, case, seconds):
     command = ["taskset", "-c", str(first), python, HERE / "serve.py", kind, str(port), application]
     server = subprocess.Popen(command, env=variables, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        for _ in range(200):
-            try:
-                socket.create_connection(("127.0.0.1", port)).close()
-                break
-            except OSError:
-                time.sleep(0.05)
+        connected(port)
         before = cpu_seconds(server.pid)
         load = ["taskset", "-c", str(last), "wrk", "-t1", "-c64", f"-d{seconds}", "--latency", *arguments]
         out = subprocess.run([*load, f"http://127.0.0.1:{port}/"], check=True, capture_output=True, text=True).stdout
