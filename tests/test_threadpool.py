@@ -4,9 +4,11 @@ import sys
 import threading
 
 import pytest
+from greencore import _core
 from isolated.run import check_code
 
 import gevent
+from gevent import core
 from gevent.exceptions import InvalidThreadUseError, LoopExit
 from gevent.hub import get_hub
 from gevent.threadpool import ThreadPool, ThreadPoolExecutor
@@ -263,3 +265,13 @@ def test_what_has_ended_when_a_hub_is_destroyed_is_dropped(log):
     thread.start()
     thread.join(10)
     assert not thread.is_alive() and log == []
+
+
+def test_a_queue_that_has_gone_does_not_keep_the_loop_running():
+    loop = core.loop(default=False)
+    tasks = _core.TaskQueue(loop)
+    tasks.put(_core.Task(loop, None, None, len, ()))
+    tasks.put(None)
+    del tasks
+    loop.run()
+    loop.destroy()

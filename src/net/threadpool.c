@@ -604,6 +604,10 @@ jobs_drop_all(JobQueueObject *self)
     self->first = self->last = NULL;
     while (job != NULL) {
         JobObject *next = job->next;
+        if (job->loop != NULL && self->unanswered > 0) { /* no stop: nobody will answer it */
+            self->unanswered--;
+            green_loop_unref(job->loop);
+        }
         Py_DECREF(job);
         job = next;
     }
