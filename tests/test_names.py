@@ -13,6 +13,7 @@ import importlib
 import inspect
 import json
 import os
+import pickle
 import queue
 import re
 import subprocess
@@ -202,3 +203,11 @@ def test_version_can_be_compared():
 
     assert Version(gevent.__version__) >= Version("24.10.1")
     assert gevent.version_info[:2] == tuple(int(part) for part in gevent.__version__.split(".")[:2])
+
+
+def test_the_sleep_of_time_is_found_by_its_name():
+    import gevent.time
+
+    sleep = gevent.time.sleep
+    assert (sleep.__module__, sleep.__name__) == (gevent.time.__name__, "sleep")
+    assert pickle.loads(pickle.dumps(sleep)) is sleep

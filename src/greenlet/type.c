@@ -2,17 +2,24 @@
 
 #include <string.h>
 
+PyObject *
+green_module_name(const char *name, Py_ssize_t length)
+{
+    PyObject *alias = PyImport_ImportModule("_greencore_alias");
+    PyObject *ours = alias == NULL ? NULL : PyUnicode_FromStringAndSize(name, length);
+    PyObject *known = ours == NULL ? NULL : PyObject_CallMethod(alias, "name_of", "O", ours);
+    Py_XDECREF(ours);
+    Py_XDECREF(alias);
+    return known;
+}
+
 /* "greencore.<module>.<type>" by the name that the module goes by. To be freed by PyMem_Free; NULL
  * with an exception. */
 static char *
 type_name(const char *name)
 {
     const char *last = strrchr(name, '.');
-    PyObject *alias = PyImport_ImportModule("_greencore_alias");
-    PyObject *ours = alias == NULL ? NULL : PyUnicode_FromStringAndSize(name, last - name);
-    PyObject *module = ours == NULL ? NULL : PyObject_CallMethod(alias, "name_of", "O", ours);
-    Py_XDECREF(ours);
-    Py_XDECREF(alias);
+    PyObject *module = green_module_name(name, last - name);
     PyObject *full = module == NULL ? NULL : PyUnicode_FromFormat("%U%s", module, last);
     Py_XDECREF(module);
     const char *text = full == NULL ? NULL : PyUnicode_AsUTF8(full);

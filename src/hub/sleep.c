@@ -1,5 +1,8 @@
 #include "hub/sleep.h"
 
+#include <string.h>
+
+#include "greenlet/type.h"
 #include "hub/wait.h"
 
 static PyObject *zero; /* owned; the one int that it is */
@@ -62,16 +65,34 @@ static PyMethodDef sleep_functions[] = {
      "sleep(seconds=0, ref=True)\n--\n\n"
      "Park the running greenlet for at least `seconds`. 0 or less: let all others that are ready "
      "run\nonce. With ref=False the sleep alone does not keep the loop running."},
-    {"time_sleep", sleep_time_sleep, METH_O,
-     "time_sleep(seconds, /)\n--\n\n"
-     "Sleep in this greenlet only. `seconds` is a number that is not negative; nothing is\n"
-     "returned. Raises ValueError and TypeError for what is no such number."},
     {NULL, NULL, 0, NULL},
 };
+
+/* Reads and is pickled as what it is in greencore.time; the function above has its name here. */
+static PyMethodDef time_sleep = {
+    "sleep", sleep_time_sleep, METH_O,
+    "sleep(seconds, /)\n--\n\n"
+    "Sleep in this greenlet only. `seconds` is a number that is not negative; nothing is\n"
+    "returned. Raises ValueError and TypeError for what is no such number."};
+
+static int
+sleep_add_time_sleep(PyObject *module)
+{
+    static const char home[] = "greencore.time";
+    PyObject *name = green_module_name(home, (Py_ssize_t)strlen(home));
+    PyObject *function = name == NULL ? NULL : PyCFunction_NewEx(&time_sleep, module, name);
+    Py_XDECREF(name);
+    int status = function == NULL ? -1 : PyModule_AddObjectRef(module, "time_sleep", function);
+    Py_XDECREF(function);
+    return status;
+}
 
 int
 green_sleep_exec(PyObject *module)
 {
     zero = PyLong_FromLong(0);
-    return zero == NULL ? -1 : PyModule_AddFunctions(module, sleep_functions);
+    if (zero == NULL || PyModule_AddFunctions(module, sleep_functions) < 0) {
+        return -1;
+    }
+    return sleep_add_time_sleep(module);
 }
