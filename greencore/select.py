@@ -66,11 +66,11 @@ def _wait_for(look, pairs, timeout, *args, gone=None):
     deadline = _deadline(timeout)
     rest = timeout
     while not found and rest != 0:
-        rest = _remaining(deadline)
         seen = _wait_any(pairs, rest)
         found = look(*args)
         if gone is not None and not found:
             found = gone(seen)
+        rest = _remaining(deadline)
     return found
 
 
@@ -126,7 +126,6 @@ def select(rlist, wlist, xlist, timeout=None):
     deadline = _deadline(timeout)
     rest = timeout
     while not any(found) and rest != 0:
-        rest = _remaining(deadline)
         seen = _wait_any(pairs, rest)
         closed = {number for number, events in seen.items() if events & _CLOSED}
         if closed:
@@ -137,6 +136,7 @@ def select(rlist, wlist, xlist, timeout=None):
                 [file for file, number in row if seen.get(number, 0) & event]
                 for event, row in zip((_READ, _WRITE, _PRIORITY), rows)
             )
+        rest = _remaining(deadline)
     return found
 
 

@@ -325,3 +325,22 @@ def test_select_of_both_ways_tells_what_was_seen(pipe):
     os.write(w, b"x")
     assert waits.get(timeout=10) == ([r], [], [])
     watcher.stop()
+
+
+@pytest.mark.parametrize("make", [make_poll, make_select])
+def test_a_time_out_is_one_wait(make, monkeypatch):
+    waits = []
+
+    def counted(pairs, timeout):
+        waits.append(timeout)
+        return wait_any(pairs, timeout)
+
+    wait_any = select.wait_any
+    monkeypatch.setattr(select, "wait_any", counted)
+    reader, writer = os.pipe()
+    try:
+        assert make(reader)(0.01) == []
+        assert len(waits) == 1
+    finally:
+        os.close(reader)
+        os.close(writer)
