@@ -149,7 +149,8 @@ $(CACHE)/tools/.ready: release/tools.txt
 	$(CACHE)/tools/bin/python -m pip install -q --disable-pip-version-check -r $<
 	touch $@
 
-bench:
+bench: build
+	@! command -v dpkg-query >/dev/null || .ci/packages wrk libev-dev
 	$(PYTHON) tests/bench/run.py --write docs/benchmarks.rst $(ARGS)
 	$(PYTHON) tests/bench/plots.py
 

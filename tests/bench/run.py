@@ -116,6 +116,23 @@ def table(rows, others):
     return "\n".join([border, lay[0], border, *lay[1:], border])
 
 
+def servers(options, ours):
+    """Return the tables of http/: the WSGI server beside others; nothing if only other benchmarks are asked for."""
+    if options.patterns and "http" not in options.patterns:
+        return ""
+    parts = []
+    for name in ("beside.py", "websocket.py"):
+        if not (HERE / "http" / name).exists():
+            continue
+        command = [sys.executable, HERE / "http" / name, "--cache", str(options.cache)]
+        command += ["--ours", str(ours)] if name == "beside.py" else []
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=None, text=True, env=clean_environment())
+        if done.returncode:
+            sys.exit(f"{name} failed")
+        parts.append(done.stdout.strip())
+    return "\n\n".join(parts)
+
+
 def processor():
     for line in Path("/proc/cpuinfo").read_text().splitlines():
         if line.startswith("model name"):
@@ -138,6 +155,16 @@ times less greencore takes. The others ran once, after that, where they have som
 is the best of five samples. ``tests/bench`` has what each line does. :doc:`performance` has plots of some.
 
 {table(data["rows"], data["beside"])}
+
+The WSGI server beside others
+-----------------------------
+
+Each server has one core, the load the other one: wrk with 64 connections, or one plain client that sends or gets 10 MB
+again and again. A number is the median over three rounds in turns: CPU time of the server, and in brackets how its p99
+compares with its p50, or the rate. uWSGI has 64 threads. The last table is of WebSockets that echo 16 bytes, over 64
+connections; the floor in C reads no HTTP and checks nothing. ``tests/bench/http`` has them all.
+
+{data["servers"]}
 """
 
 
@@ -159,6 +186,9 @@ def main():
     }
     aio = options.aio or environment("aio", ["uvloop"], options.cache)
     selected = select(run(pythons["ours"], "--list"), options.patterns)
+    if not selected:
+        print(servers(options, pythons["ours"]))
+        return
     results, versions = measure(pythons, selected, options)
     others = beside.measure_all(options.cache, aio, {entry[3] for entry in selected.values()} - {None})
     data = {
@@ -172,8 +202,9 @@ def main():
         PEER: versions["peer"],
         "beside": beside.versions(others, aio),
         "rows": rows_of(selected, results, others),
+        "servers": servers(options, pythons["ours"]),
     }
-    print(table(data["rows"], data["beside"]))
+    print(table(data["rows"], data["beside"]), data["servers"], sep="\n\n")
     if options.write:
         options.write.write_text(document(data))
         options.write.with_suffix(".json").write_text(json.dumps(data, indent=1) + "\n")

@@ -18,9 +18,11 @@ def ten(environ, start_response):
 
 
 def sleep(environ, start_response):
-    import gevent
-
-    gevent.sleep(0.005)
+    try:
+        from gevent import sleep as wait
+    except ImportError:  # with threads
+        from time import sleep as wait
+    wait(0.005)
     return hello(environ, start_response)
 
 
@@ -34,10 +36,36 @@ def up(environ, start_response):
     return hello(environ, start_response)
 
 
+def stream(sock, address):
+    """Keep a connection of a StreamServer, after an answer."""
+    sock.recv(65536)
+    sock.sendall(b"Hello world!")
+    sock.recv(65536)
+
+
+def serve_socket(port, name):
+    """Do what `down` and `up` do, for one client after the other, with a blocking socket and few calls."""
+    import socket
+
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n"
+    answer = head % len(BLOCK) + BLOCK if name == "down" else head % 12 + b"Hello world!"
+    room = bytearray(1 << 20)
+    with socket.create_server(("127.0.0.1", port)) as listener:
+        while True:
+            client, _ = listener.accept()
+            while request := client.recv(65536):
+                left = len(BLOCK) - len(request.partition(b"\r\n\r\n")[2]) if name == "up" else 0
+                while left:
+                    left -= client.recv_into(room, min(left, len(room)))
+                client.sendall(answer)
+
+
 def main():
     kind, port, name = sys.argv[1], int(sys.argv[2]), sys.argv[3]
     application = globals()[name]
-    if kind == "bjoern":
+    if kind == "socket":
+        serve_socket(port, name)
+    elif kind == "bjoern":
         import bjoern
 
         bjoern.run(application, "127.0.0.1", port)
@@ -45,6 +73,10 @@ def main():
         import fastwsgi
 
         fastwsgi.run(wsgi_app=application, host="127.0.0.1", port=port, loglevel=0)
+    elif name == "stream":
+        from gevent.server import StreamServer
+
+        StreamServer(("127.0.0.1", port), application).serve_forever()
     else:
         from gevent.pywsgi import WSGIServer
 

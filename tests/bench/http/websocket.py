@@ -12,7 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from beside import HERE, ROOT, connected, cpu_seconds, environment, free_port
+from beside import HERE, ROOT, connected, cpu_seconds, environment, free_port, rst_table
 
 CONNECTIONS = 64
 IN_FLIGHT = {"one message in flight": 1, "eight in flight": 8}
@@ -58,7 +58,7 @@ def main():
         sys.exit("gevent-websocket can't be installed")
     serve = HERE / "serve_websocket.py"
     servers = [([floor], None), ([sys.executable, serve, "greencore"], ours), ([peer, serve, "gevent-websocket"], None)]
-    print("| " + " | ".join(["CPU us a message (messages/s)", *KINDS]) + " |")
+    rows = [["CPU us a message (messages/s)", *KINDS]]
     for case, in_flight in IN_FLIGHT.items():
         found = [[] for _ in KINDS]
         for _ in range(options.rounds):
@@ -68,7 +68,8 @@ def main():
             f"{statistics.median(cpu for cpu, _ in runs):.2f} ({statistics.median(rate for _, rate in runs):,.0f})"
             for runs in found
         ]
-        print("| " + " | ".join([case, *cells]) + " |", flush=True)
+        rows.append([case, *cells])
+    print(rst_table(rows))
 
 
 if __name__ == "__main__":
