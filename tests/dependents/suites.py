@@ -190,8 +190,8 @@ SUITES = [
     Suite(
         "gunicorn-workers",
         ("gunicorn==27.0.1", "requests"),
-        "gevent workers: requests at once, streams, SIGHUP, SIGTERM",
-        programs=("test_gunicorn.py",),
+        "gevent workers: requests at once, streams; reloads, worn-out and hung workers, ends",
+        programs=("test_gunicorn.py", "test_gunicorn_life.py"),
     ),
     Suite(
         "celery-workers",

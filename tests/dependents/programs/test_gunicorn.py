@@ -6,57 +6,20 @@ import threading
 
 import pytest
 import requests
-from processes import LIMIT, running, until
+from clients import at_once, gunicorn
+from processes import LIMIT, until
 
 COUNT = 100
 
 
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
-
-
 @pytest.fixture(params=["gevent", "gevent_pywsgi"])
 def server(request):
-    port = free_port()
-    command = [
-        "-m",
-        "gunicorn",
-        "-k",
-        request.param,
-        "-w",
-        "1",
-        "-b",
-        f"127.0.0.1:{port}",
-        "--worker-connections",
-        "500",
-    ]
-    with running(*command, "--graceful-timeout", "20", "wsgi_app:app", ready="Booting worker") as server:
-        server.url = f"http://127.0.0.1:{port}"
-        until(lambda: answers(server.url), lambda: server.output)
+    with gunicorn("-k", request.param, "--worker-connections", "500") as server:
         yield server
 
 
-def answers(url):
-    try:
-        return requests.get(url + "/pid", timeout=LIMIT).status_code == 200
-    except requests.ConnectionError:
-        return False
-
-
-def at_once(function, count):
-    """Return what `function` returns in `count` threads."""
-    results = []
-    threads = [threading.Thread(target=lambda: results.append(function())) for _ in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(LIMIT)
-    return results
-
-
 def test_a_hundred_requests_at_once(server):
-    assert at_once(lambda: requests.get(server.url + "/come", timeout=LIMIT).text, COUNT) == ["True"] * COUNT
+    assert at_once(lambda n: requests.get(server.url + "/come", timeout=LIMIT).text, COUNT) == ["True"] * COUNT
 
 
 def test_bodies_and_kept_connections(server):
@@ -76,16 +39,6 @@ def test_a_stream(server):
 def test_an_error_is_answered(server):
     assert requests.get(server.url + "/fail", timeout=LIMIT).status_code == 500
     assert requests.get(server.url + "/pid", timeout=LIMIT).status_code == 200
-
-
-def test_sighup_replaces_the_worker(server):
-    before = requests.get(server.url + "/pid", timeout=LIMIT).text
-    server.send(signal.SIGHUP)
-
-    def is_other():
-        return answers(server.url) and requests.get(server.url + "/pid", timeout=LIMIT).text != before
-
-    until(is_other, lambda: server.output)
 
 
 def test_sigterm_lets_a_request_finish(server):

@@ -1,9 +1,10 @@
-"""A WSGI application for test_gunicorn.py and test_locust.py."""
+"""A WSGI application for test_gunicorn.py and test_gunicorn_life.py."""
 
 import os
 import threading
 
 COUNT = 100
+LOADED_IN = os.getpid()
 lock = threading.Condition()
 here = 0
 
@@ -24,6 +25,14 @@ def app(environ, start_response):
         answer = str(come()).encode()
     elif path == "/pid":
         answer = str(os.getpid()).encode()
+    elif path == "/loaded-in":
+        answer = str(LOADED_IN).encode()
+    elif path == "/spin":
+        while True:
+            pass
+    elif path == "/linger":
+        print("lingering", flush=True)
+        threading.Event().wait()
     elif path == "/fail":
         raise ValueError("as told")
     elif path == "/stream":
