@@ -41,7 +41,7 @@ def is_installed():
 def by_pip(folder):
     """Return the sdist's bytes, fetched as the user has configured pip. Raises OSError."""
     command = [sys.executable, "-m", "pip", "download", "-q", "--disable-pip-version-check", "--no-deps"]
-    command += ["--no-binary", ":all:", "-d", folder, SDIST.removesuffix(".tar.gz").replace("-", "==")]
+    command += ["--no-binary", "httptools", "-d", folder, SDIST.removesuffix(".tar.gz").replace("-", "==")]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         raise OSError(f"pip: {(done.stderr.strip() or 'failed').splitlines()[-1]}")

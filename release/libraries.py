@@ -61,8 +61,9 @@ def fetch(cache):
         return folder
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
+    names = ",".join(re.findall(r"^\w+", wanted, re.MULTILINE))  # all sdists but those of what builds them
     run(
-        sys.executable, "-m", "pip", "download", "--no-deps", "--no-binary", ":all:", "--require-hashes",
+        sys.executable, "-m", "pip", "download", "--no-deps", "--no-binary", names, "--require-hashes",
         "--disable-pip-version-check", "-d", folder, "-r", HERE / "sources.txt",
     )  # fmt: skip
     for archive in folder.glob("*.tar.gz"):
