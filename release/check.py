@@ -8,10 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+from wheels import ARCHITECTURES, PLATFORMS, VERSIONS
+
 ROOT = Path(__file__).resolve().parent.parent
 DIST = ROOT / "dist"
-VERSIONS = ("310", "311", "312", "313", "314", "315")
-ARCHITECTURES = ("x86_64", "aarch64")
 
 
 def git(*words):
@@ -41,9 +41,10 @@ def faults_after():
     version, _ = read_version()
     wanted = {f"greencore-{version}.tar.gz"}
     wanted |= {
-        f"greencore-{version}-cp{python}-cp{python}-manylinux_2_17_{machine}.whl"
-        for python in VERSIONS
+        f"greencore-{version}-cp{python}-cp{python}-{platform.format(machine)}.whl"
+        for python in (name.replace(".", "") for name in VERSIONS)
         for machine in ARCHITECTURES
+        for platform in PLATFORMS.values()
     }
     found = {path.name for path in DIST.iterdir()} if DIST.exists() else set()
     yield from (f"dist/ lacks {name}" for name in sorted(wanted - found))

@@ -1,7 +1,8 @@
 """Install the wheels of dist/ in bare Debian folders and try each there: `make tryouts`. Writes the table in docs/building.rst.
 
 A folder has what debootstrap puts there, Python with venv, and openssl for a certificate: no compiler, no libuv. Where Debian
-has no such Python, the machine's own is seen in the folder, with the libraries that it asks for. Needs root.
+has no such Python, the machine's own is seen in the folder, or, in an old suite, one that is built there from source; with the
+libraries that it asks for. Needs root.
 
 usage: tryouts.py [NAME...]     such as bookworm-3.11 or trixie-3.13-aarch64; all by default
 """
@@ -19,19 +20,9 @@ ROOT = Path(__file__).resolve().parent.parent
 CACHE = Path(os.environ.get("GREENCORE_CACHE", ROOT / ".cache")).resolve()
 PAGE = ROOT / "docs" / "building.rst"
 DEBIAN_NAMES = {"x86_64": "amd64", "aarch64": "arm64"}
-# What the interpreters of pyenv are linked with, for a folder that runs one.
-BORROWED = [
-    "libssl3",
-    "libffi8",
-    "libsqlite3-0",
-    "libreadline8",
-    "libbz2-1.0",
-    "liblzma5",
-    "zlib1g",
-    "libncursesw6",
-    "libuuid1",
-    "libexpat1",
-]
+# What the interpreters that are not Debian's are linked with.
+BORROWED = "libsqlite3-0 libreadline8 libbz2-1.0 liblzma5 zlib1g libncursesw6 libuuid1 libexpat1".split()
+OF_SUITE = {"bullseye": ["libssl1.1", "libffi7"], "bookworm": ["libssl3", "libffi8"]}
 BEGIN, END = ".. table of tryouts", ".. end of the table"
 
 
@@ -40,7 +31,7 @@ class Tryout:
     suite: str
     version: str
     architecture: str = "x86_64"
-    borrowed: bool = False  # the interpreter is this machine's, not the suite's
+    interpreter: str = "Debian's"  # or this machine's ("borrowed"), or "built" in such a folder: 3.13 only
 
     @property
     def name(self):
@@ -48,9 +39,10 @@ class Tryout:
 
 
 TRYOUTS = [
-    Tryout("bookworm", "3.10", borrowed=True),
+    Tryout("bullseye", "3.13", interpreter="built"),
+    Tryout("bookworm", "3.10", interpreter="borrowed"),
     Tryout("bookworm", "3.11"),
-    Tryout("bookworm", "3.12", borrowed=True),
+    Tryout("bookworm", "3.12", interpreter="borrowed"),
     Tryout("trixie", "3.13"),
     Tryout("sid", "3.14"),
     Tryout("sid", "3.15"),
@@ -62,18 +54,11 @@ TRYOUTS = [
 def make_folder(tryout):
     """Return the Debian folder, made on first use."""
     folder = CACHE / f"tryout-{tryout.suite}-{tryout.architecture}"
-    if not (folder / ".made").exists():
-        if tryout.architecture != os.uname().machine:
-            subprocess.run([ROOT / ".ci" / "emulation"], check=True)
-        shutil.rmtree(folder, ignore_errors=True)
-        subprocess.run(
-            ["debootstrap", f"--arch={DEBIAN_NAMES[tryout.architecture]}", "--variant=minbase",
-             "--include=ca-certificates,openssl", tryout.suite, folder],
-            check=True, stdout=subprocess.DEVNULL,
-        )  # fmt: skip
-        (folder / "etc/apt/apt.conf.d/90frozen-mirror").write_text('Acquire::Check-Valid-Until "false";\n')
-        (folder / ".made").touch()
-    packages = BORROWED if tryout.borrowed else [f"python{tryout.version}-venv"]
+    if not (folder / ".greencore-ready").exists():
+        debian(tryout, folder, "openssl")
+    packages = (
+        [f"python{tryout.version}-venv"] if tryout.interpreter == "Debian's" else BORROWED + OF_SUITE[tryout.suite]
+    )
     script = 'apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends -y "$@" >/dev/null'
     inside(folder, "sh", "-c", script, "sh", *packages)
     return folder
@@ -81,6 +66,26 @@ def make_folder(tryout):
 
 def inside(folder, *command, **options):
     return subprocess.run([ROOT / ".ci" / "chroot", folder, *map(str, command)], cwd=CACHE, check=True, **options)
+
+
+def debian(tryout, folder, *packages):
+    words = [tryout.suite, DEBIAN_NAMES[tryout.architecture], folder, *packages]
+    subprocess.run([ROOT / ".ci" / "debian", *words], check=True, stdout=subprocess.DEVNULL)
+
+
+def find_python(tryout):
+    """Return the interpreter's path, as seen in the folder; let the folder see it."""
+    match tryout.interpreter:
+        case "borrowed":
+            return borrowed_python(tryout.version)
+        case "built":
+            home = CACHE / f"python-{tryout.version}-{tryout.suite}"
+            if not (home / ".made").exists():
+                maker = CACHE / f"build-{tryout.suite}"
+                debian(tryout, maker, "gcc")
+                subprocess.run([ROOT / ".ci" / "source-python", maker, home], check=True, cwd=ROOT)
+            return home / "bin" / f"python{tryout.version}"
+    return Path(f"/usr/bin/python{tryout.version}")
 
 
 def borrowed_python(version):
@@ -104,14 +109,14 @@ def unpack(folder):
 
 def find_wheel(tryout):
     tag = "cp" + tryout.version.replace(".", "")
-    return next((ROOT / "dist").glob(f"greencore-*-{tag}-{tag}-*_{tryout.architecture}.whl"))
+    return next((ROOT / "dist").glob(f"greencore-*-{tag}-{tag}-manylinux_*_{tryout.architecture}.whl"))
 
 
 def try_out(tryout):
     """Run one. Return what to write in the table: "passed", or the last line of the failure."""
     os.environ["GREENCORE_MOUNT"] = str(CACHE)
     folder = make_folder(tryout)
-    python = borrowed_python(tryout.version) if tryout.borrowed else f"/usr/bin/python{tryout.version}"
+    python = find_python(tryout)
     work = CACHE / f"tryout-{tryout.name}.work"
     sources = unpack(work)
     wheel = shutil.copy(find_wheel(tryout), work)
@@ -137,8 +142,9 @@ def write_table(results):
     table = [line, f"{'Wheel and folder':<26}  {'CPython':<8}  {'Interpreter':<12}  Result", line]
     for tryout in TRYOUTS:
         if tryout.name in rows:
-            whose = "borrowed" if tryout.borrowed else "Debian's"
-            table.append(f"{f'``{tryout.name}``':<26}  {tryout.version:<8}  {whose:<12}  {rows[tryout.name]}")
+            table.append(
+                f"{f'``{tryout.name}``':<26}  {tryout.version:<8}  {tryout.interpreter:<12}  {rows[tryout.name]}"
+            )
     PAGE.write_text(f"{before}{BEGIN}\n\n" + "\n".join([*table, line]) + f"\n\n{END}{after}")
 
 

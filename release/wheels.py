@@ -3,7 +3,7 @@
 Zig is the compiler, so that a wheel asks for no newer C library than it must, and AArch64's are made on x86-64 too. The
 interpreters are those of `.ci/interpreters`. Run by the interpreter of the tools' environment (release/tools.txt).
 
-usage: wheels.py [VERSION[-ARCHITECTURE]...]     such as 3.12 or 3.12-aarch64; all by default
+usage: wheels.py [VERSION[-ARCHITECTURE[-musl]]...]     such as 3.12 or 3.12-aarch64-musl; all by default
 """
 
 import os
@@ -23,7 +23,9 @@ DIST = ROOT / "dist"
 VERSIONS = ("3.10", "3.11", "3.12", "3.13", "3.14", "3.15")
 ARCHITECTURES = ("x86_64", "aarch64")
 GLIBC = "2.17"
-PLATFORM = "manylinux_2_17_{}"
+# By C library: zig's name of the target, and the wheel's platform tag.
+TARGETS = {"gnu": "{}-linux-gnu." + GLIBC, "musl": "{}-linux-musl"}
+PLATFORMS = {"gnu": "manylinux_2_17_{}", "musl": "musllinux_1_2_{}"}
 
 
 def make_sdist():
@@ -70,11 +72,11 @@ def debian_headers(version, architecture):
     return folder / "usr" / "include"
 
 
-def build_wheel(source, version, architecture, sources):
+def build_wheel(source, version, architecture, libc, sources):
     """Build, complete and check one wheel. Return its path in dist/."""
-    prefix = CACHE / f"static-{architecture}"
-    libraries.build(f"{architecture}-linux-gnu.{GLIBC}", sources, prefix)
-    out = CACHE / f"wheel-{version}-{architecture}"
+    prefix = CACHE / f"static-{architecture}-{libc}"
+    libraries.build(TARGETS[libc].format(architecture), sources, prefix)
+    out = CACHE / f"wheel-{version}-{architecture}-{libc}"
     shutil.rmtree(out, ignore_errors=True)
     settings = {
         "CC": f"{prefix}/bin/cc",
@@ -87,6 +89,8 @@ def build_wheel(source, version, architecture, sources):
         tag = "cpython-" + version.replace(".", "")
         settings["_PYTHON_HOST_PLATFORM"] = f"linux-{architecture}"
         settings["SETUPTOOLS_EXT_SUFFIX"] = f".{tag}-{architecture}-linux-gnu.so"
+    if libc == "musl":  # a suffix that interpreters take whichever name they give their platform
+        settings["SETUPTOOLS_EXT_SUFFIX"] = ".so"
     headers = debian_headers(version, architecture)
     if headers:
         settings["CC"] += f" -isystem{headers}"
@@ -95,10 +99,10 @@ def build_wheel(source, version, architecture, sources):
     build = [*python[:-1], "env", *words, python[-1], "-m", "pip", "wheel", "-q", "--disable-pip-version-check"]
     shutil.rmtree(source / "build", ignore_errors=True)
     run(*build, "--no-build-isolation", "--no-deps", "-w", out, source, cwd=ROOT)
-    return finish(next(out.glob("*.whl")), architecture, out, sources)
+    return finish(next(out.glob("*.whl")), architecture, libc, out, sources)
 
 
-def finish(wheel, architecture, out, sources):
+def finish(wheel, architecture, libc, out, sources):
     """Add what the law and PEP 770 ask for, tag the wheel for the C libraries that it runs on, check what it exports."""
     run(sys.executable, "-m", "wheel", "unpack", "-d", out / "open", wheel)
     opened = next((out / "open").iterdir())
@@ -106,12 +110,12 @@ def finish(wheel, architecture, out, sources):
     sbom.add(next(opened.glob("*.dist-info")), opened.name.removeprefix("greencore-"), sources)
     for extension in opened.glob("greencore/**/*.so"):
         check_exports(extension)
-        check_libraries(extension)
+        check_libraries(extension, libc)
     run(sys.executable, "-m", "wheel", "pack", "-d", out, opened)
-    platform = PLATFORM.format(architecture)
+    platform = PLATFORMS[libc].format(architecture)
     (out / "done").mkdir()
     whole = Path(shutil.copy(next(out.glob("*.whl")), out / "done"))
-    if architecture == os.uname().machine:  # auditwheel knows this one's policies only
+    if (architecture, libc) == (os.uname().machine, "gnu"):  # auditwheel knows this one's policies only
         run(sys.executable, "-m", "auditwheel", "repair", "--plat", platform, "-w", out / "audited", whole)
     run(sys.executable, "-m", "wheel", "tags", "--remove", "--platform-tag", platform, whole)
     DIST.mkdir(exist_ok=True)
@@ -125,14 +129,20 @@ def check_exports(extension):
         sys.exit(f"{extension} exports {sorted(names)}")
 
 
-def check_libraries(extension):
-    """Nothing is needed but the C library, in the version that the platform tag promises."""
+def check_libraries(extension, libc):
+    """Nothing is needed but the C library, in the version that the platform tag promises; musl's has no versions."""
     needed = set(re.findall(r"NEEDED.*\[(.+)\]", run("readelf", "--dynamic", extension)))
     foreign = {name for name in needed if not re.match(r"(libc|libm|libpthread|libdl|librt|ld-linux.*)\.so", name)}
     versions = re.findall(r"Name: GLIBC_([\d.]+)", run("readelf", "--version-info", extension))
-    newest = max(tuple(map(int, version.split("."))) for version in versions)
-    if foreign or newest > tuple(map(int, GLIBC.split("."))):
+    newest = max((tuple(map(int, version.split("."))) for version in versions), default=(0,))
+    if foreign or newest > tuple(map(int, GLIBC.split("."))) or (libc == "musl") != (newest == (0,)):
         sys.exit(f"{extension} needs {sorted(foreign)} and glibc {newest}")
+
+
+def parse(name):
+    """Return version, architecture and C library of "3.12", "3.12-aarch64" or "3.12-aarch64-musl"."""
+    version, architecture, libc = (*name.split("-"), None, None)[:3]
+    return version, architecture or os.uname().machine, libc or "gnu"
 
 
 def main(wanted):
@@ -141,10 +151,11 @@ def main(wanted):
     CACHE.mkdir(exist_ok=True)
     source = make_sdist()
     sources = libraries.fetch(CACHE)
-    wanted = wanted or [f"{version}-{machine}" for machine in ARCHITECTURES for version in VERSIONS]
+    wanted = wanted or [
+        f"{version}-{machine}-{libc}" for libc in TARGETS for machine in ARCHITECTURES for version in VERSIONS
+    ]
     for name in wanted:
-        version, _, architecture = name.partition("-")
-        made = build_wheel(source, version, architecture or os.uname().machine, sources)
+        made = build_wheel(source, *parse(name), sources)
         print(made.relative_to(ROOT), f"{made.stat().st_size / 1024:.0f} KiB", flush=True)
     checks = [str(path) for path in sorted(DIST.glob("greencore-*"))]
     run(sys.executable, "-m", "twine", "check", "--strict", *checks)

@@ -104,6 +104,43 @@ def test_beside_the_real_ones(environment, copy, way):
         built.unlink()
 
 
+def write_project(folder, name, requirement):
+    """A distribution with nothing inside that requires another."""
+    folder.mkdir()
+    lines = ["[project]", f'name = "{name}"', 'version = "1"', f'dependencies = ["{requirement}"]', "[tool.setuptools]", "py-modules = []"]
+    (folder / "pyproject.toml").write_text("\n".join(lines))
+    return str(folder)
+
+
+@pytest.mark.slow
+@pytest.mark.service("package registry")
+def test_what_requires_gevent_installs_beside(environment, copy, tmp_path):
+    """pip's resolver is given both at once, and `pip check` has nothing to say."""
+    program = write_project(tmp_path / "program", "program", "gevent>=22.10")
+    environment.install("--no-build-isolation", program, str(copy))
+    assert environment.pip("check").returncode == 0
+    names = json.loads(environment.ask(NAMES))
+    assert "/greencore/hub.py" in names[0] and names[2] == environment.ask(NAMES, GREENCORE_ALIAS="0").split('"')[5]
+    assert environment.pip("uninstall", "-y", "greencore", "program").returncode == 0
+
+
+@pytest.mark.slow
+@pytest.mark.service("package registry")
+def test_a_name_for_who_cannot_have_gevent(copy, tmp_path):
+    """The distribution that docs/from_gevent.rst describes satisfies a requirement of gevent."""
+    bare = Environment(tmp_path)
+    bare.install("setuptools>=77", "wheel")
+    page = (ROOT / "docs" / "from_gevent.rst").read_text()
+    (tmp_path / "name").mkdir()
+    described = re.search(r"code-block:: toml\n\n((?:    .*\n|\n)+)", page)[1]
+    (tmp_path / "name" / "pyproject.toml").write_text(textwrap.dedent(described))
+    program = write_project(tmp_path / "program", "program", "gevent>=26")
+    bare.install("--no-build-isolation", "--no-index", str(copy), str(tmp_path / "name"), program)
+    assert bare.pip("check").returncode == 0
+    said = bare.ask('import gevent, importlib.metadata as m; print(gevent.__version__ == m.version("gevent"), gevent.__file__)')
+    assert said.startswith("True ") and said.endswith("/greencore/__init__.py\n")
+
+
 @pytest.mark.parametrize("name", ["greencore", "gevent", "greenlet", "gevent.hub"])
 def test_a_folder_that_was_not_built_says_so(copy, name):
     code = f"import _greencore_alias; _greencore_alias.install(); import {name}"
