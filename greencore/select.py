@@ -50,27 +50,18 @@ def _remaining(deadline):
     return None if deadline is None else max(deadline - monotonic(), 0)
 
 
-def _wait_any(pairs, timeout):
-    """Wait for one of the (descriptor, events). Return {descriptor: what was seen}, empty after the time-out."""
-    seen = {}
-    for number, events in wait_any(pairs, timeout) or ():
-        seen[number] = seen.get(number, 0) | events
-    return seen
-
-
-def _wait_for(look, pairs, timeout, *args, gone=None):
-    """Return look(*args) once that is true, or when `timeout` seconds have passed; `pairs`: the (descriptor, events) to
+def _wait_for(look, wanted, timeout, *args, gone=None):
+    """Return look(*args) once that is true, or when `timeout` seconds have passed; `wanted`: the {descriptor: events} to
     wait for. `gone`: returns what there is to return of {descriptor: what was seen} that look(*args) does not find."""
     sleep(0)
     found = look(*args)
     deadline = _deadline(timeout)
-    rest = timeout
-    while not found and rest != 0:
-        seen = _wait_any(pairs, rest)
+    seen = {}
+    while not found and timeout != 0 and seen is not None:
+        seen = wait_any(wanted, _remaining(deadline))
         found = look(*args)
-        if gone is not None and not found:
+        if gone is not None and not found and seen:
             found = gone(seen)
-        rest = _remaining(deadline)
     return found
 
 
@@ -107,7 +98,10 @@ def select(rlist, wlist, xlist, timeout=None):
     # A list may change while its files are asked for their numbers.
     rows = [[(file, _number(file)) for file in files] for files in (rlist, wlist, xlist)]
     numbers = [[number for _, number in row] for row in rows]
-    pairs = [(number, event) for event, row in zip((_READ, _WRITE, _PRIORITY), numbers) for number in row]
+    wanted = {}
+    for event, row in zip((_READ, _WRITE, _PRIORITY), numbers):
+        for number in row:
+            wanted[number] = wanted.get(number, 0) | event
 
     def look():
         try:
@@ -124,9 +118,10 @@ def select(rlist, wlist, xlist, timeout=None):
         sleep(0)
         found = look()
     deadline = _deadline(timeout)
-    rest = timeout
-    while not any(found) and rest != 0:
-        seen = _wait_any(pairs, rest)
+    while not any(found) and timeout != 0:
+        seen = wait_any(wanted, _remaining(deadline))
+        if seen is None:
+            return look()
         closed = {number for number, events in seen.items() if events & _CLOSED}
         if closed:
             return tuple([file for file, number in row if number in closed] for row in rows)
@@ -136,7 +131,6 @@ def select(rlist, wlist, xlist, timeout=None):
                 [file for file, number in row if seen.get(number, 0) & event]
                 for event, row in zip((_READ, _WRITE, _PRIORITY), rows)
             )
-        rest = _remaining(deadline)
     return found
 
 
@@ -179,7 +173,7 @@ class poll:
         seconds = None if timeout is None or timeout < 0 else timeout / 1000
         if seconds is not None and timeout > _MOST_MILLISECONDS:
             raise OverflowError("timeout is too large")
-        return _wait_for(self._poll.poll, list(self.fds.items()), seconds, 0, gone=self._gone)
+        return _wait_for(self._poll.poll, self.fds, seconds, 0, gone=self._gone)
 
     @staticmethod
     def _gone(seen):
@@ -206,7 +200,7 @@ class epoll:
         or negative: for ever)."""
         if timeout is not None and timeout < 0:
             timeout = None
-        return _wait_for(self._epoll.poll, [(self._epoll.fileno(), _READ)], timeout, 0, maxevents)
+        return _wait_for(self._epoll.poll, {self._epoll.fileno(): _READ}, timeout, 0, maxevents)
 
     def __getattr__(self, name):
         return getattr(self._epoll, name)

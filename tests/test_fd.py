@@ -1,5 +1,6 @@
 """Readiness of descriptors: what is registered with the kernel, and what becomes of waits."""
 
+import contextlib
 import os
 import re
 import shutil
@@ -270,29 +271,72 @@ def test_out_of_band_data():
     a.connect(listener.getsockname())
     b, _ = listener.accept()
     with listener, a, b:
-        assert _core.wait_any([(b.fileno(), 4)], 0.001) is None
+        assert _core.wait_any({b.fileno(): 4}, 0.001) is None
         a.send(b"!", 1)  # MSG_OOB
-        assert _core.wait_any([(b.fileno(), 4)], 5) == [(b.fileno(), 4)]
+        assert _core.wait_any({b.fileno(): 4}, 5) == {b.fileno(): 4}
 
 
 def test_wait_any_tells_what_was_seen_and_what_was_closed():
     a, b = socketpair()
     number = a.fileno()
     gevent.spawn(a.close)
-    assert _core.wait_any([(number, 1), (b.fileno(), 1)], 5) == [(number, 8)]
+    assert _core.wait_any({number: 1, b.fileno(): 1}, 5) == {number: 8}
     b.close()
     a, b = socketpair()
     with a, b:
-        assert _core.wait_any([(a.fileno(), 1), (a.fileno(), 2), (b.fileno(), 3)], 5) == [
-            (a.fileno(), 2),
-            (b.fileno(), 2),
-        ]
+        assert _core.wait_any({a.fileno(): 1, b.fileno(): 3}, 5) == {b.fileno(): 2}
 
 
-def test_wait_any_refuses_what_are_no_pairs():
-    for pairs in ([1], [(1,)], ["ab"]):
+@contextlib.contextmanager
+def many_pairs(count):
+    """Pairs of sockets, more than are polled one by one."""
+    pairs = [socketpair() for _ in range(count)]
+    try:
+        yield pairs
+    finally:
+        for pair in pairs:
+            for end in pair:
+                end.close()
+
+
+def test_wait_any_of_many():
+    with many_pairs(20) as pairs:
+        wanted = {a.fileno(): 1 for a, _ in pairs}
+        before = os.listdir("/proc/self/fd")
+        assert _core.wait_any(wanted, 0.001) is None
+        pairs[7][1].send(b"!")
+        number = pairs[7][0].fileno()
+        assert _core.wait_any(wanted, 5) == {number: 1}
+        wanted[pairs[3][0].fileno()] = wanted[number] = 3
+        assert _core.wait_any(wanted, 5) == {pairs[3][0].fileno(): 2, number: 3}
+        assert os.listdir("/proc/self/fd") == before
+
+
+def test_wait_any_of_many_is_woken_by_news_and_by_a_close():
+    with many_pairs(20) as pairs:
+        wanted = {a.fileno(): 1 for a, _ in pairs}
+        gevent.spawn(pairs[5][1].send, b"!")
+        assert _core.wait_any(wanted, 5) == {pairs[5][0].fileno(): 1}
+        pairs[5][0].recv(1)
+        number = pairs[6][0].fileno()
+        gevent.spawn(pairs[6][0].close)
+        assert _core.wait_any(wanted, 5) == {number: 8}
+        assert _core.wait_any(wanted, 5) == {}  # it is not open any more
+
+
+def test_wait_any_of_many_where_one_is_a_plain_file():
+    with many_pairs(20) as pairs, open(__file__) as file:
+        wanted = {a.fileno(): 1 for a, _ in pairs} | {file.fileno(): 1}
+        assert _core.wait_any(wanted, 5) == {file.fileno(): 1}
+
+
+def test_wait_any_refuses_what_are_no_descriptors():
+    for wanted in ([1], {1: "a"}, {"a": 1}, {1.5: 1}):
         with pytest.raises(TypeError):
-            _core.wait_any(pairs, 0)
+            _core.wait_any(wanted, 0)
+    for wanted in ({1 << 40: 1}, {1: 1 << 40}, {1 << 80: 1}):
+        with pytest.raises(OverflowError):
+            _core.wait_any(wanted, 0)
 
 
 def test_forked_child_registers_anew_and_leaves_the_parents_alone():

@@ -314,8 +314,8 @@ def fails(call, error):
         lambda a, b: a._sock.getsockname(),
         lambda a, b: [left._sock.close() or right._sock.close() for left, right in [socket.socketpair()]],
         lambda a, b: fails(lambda: _core.RawSocket(fileno="x"), TypeError),
-        lambda a, b: fails(lambda: _core.wait_any([(1,)], 0), TypeError),
-        lambda a, b: _core.wait_any([(b.fileno(), 2), (a.fileno(), 2)], None),
+        lambda a, b: fails(lambda: _core.wait_any([1], 0), TypeError),
+        lambda a, b: _core.wait_any({b.fileno(): 2, a.fileno(): 2}, None),
     ],
 )
 def test_no_memory_is_leaked(pair, work):

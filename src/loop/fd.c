@@ -381,8 +381,8 @@ green_fd_start(LoopObject *loop, green_fd_interest *interest, int number, green_
     if (fd == NULL && (fd = fds_add(fds, number)) == NULL) {
         return -1;
     }
-    int code = fd_renew(fds, fd, owner);
-    if (code == 0 && !fd->unpollable) {
+    int code = interest->events == 0 ? 0 : fd_renew(fds, fd, owner);
+    if (code == 0 && interest->events != 0 && !fd->unpollable) {
         /* What is armed for reading stays so; writing only while it is wanted. */
         int events = interest->events | fd_wanted(fd);
         if ((fd->armed & events) != events) {
@@ -393,7 +393,7 @@ green_fd_start(LoopObject *loop, green_fd_interest *interest, int number, green_
         green_poll_error(code);
         return -1;
     }
-    if (fd->unpollable && !green_link_linked(&fd->link)) {
+    if (fd->unpollable && interest->events != 0 && !green_link_linked(&fd->link)) {
         green_list_append(&fds->unpollable, &fd->link);
         uv_idle_start(&fds->spinner, spinner_cb);
     }

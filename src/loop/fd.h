@@ -15,9 +15,10 @@ typedef struct green_fd green_fd;
 typedef struct green_fd_interest {
     green_link link; /* among the fd's interests; a circle of one: not started */
     green_fd *fd;    /* set while started, else NULL */
-    int events;      /* GREEN_READ, GREEN_WRITE, GREEN_PRIORITY wanted */
-    int revents;     /* what fired; whoever consumes it clears it */
-    bool ref;        /* keeps the loop running */
+    int events;  /* GREEN_READ, GREEN_WRITE, GREEN_PRIORITY wanted; 0: only GREEN_FD_CLOSED is told
+                  */
+    int revents; /* what fired; whoever consumes it clears it */
+    bool ref;    /* keeps the loop running */
     /* Pushes a ready node. The interest stays started until stopped, and fires again at each poll
        until then; with GREEN_FD_CLOSED it has been stopped. */
     void (*fire)(struct green_fd_interest *interest, int revents);
