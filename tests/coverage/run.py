@@ -61,10 +61,10 @@ def main():
     python = virtual_environment(TARGET, sys.executable, "gcovr>=8")
     for counts in TARGET.rglob("*.gcda"):
         counts.unlink()
-    for notes in TARGET.rglob("*.gcno"):
-        path = str(notes.relative_to(TARGET))
-        if "src/" in path and not (TARGET / path[path.index("src/") :]).with_suffix(".c").exists():
-            notes.unlink()  # of a source that has another name now
+    for notes in TARGET.glob("build/temp.*/*/src/**/*.gcno"):
+        source = TARGET.joinpath(*notes.relative_to(TARGET / "build").parts[2:]).with_suffix(".c")
+        if not source.exists():
+            notes.unlink()  # it has another name now
     shutil.copy(HERE / "counts.c", TARGET / "src")
     ends = TARGET / "ends.so"
     compiler = os.environ.get("CC", "gcc")

@@ -20,7 +20,7 @@ from gevent.resolver.ares import Resolver
 from gevent.socket import socketpair
 from greenlet import getcurrent, gettrace, greenlet, settrace
 
-from greencore._core import WebSocketReader, websocket_frame
+from greencore._core import WebSocketConnection, websocket_frame
 
 
 SOON = 0.1  # seconds to wait for what is there at once, unless a call has failed
@@ -426,14 +426,42 @@ def resolvers():
         resolver.close()
 
 
+class End(WebSocketConnection):
+    """A connection over a socket, after `received`."""
+
+    def __init__(self, sock, client=False, received=b""):
+        super().__init__(sock, client, received, 1 << 20, -1)
+
+    def _handle(self, opcode, payload, code):
+        pass
+
+    def _end(self, code):
+        self.closed = True
+
+    def next(self):
+        """What comes; a connection that fails ends, and there is none."""
+        message = self.receive()
+        if message is None:
+            raise ConnectionResetError("it has ended")
+        return message
+
+
 @of("http")
 def frames():
-    for masked in False, True:
-        reader = WebSocketReader(masked, 1 << 20)
-        data = websocket_frame(1, "te", fin=False, masked=masked) + websocket_frame(0, "xt", masked=masked)
-        data += websocket_frame(2, b"x" * 1000, masked=masked) + websocket_frame(9, b"", masked=masked)
-        data += websocket_frame(8, b"\x03\xe8", masked=masked)
-        assert len(reader.feed(data[:5]) + reader.feed(data[5:])) == 4
+    ours, theirs = socketpair()
+    with ours, theirs:
+        client, server = End(ours, True), End(theirs)
+        receiving = gevent.spawn(server.next)
+        gevent.sleep(0)
+        client.send("text")
+        assert receiving.get(timeout=SOON) == "text"
+        server.send(b"x" * 1000)
+        assert client.next() == b"x" * 1000
+        client._send_frame(9, b"")
+        data = websocket_frame(1, "te", fin=False, masked=True) + websocket_frame(0, "xt", masked=True)
+        data += websocket_frame(9, b"", masked=True) + websocket_frame(2, b"more", masked=True)
+        again = End(theirs, received=data)
+        assert again.next() == "text" and again.next() == b"more"
 
 
 def application(environ, start_response):
