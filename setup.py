@@ -32,10 +32,11 @@ from setuptools.command.sdist import sdist
 ROOT = Path(__file__).resolve().parent
 sys.path.insert(0, str(ROOT))  # a build front end leaves it out
 
-from build_support import llhttp  # noqa: E402
+from build_support import llhttp, stub_packages  # noqa: E402
 
 CORE = "greencore._core"
 ALIAS_PTH = "greencore-alias.pth"
+STUBS_PTH = "greencore-stubs.pth"
 # GCC zeroes structs with `rep stos` on x86: for our sizes plain stores take 20 ns less a spawn.
 TUNING = ["-mmemset-strategy=unrolled_loop:256:noalign,libcall:-1:noalign"]
 # The C libraries by pkg-config's names: their own, the least version, Debian's package.
@@ -208,11 +209,17 @@ class BuildExt(build_ext):
 
 
 class BuildPy(build_py):
-    """Puts the .pth file that installs the alias finder beside the package."""
+    """Puts two .pth files beside the package: one installs the alias finder, one leads type checkers to the stub packages."""
 
     def run(self):
         super().run()
         self.copy_file(ALIAS_PTH, self.alias_path())
+        if not self.editable_mode:
+            self.copy_file(STUBS_PTH, os.path.join(self.build_lib, STUBS_PTH))
+            stub_packages.write(self.stubs_path())
+
+    def stubs_path(self):
+        return os.path.join(self.build_lib, Path(STUBS_PTH).read_text().strip())
 
     def alias_path(self):
         # An editable install takes nothing from build_lib, and all that lies in install_lib.
@@ -221,7 +228,10 @@ class BuildPy(build_py):
 
     def get_outputs(self, include_bytecode=1):
         outputs = super().get_outputs(include_bytecode)
-        return outputs if self.editable_mode else [*outputs, self.alias_path()]
+        if self.editable_mode:
+            return outputs
+        stubs = map(str, Path(self.stubs_path()).rglob("*.pyi"))
+        return [*outputs, self.alias_path(), os.path.join(self.build_lib, STUBS_PTH), *stubs]
 
 
 class Sdist(sdist):
@@ -243,7 +253,7 @@ setup(
     license="MIT",
     packages=find_packages(include=["greencore", "greencore.*"]),
     include_package_data=False,
-    package_data={"greencore": ["*.pyi", "include/greenlet/*.h"]},
+    package_data={"": ["*.pyi"], "greencore": ["py.typed", "include/greenlet/*.h"]},
     py_modules=["_greencore_alias"],
     ext_modules=[
         Extension(CORE, sources(), include_dirs=["src"]),

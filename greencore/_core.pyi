@@ -320,7 +320,7 @@ class Lock:
 
 class SimpleQueue(Generic[_T]):
     maxsize: int | None
-    def __init__(self, maxsize: int | None = None, items: Iterable[_T] = ()) -> None: ...
+    def __init__(self, maxsize: int | None = None, items: Iterable[_T] = ...) -> None: ...
     @classmethod
     def __class_getitem__(cls, item: Any, /) -> GenericAlias: ...
     def __bool__(self) -> bool: ...
@@ -350,7 +350,7 @@ class SimpleQueue(Generic[_T]):
 
 class Queue(SimpleQueue[_T]):
     def __init__(
-        self, maxsize: int | None = None, items: Iterable[_T] = (), unfinished_tasks: int | None = None
+        self, maxsize: int | None = None, items: Iterable[_T] = ..., unfinished_tasks: int | None = None
     ) -> None: ...
     @property
     def mutex(self) -> Any: ...
@@ -424,7 +424,7 @@ def all_local_dicts_for_greenlet(greenlet: greenlet, /) -> list[tuple[tuple[type
 # The hub and its loop
 
 class Hub(greenlet):
-    parent: greenlet
+    parent: greenlet  # pyright: ignore[reportIncompatibleVariableOverride]
     loop: Any
     def run(self) -> NoReturn: ...
     def switch(self) -> Any: ...

@@ -1,0 +1,6 @@
+from typing import NoReturn
+
+__all__ = ["shutdown"]
+
+def shutdown(timeout: float | None = None) -> None: ...
+def leave(error: BaseException) -> NoReturn: ...

@@ -1,0 +1,3 @@
+from greencore._core import channel as channel
+
+__all__ = ["channel"]

@@ -1,0 +1,3 @@
+from builtins import *
+
+__all__: list[str] = []

@@ -1,0 +1,3 @@
+from greencore.resolver.ares import Resolver as Resolver
+
+__all__ = ["Resolver"]

@@ -1,0 +1,3 @@
+from greencore.resolver.thread import Resolver as Resolver
+
+__all__ = ["Resolver"]
