@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parent.parent.parent
+#: Without the clone on the path, which would count as installed.
+OUTSIDE = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
 PROGRAM = """import gevent
 import greenlet
 reveal_type(gevent.Timeout(1))
@@ -36,7 +39,7 @@ class Environment:
 
     def pip(self, *args):
         line = [self.python, "-m", "pip", "-q", "--disable-pip-version-check", *args]
-        subprocess.run(line, check=True, capture_output=True, cwd=self.program.parent)
+        subprocess.run(line, check=True, capture_output=True, cwd=self.program.parent, env=OUTSIDE)
 
     def ask(self):
         """Return the types of the program's two expressions, by mypy and by pyright."""
@@ -44,7 +47,8 @@ class Environment:
         pyright = [sys.executable, "-m", "pyright", "--pythonpath", self.python]
         said = []
         for line in (mypy, pyright):
-            run = subprocess.run([*line, str(self.program)], capture_output=True, text=True, cwd=self.program.parent)
+            line = [*line, str(self.program)]
+            run = subprocess.run(line, capture_output=True, text=True, cwd=self.program.parent, env=OUTSIDE)
             said += [text for text in run.stdout.splitlines() if "Revealed type" in text or "Type of" in text]
         return said
 
