@@ -267,6 +267,29 @@ def test_stop_closes_idle_connections_at_once():
         assert read_all(idle) == b""
 
 
+def test_a_new_connection_keeps_its_place_for_its_first_request():
+    """gunicorn's worker ends once all places are free: a request that is under way must not be lost."""
+    with serving(hello, spawn=2) as server, connection(server) as client:
+        while server.counters["idle"] != 1:
+            gevent.sleep(0)
+        assert server.pool.free_count() == 1
+        client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert Answer(client.recv(1000)).status == 200
+        while server.counters["idle"] != 1:
+            gevent.sleep(0)
+        assert server.pool.free_count() == 2
+
+
+def test_a_silent_client_leaves_its_place():
+    with serving(hello, spawn=1) as server, connection(server):
+        with gevent.Timeout(10):
+            while server.pool.free_count() != 1:
+                gevent.sleep(0.01)
+        with connection(server) as client:
+            client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert Answer(client.recv(1000)).status == 200
+
+
 def test_a_pool_has_no_place_for_idle_connections():
     with serving(hello, spawn=1) as server, connection(server) as first, connection(server) as second:
         for client in (first, second, first):

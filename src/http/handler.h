@@ -72,6 +72,7 @@ typedef struct HandlerObject {
     char at_request;      /* counted in service->active */
     char aborted;         /* nothing more can be sent */
     char slot_released;
+    char spoke;   /* the client has sent something already */
     char lingers; /* the client may be sending still: to close at once would lose the answer */
     char logs;    /* the server has a log that wants lines */
     uint32_t overrides; /* hooks that the class overrides, by bit */
@@ -116,9 +117,9 @@ void green_transport_init(HandlerObject *self);
 /* The client may be waited for anew, as long as the service says. */
 void green_transport_renew(HandlerObject *self);
 
-/* Wait, as an idle connection, until there is something to read. 1; 0: it is to be closed; -1 with
-   an exception. */
-int green_transport_idle(HandlerObject *self);
+/* Wait, as an idle connection, until there is something to read, `seconds` at most (negative: for
+   ever). 1; 0: it is to be closed; GREEN_NOT_YET: they have passed; -1 with an exception. */
+int green_transport_idle(HandlerObject *self, double seconds);
 
 /* Receive at most `size` bytes, waiting `*seconds` at most (negative: for ever): TimeoutError. What
    was waited is taken off. 0 at the end. */

@@ -91,6 +91,10 @@ request_forget(HandlerObject *self)
     Py_CLEAR(self->headers);
 }
 
+/* So long a new connection keeps the pool's place that it was accepted with: its first request is
+   under way as a rule, and a server that is ending waits until all places are free. */
+#define FIRST_SECONDS 1.0
+
 enum { IN_A_ROW_MAX = 16 };
 
 /* A client that never lets the server wait leaves a turn to others now and then. */
@@ -110,14 +114,22 @@ green_request_await(HandlerObject *self)
 {
     int here = green_buffer_count(&self->source.buffer) > 0 ? 1 : request_try(self);
     if (here != GREEN_NOT_YET) {
+        self->spoke = here > 0;
         return here > 0 && request_take_turns(self) < 0 ? -1 : here;
     }
     self->in_a_row = 0;
     request_forget(self);
-    if (slot_release(self) < 0) {
-        return -1;
+    int seen = GREEN_NOT_YET;
+    if (self->slot != NULL && !self->spoke) {
+        seen = green_transport_idle(self, FIRST_SECONDS);
     }
-    int seen = green_transport_idle(self);
+    if (seen == GREEN_NOT_YET) {
+        if (slot_release(self) < 0) {
+            return -1;
+        }
+        seen = green_transport_idle(self, -1);
+    }
+    self->spoke = 1;
     if (seen > 0) {
         seen = green_request_take_slot(self);
         seen = seen < 0 ? -1 : 1;

@@ -246,7 +246,7 @@ transport_pending(HandlerObject *self)
 }
 
 int
-green_transport_idle(HandlerObject *self)
+green_transport_idle(HandlerObject *self, double seconds)
 {
     if (self->given_rfile != NULL || self->connection == NULL ||
         !PyObject_TypeCheck(self->connection, Socket_Type)) {
@@ -266,13 +266,13 @@ green_transport_idle(HandlerObject *self)
         return 0;
     }
     s->drained = false;
-    int seen = green_file_wait(&s->file, GREEN_READ, -1, "WSGI request", self->connection);
+    int seen = green_file_wait(&s->file, GREEN_READ, seconds, "WSGI request", self->connection);
     green_service_busy(&self->idle);
     if (seen < 0 && self->idle.ended && PyErr_ExceptionMatches(green_exc_cancel_wait)) {
         PyErr_Clear();
         return 0;
     }
-    return seen < 0 ? -1 : 1;
+    return seen < 0 ? -1 : seen == 0 ? GREEN_NOT_YET : 1;
 }
 
 /* ---- sending ---- */
