@@ -59,7 +59,11 @@ def test_pdb_stops_after_each_wait():
     # The hook is called for both objects, so there is one stop more than there are lines.
     commands = [*(f"break {line}" for line in lines), *["continue"] * (len(lines) + 1), "quit"]
     done = subprocess.run(
-        [sys.executable, "-m", "pdb", str(SCRIPT)], input="\n".join(commands), capture_output=True, text=True, timeout=60
+        [sys.executable, "-m", "pdb", str(SCRIPT)],
+        input="\n".join(commands),
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     stops = re.findall(r"> .*traced\.py\((\d+)\)(after_\w+|hook)\(\)", done.stdout)
     assert {line for line, _ in stops} == set(lines), done.stdout + done.stderr
