@@ -133,13 +133,16 @@ class Group(GroupBase, GroupMappingMixin):
     def kill(self, exception=GreenletExit, block=True, timeout=None):
         """Raise `exception` in all members, and wait until they have ended, `timeout` seconds at most."""
         timer = Timeout._start_new_or_dummy(timeout)
+        joined = {}  # by identity: a member whose hash raises is one that could not be discarded
         try:
             while self.greenlets:
                 for greenlet in self.greenlets - self.dying:
                     self._condemn(greenlet, exception)
-                if not block:
+                waited_for = {id(greenlet): greenlet for greenlet in self.greenlets if id(greenlet) not in joined}
+                if not block or not waited_for:
                     break
-                joinall(self.greenlets)
+                joinall(list(waited_for.values()))
+                joined.update(waited_for)
         except Timeout as expired:
             if expired is not timer:
                 raise

@@ -3,6 +3,7 @@
 import gc
 import socket as original
 import weakref
+from functools import partial
 
 import gevent
 import greenlet
@@ -194,3 +195,32 @@ def test_freed_in_a_circle(name):
     gc.collect()
     gc.collect()
     assert ref() is None
+
+
+@pytest.fixture
+def young_garbage():
+    """No collection but those asked for, which would change the order of the objects' ages."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+def test_circles_that_are_broken_at_the_older_object(young_garbage):
+    """The collector clears the oldest object of a circle first: here ours, whose own clear must break it."""
+    before = _core.set_track_greenlet_tree(True)
+    try:
+        raw = type(gevent.spawn_raw(int))()
+    finally:
+        _core.set_track_greenlet_tree(True if before is None else before)
+    multiple = _core.MultipleWaiter()
+    refs = []
+    for made, tie in ((raw, partial(setattr, raw, "run")), (multiple, multiple.switch)):
+        thing = Thing()
+        thing.made = made
+        tie(thing)
+        refs.append(weakref.ref(thing))
+    del raw, multiple, made, tie, thing
+    assert all(ref() is not None for ref in refs)
+    gc.collect()
+    assert [ref() for ref in refs] == [None, None]

@@ -538,6 +538,16 @@ def test_a_watcher_is_one_of_its_kinds(loop):
     assert isinstance(Timer(loop, 1), base)
 
 
+def test_a_watcher_that_was_fed_only_is_dropped_with_its_loop(log):
+    loop = core.loop(default=False)
+    timer = loop.timer(0)
+    references = sys.getrefcount(timer)
+    timer.feed(1, log.append, 1)
+    assert timer.pending and sys.getrefcount(timer) == references + 1
+    loop.destroy()
+    assert log == [] and not timer.pending and sys.getrefcount(timer) == references
+
+
 def test_what_is_due_when_a_loop_is_destroyed_is_dropped(log):
     loop = core.loop(default=False)
     timer = loop.timer(0)

@@ -37,6 +37,20 @@ def group(request):
     return request.param()
 
 
+@pytest.fixture
+def joined_once(monkeypatch):
+    """Group.kill() may wait for each greenlet once; without this, one that waits for ever would never yield."""
+    seen = []
+
+    def joinall(greenlets):
+        for g in greenlets:
+            assert not any(g is other for other in seen)
+            seen.append(g)
+        return gevent.joinall(greenlets)
+
+    monkeypatch.setattr(pool, "joinall", joinall)
+
+
 # Members
 
 
@@ -111,6 +125,58 @@ def test_kill():
     group.kill(timeout=10)
     assert not group
     assert all(isinstance(g.value, GreenletExit) for g in greenlets)
+
+
+def test_kill_waits_once_for_a_member_that_stays(joined_once, monkeypatch):
+    reported = []
+    monkeypatch.setattr("sys.unraisablehook", lambda report: reported.append(report.exc_type))
+
+    class Breaking(Greenlet):
+        broken = False
+
+        def __hash__(self):
+            if self.broken:
+                raise Failure("no hash")
+            return id(self)
+
+        def _run(self):
+            try:
+                sleep(10)
+            finally:
+                self.broken = True
+
+    group, g = Group(), Breaking()
+    group.start(g)
+    other = group.spawn(sleep, 10)
+    sleep(0)
+    group.kill()
+    assert g.dead and other.dead and list(group) == [g] and reported == [Failure]
+
+
+def test_kill_waits_once_where_discard_keeps_the_members(joined_once):
+    class Keeping(Group):
+        def _discard(self, greenlet):
+            pass
+
+    group = Keeping()
+    greenlets = {group.spawn(sleep, 10) for _ in range(2)}
+    sleep(0)
+    group.kill()
+    assert group.greenlets == greenlets and all(g.dead for g in greenlets)
+
+
+def test_kill_waits_for_a_member_that_a_member_adds():
+    def add_another():
+        try:
+            sleep(10)
+        finally:
+            added.append(group.spawn(sleep, 10))
+
+    group, added = Group(), []
+    group.spawn(add_another)
+    sleep(0)
+    group.kill()
+    assert not group and added[0].dead
 
 
 def test_killone():
