@@ -682,3 +682,19 @@ def test_an_interpreter_that_lacks_the_call_that_sets_limits(tmp_path):
     environment = {**os.environ, "PYTHONHOME": sys.base_prefix, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     done = subprocess.run([old, "-c", script], capture_output=True, text=True, timeout=60, env=environment)
     assert (done.stdout, done.returncode) == ("lacks it\n" + "[True, (), True]\n" * 2, 0), done.stderr
+
+
+def test_hooks_set_while_the_successor_is_chosen():
+    """The parent of one that is over looks its `run` up there: what that sets is not the parent's own."""
+
+    class Parent(greenlet):
+        @property
+        def run(self):
+            sys.set_asyncgen_hooks(firstiter=print)
+            looked_up_in.append(getcurrent())
+            return lambda value: (value, sys.get_asyncgen_hooks().firstiter)
+
+    looked_up_in = []
+    g = greenlet(lambda: 1, Parent())
+    assert g.switch() == (1, None) and looked_up_in == [g]
+    assert sys.get_asyncgen_hooks().firstiter is None
