@@ -2,8 +2,8 @@
 
 import gc
 import socket as original
+import sys
 import weakref
-from functools import partial
 
 import gevent
 import greenlet
@@ -213,12 +213,14 @@ def test_circles_that_are_broken_at_the_older_object(young_garbage):
         raw = type(gevent.spawn_raw(int))()
     finally:
         _core.set_track_greenlet_tree(True if before is None else before)
-    raw.run = raw
+    outside = object()  # weak references go before anything is cleared, and would not tell
+    references = sys.getrefcount(outside)
+    raw.run, raw.spawn_tree_locals = raw, {"outside": outside}
     multiple, thing = _core.MultipleWaiter(), Thing()
     thing.made = multiple
     multiple.switch(thing)
-    refs = [weakref.ref(raw), weakref.ref(thing)]
+    multiple.switch(outside)
     del raw, multiple, thing
-    assert all(ref() is not None for ref in refs)
+    assert sys.getrefcount(outside) == references + 2
     gc.collect()
-    assert [ref() for ref in refs] == [None, None]
+    assert sys.getrefcount(outside) == references
