@@ -8,18 +8,20 @@
 #include "switch/stack.h"
 
 typedef struct green_flow {
-    void *sp;                     /* while it is parked */
-    struct green_waiter *waiting; /* the wait it is parked in, borrowed from its stack; or NULL */
+    void *sp;                     /* the stack pointer while the greenlet is parked */
+    struct green_waiter *waiting; /* the wait that the greenlet is parked in, borrowed from its
+                                     stack; or NULL */
 #if PY_VERSION_HEX < 0x030D0000
-    PyObject *asyncio_loop; /* owned; its running loop while it doesn't run, or NULL */
+    PyObject *asyncio_loop; /* owned; asyncio's running loop of a greenlet that does not run, or
+                               NULL */
 #endif
-    green_pystate state; /* the interpreter's, while it doesn't run */
+    green_pystate state; /* the interpreter's state of a greenlet that does not run */
 } green_flow;
 
-/* As far below the base of a stack, 16-byte aligned, it begins. */
+/* The flow begins so many bytes below the base of a stack; the number keeps it 16-byte aligned. */
 #define GREEN_FLOW_ROOM ((sizeof(green_flow) + 15) / 16 * 16)
 
-/* Make its own fields what they are before it runs. */
+/* Set the fields, other than `state` and `sp`, to what they are before the greenlet first runs. */
 static inline void
 green_flow_init(green_flow *flow)
 {

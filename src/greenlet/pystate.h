@@ -1,6 +1,6 @@
-/* What the interpreter keeps per thread and a greenlet must own: frames, exceptions, recursion
-   counts, context. Nothing above this layer touches a field of PyThreadState; docs/pystate.rst has
-   the table of fields by version. */
+/* The part of the interpreter's thread state that each greenlet needs for itself: frames,
+   exceptions, recursion counts, context. No other file touches a field of PyThreadState;
+   docs/pystate.rst has the table of fields by version. */
 #ifndef GREEN_GREENLET_PYSTATE_H
 #define GREEN_GREENLET_PYSTATE_H
 
@@ -62,8 +62,9 @@ green_pystate_arrive(PyThreadState *ts)
 #endif
 }
 
-/* For the greenlet that runs, once it has arrived: where the version needs it, its code is prepared
-   for tracing that was turned on meanwhile. Leaves no exception; may collect garbage. */
+/* Called once the running greenlet has arrived. Where the version needs it, the code of the
+   greenlet is prepared for tracing that was turned on while the greenlet was parked. Leaves no
+   exception; may collect garbage. */
 static inline void
 green_pystate_prepare(green_pystate *state, PyThreadState *ts)
 {
@@ -78,8 +79,9 @@ green_pystate_prepare(green_pystate *state, PyThreadState *ts)
 #endif
 }
 
-/* Whether anybody may trace or profile the Python code of the running greenlet. Costs next to
-   nothing; green_pystate_monitored is exact about sys.monitoring. */
+/* Whether anybody may be tracing or profiling the Python code of the running greenlet. The check
+   costs next to nothing. For sys.monitoring it may say yes too often; green_pystate_monitored is
+   exact about that. */
 static inline bool
 green_pystate_traced(PyThreadState *ts)
 {
@@ -97,31 +99,32 @@ green_pystate_traced(PyThreadState *ts)
 #endif
 }
 
-/* Check that this interpreter's private layout is the one built for. -1: ImportError is set. */
+/* Check that this interpreter has the private layout that the extension was built for. -1:
+   ImportError is set. */
 int green_pystate_probe(void);
 
-/* On the dying greenlet's own stack, before its last switch, without an exception set: `ts` then
-   holds nothing that points into the stack. */
+/* Called on the stack of a greenlet that dies, before its last switch, with no exception set.
+   Afterwards nothing in `ts` points into that stack. */
 void green_pystate_finish(PyThreadState *ts);
 
 /* The innermost Python frame of a parked greenlet: new reference, or NULL without an exception
    where there is none. Allocates, so the collector may run. */
 PyFrameObject *green_pystate_frame(green_pystate *state);
 
-/* The end of what a parked greenlet has of the data area of its stack. */
+/* The end of the part that a parked greenlet uses of the data area of its stack. */
 const char *green_pystate_data_top(const green_pystate *state, const green_stack *stack);
 
-/* For the collector: visit what an idle state owns (frames may still run, so nothing of a greenlet
-   that has some is visited), clear it where it is idle. */
+/* For the garbage collector: visit or clear what a state owns, if it is idle. A greenlet that has
+   frames may go on with them, so its state is left alone. */
 int green_pystate_traverse(green_pystate *state, visitproc visit, void *arg);
 void green_pystate_clear(green_pystate *state);
 
-/* The least size of a stack (bytes), which a wish for less is raised to: where the interpreter
-   checks the stack, what it needs to do so. */
+/* The least size of a stack, bytes. A smaller wish is raised to it. Where the interpreter checks
+   the stack pointer, the size leaves the room that the check needs. */
 extern const size_t green_pystate_stack_min;
 
-/* The context of the running greenlet lives in the thread state. It goes to `from`, the one of `to`
-   (may be NULL; both owned) takes its place. */
+/* The context of the running greenlet lives in the thread state. Move it to *from, and put the
+   context in *to (which may be NULL) into its place. References move along. */
 static inline void
 green_pystate_switch_context(PyObject **from, PyObject **to, PyThreadState *ts)
 {
@@ -131,8 +134,8 @@ green_pystate_switch_context(PyObject **from, PyObject **to, PyThreadState *ts)
     *to = NULL;
 }
 
-/* The running greenlet's: borrowed, may be NULL; set steals nothing (takes its own reference) and
-   bumps the version that caches contextvar look-ups. */
+/* Get or set the context of the running greenlet. The one returned is borrowed and may be NULL. The
+   one given is not stolen; setting it ends the validity of cached contextvar look-ups. */
 static inline PyObject *
 green_pystate_get_context(PyThreadState *ts)
 {

@@ -1,5 +1,6 @@
-/* The one blocking call. A greenlet that has to wait puts a waiter, on its own stack, where the
-   one who will wake it finds it, and calls green_wait. Everything that blocks is made of this. */
+/* The one blocking call. A greenlet that has to wait makes a waiter on its own stack, puts it where
+   whoever will wake the greenlet finds it, and calls green_wait. Everything that blocks is made of
+   this. */
 #ifndef GREEN_HUB_WAIT_H
 #define GREEN_HUB_WAIT_H
 
@@ -39,20 +40,23 @@ int green_waiter_init(green_waiter *w, const char *verb, PyObject *object);
    and owns nothing: it needs no further clean-up, whatever the result. */
 int green_wait(green_waiter *w, double seconds);
 
-/* The same where nothing has run since green_waiter_init: `hub` is the thread's, which it found. */
+/* As green_wait, where nothing has run since green_waiter_init. `hub` is the thread's hub, which
+   that call has found. */
 int green_wait_in(HubObject *hub, green_waiter *w, double seconds);
 
 /* For a waiter that was prepared but will not wait after all. */
 void green_waiter_cancel(green_waiter *w);
 
-/* Let it run, behind what is ready already. No-op when woken or timed out before. Removes w from
-   its list. Any thread may call it, holding the interpreter lock. */
+/* Let the waiting greenlet run, behind what is ready already, and remove w from its list. Does
+   nothing where the waiter was woken or timed out before. Any thread that holds the interpreter
+   lock may call this. */
 void green_wake(green_waiter *w);
 
-/* The same, ahead of what is ready: in a turn of its own loop. */
+/* As green_wake, but the greenlet runs ahead of what is ready. Only in a turn of its own loop. */
 void green_wake_next(green_waiter *w);
 
-/* The same in a turn of its own loop, which returns what this returns: it runs at once. */
+/* As green_wake, but the greenlet runs at once. Only in a turn of its own loop, and the turn must
+   return what this returns. */
 GreenletObject *green_wake_now(green_waiter *w);
 
 /* Parse a Python time-out: None is for ever (*seconds = -1), else a number of seconds, negative
@@ -62,8 +66,8 @@ int green_wait_seconds(PyObject *timeout, double *seconds);
 /* Let all others that are ready run once. 0, or -1 with what was thrown in. */
 int green_wait_yield(void);
 
-/* sleep(seconds): 0 or less lets all others that are ready run once. 0, or -1. ref: keeps the loop
- * alive. */
+/* Sleep for `seconds`; with 0 or less, let all others that are ready run once. `ref`: the sleep
+   keeps the loop running. 0, or -1 with what was thrown in. */
 int green_wait_sleep(double seconds, bool ref);
 
 int green_wait_exec(PyObject *module);

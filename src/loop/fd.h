@@ -19,36 +19,41 @@ typedef struct green_fd_interest {
                   */
     int revents; /* what fired; whoever consumes it clears it */
     bool ref;    /* keeps the loop running */
-    /* Pushes a ready node. The interest stays started until stopped, and fires again at each poll
-       until then; with GREEN_FD_CLOSED it has been stopped. */
+    /* Pushes a ready node. The interest stays started, and fires again at each poll, until
+       green_fd_stop. Only with GREEN_FD_CLOSED has it been stopped before this call. */
     void (*fire)(struct green_fd_interest *interest, int revents);
     GreenletObject *greenlet; /* whose wait it is, borrowed; NULL: a watcher's */
 } green_fd_interest;
 
-/* Who has a descriptor open, never used twice; 0: unknown. A handle stays registered between waits
-   for an owner other than 0, whose close goes through green_fd_closed; seen with another owner it
-   is registered anew, so a reused number never meets an old registration. */
+/* Names who has a descriptor open; no name is given twice, and 0 stands for somebody unknown. An
+   owner other than 0 promises to call green_fd_closed before it closes the descriptor, so its
+   handle stays registered with the kernel between waits. When the same number comes with another
+   owner, the handle is registered anew: a number that was reused never meets an old registration.
+ */
 typedef uint64_t green_fd_owner;
 
 green_fd_owner green_fd_owner_new(void);
 
-/* Start: registers with the loop's poller; -1 with OSError. What cannot be polled (a regular file)
-   is always ready. */
+/* Start the interest: the descriptor is registered with the loop's poller. -1 with OSError. A file
+   that cannot be polled (a regular one) counts as always ready. */
 int green_fd_start(LoopObject *loop, green_fd_interest *interest, int fd, green_fd_owner owner);
 
-/* Harmless on a stopped one, as all are once the loop is destroyed. */
+/* Stop the interest. Stopping one that is stopped does nothing, and all are once the loop is
+   destroyed. */
 void green_fd_stop(LoopObject *loop, green_fd_interest *interest);
 
-/* The descriptor is about to be closed (or handed to somebody else): stop polling it, wake all who
-   wait with GREEN_FD_CLOSED, on this thread's loop. Call before close(2). */
+/* The descriptor is about to be closed, or handed to somebody else: this thread's loop stops
+   polling it, and wakes all who wait for it with GREEN_FD_CLOSED. Call this before close(2). */
 void green_fd_closed(LoopObject *loop, int fd);
 
-/* `owner` gives the descriptor up, which stays open: no registration of its is trusted any more. */
+/* `owner` gives up the descriptor, which stays open. The loop trusts no registration that was made
+   for this owner any more. */
 void green_fd_disown(LoopObject *loop, int fd, green_fd_owner owner);
 
-/* As green_fd_closed for one that anybody has opened, and true. False for those that the loop has
-   opened for itself: they are to stay open, since a program that becomes a daemon closes all that
-   it finds. */
+/* Somebody wants to close a descriptor by its number. For one that the loop has opened for itself
+   this returns false, and the descriptor must stay open: a program that becomes a daemon closes
+   every number that it finds. For all others it does what green_fd_closed does, and returns true.
+ */
 bool green_fd_closing(LoopObject *loop, int fd);
 
 #endif

@@ -1,5 +1,5 @@
-/* The loop: a ready queue, timers, and libuv behind them. No uv.h here: what sync/, task/ and net/
-   need is this much. */
+/* The loop: a ready queue, timers, and libuv behind them. This header does without uv.h, since the
+   layers above need nothing of libuv. */
 #ifndef GREEN_LOOP_LOOP_H
 #define GREEN_LOOP_LOOP_H
 
@@ -11,8 +11,9 @@
 
 typedef enum {
     GREEN_LOOP_OPEN,
-    GREEN_LOOP_LOST,      /* somebody has closed what it polls with: all but polling goes on */
-    GREEN_LOOP_DESTROYED, /* it has neither poll nor timers */
+    GREEN_LOOP_LOST,      /* somebody has closed the descriptors that it polls with; the loop goes
+                             on with all but polling */
+    GREEN_LOOP_DESTROYED, /* the loop has neither poll nor timers */
 } green_loop_state;
 
 /* Its fields are for files in loop/ only; others call the functions below. */
@@ -61,21 +62,21 @@ green_loop_destroyed(const LoopObject *loop)
     return loop->state == GREEN_LOOP_DESTROYED;
 }
 
-/* Is it a default loop: one that a hub leaves when it is destroyed? */
+/* Whether this is a default loop, which a hub that is destroyed leaves alone. */
 static inline bool
 green_loop_is_default(const LoopObject *loop)
 {
     return loop->is_default;
 }
 
-/* Who is inside green_loop_run, borrowed; NULL: nobody. */
+/* The greenlet that is inside green_loop_run, borrowed; NULL: none is. */
 static inline GreenletObject *
 green_loop_runner(const LoopObject *loop)
 {
     return loop->runner;
 }
 
-/* Is nothing ready in it, so that it polls next? */
+/* Whether the loop's queue is empty, so that the loop polls next. */
 static inline bool
 green_loop_idle(const LoopObject *loop)
 {
@@ -85,29 +86,31 @@ green_loop_idle(const LoopObject *loop)
 /* Errors go to `handler` (borrowed) from now on; NULL: to nobody. May run Python code. */
 void green_loop_set_handler(LoopObject *loop, PyObject *handler);
 
-/* When it last polled, ns. */
+/* When the loop last polled, ns. */
 static inline uint64_t
 green_loop_polled(const LoopObject *loop)
 {
     return loop->polled;
 }
 
-/* Start a stopped timer, to end at a time in ns. */
+/* Start a timer that is stopped; it expires at `deadline`, ns. */
 static inline void
 green_loop_start_timer(LoopObject *loop, green_timer *timer, uint64_t deadline)
 {
     green_timer_start(&loop->timers, timer, deadline);
 }
 
-/* Harmless on a stopped one, as all are once the loop is destroyed. */
+/* Stop a timer. Stopping one that is stopped does nothing, and all are once the loop is destroyed.
+ */
 static inline void
 green_loop_stop_timer(LoopObject *loop, green_timer *timer)
 {
     green_timer_stop(&loop->timers, timer);
 }
 
-/* Something will make this loop's greenlets ready from outside of it (another thread's work): while
-   it is referenced, waiting for ever is no LoopExit. Any thread, with the interpreter lock. */
+/* Something outside of the loop, such as another thread's work, will make greenlets of this loop
+   ready. While the loop is referenced so, a greenlet that waits for ever gets no LoopExit. Any
+   thread that holds the interpreter lock may call this. */
 static inline void
 green_loop_ref(LoopObject *loop)
 {
@@ -120,25 +123,26 @@ green_loop_unref(LoopObject *loop)
     loop->refs--;
 }
 
-/* Is another thread inside libuv with it? Then nothing of libuv's may be touched. */
+/* Whether another thread is inside libuv with this loop. This thread must not touch libuv's handles
+   of the loop then. */
 static inline bool
 green_loop_polled_elsewhere(const LoopObject *loop)
 {
     return loop->polling && loop->thread != green_thread_self;
 }
 
-/* Does it belong to another thread? Then libuv's handles in it are that one's to touch. */
+/* Whether the loop belongs to another thread, which alone may touch libuv's handles in it. */
 static inline bool
 green_loop_foreign(const LoopObject *loop)
 {
     return loop->thread != NULL && loop->thread != green_thread_self && !green_loop_destroyed(loop);
 }
 
-/* A hub of this thread (borrowed) takes it; lets it go. */
+/* A hub of `thread` (borrowed) takes the loop, or lets it go. */
 void green_loop_hold(LoopObject *loop, green_thread *thread);
 void green_loop_release(LoopObject *loop);
 
-/* How often it has polled, and in *when the end of the last time, ns. */
+/* Returns how often the loop has polled; *when is set to the end of the last poll, ns. */
 static inline unsigned long
 green_loop_polls(const LoopObject *loop, uint64_t *when)
 {
@@ -146,17 +150,19 @@ green_loop_polls(const LoopObject *loop, uint64_t *when)
     return loop->iteration;
 }
 
-/* Queue a node; one that is queued keeps its place. From another thread it also wakes the loop. A
-   node whose place owns something must not be queued: its callers assert it. */
+/* Queue a node; one that is queued already keeps its place. A call from another thread also wakes
+   the loop. Where a place in the queue owns a reference, the node must not be queued already: such
+   callers assert that. */
 void green_ready_push(LoopObject *loop, green_ready *ready);
 
-/* End its sleep from another thread, in two steps: the first with the interpreter lock, the second
-   without, so that the loop's thread finds the lock free. In between the loop is not destroyed. */
+/* End the loop's sleep from another thread, in two steps: the caller holds the interpreter lock at
+   the first and not at the second, so that the loop's thread finds the lock free. Between the two
+   the loop cannot be destroyed. */
 void green_loop_wake_begin(LoopObject *loop);
 void green_loop_wake_end(LoopObject *loop);
 
-/* What is pushed between these two does not end its sleep: the caller will. The first returns
-   whether it sleeps, which the second is told. */
+/* A node that is pushed between these two calls does not end the loop's sleep: the caller will do
+   so. The first returns whether the loop sleeps; the second is given that. */
 static inline bool
 green_loop_hush(LoopObject *loop)
 {
@@ -171,8 +177,8 @@ green_loop_unhush(LoopObject *loop, bool asleep)
     loop->polling = asleep;
 }
 
-/* Call `function(arg)` once when the loop next polls, without the interpreter lock if it sleeps
-   then: the time to wake a thread that needs that lock first of all. */
+/* Call `function(arg)` once when the loop next polls; if the loop sleeps then, without the
+   interpreter lock. That is the time to wake a thread that will ask for this lock at once. */
 static inline void
 green_loop_defer(LoopObject *loop, void (*function)(void *), void *arg)
 {
@@ -183,7 +189,7 @@ green_loop_defer(LoopObject *loop, void (*function)(void *), void *arg)
     loop->deferred_arg = arg;
 }
 
-/* Not any more, if that call is still to be made. */
+/* Take back a call of green_loop_defer that was not made yet. */
 static inline void
 green_loop_undefer(LoopObject *loop, void (*function)(void *), const void *arg)
 {
@@ -192,25 +198,25 @@ green_loop_undefer(LoopObject *loop, void (*function)(void *), const void *arg)
     }
 }
 
-/* Queue it as the next one, wherever it was queued. */
+/* Put a node at the head of the queue, wherever it was queued. */
 void green_ready_push_front(LoopObject *loop, green_ready *ready);
 
-/* Queue it behind all that is ready, and behind what that makes ready in turn: ahead of what the
-   next poll finds. One that is queued keeps its place. */
+/* Queue a node behind all that is ready, and behind all that those make ready in turn, but ahead of
+   what the next poll finds. A node that is queued already keeps its place. */
 void green_ready_push_later(LoopObject *loop, green_ready *ready);
 
-/* Turns may run no Python code, so what one gave up is kept until somebody has arrived: that one
-   drops it. The current exception stays. */
+/* A turn may run no Python code, so an object that it gives up is kept as the loop's trash. The
+   greenlet that arrives next drops it by this call, which leaves the current exception alone. */
 void green_loop_drop_trash(LoopObject *loop);
 
-/* Is something kept already? */
+/* Whether there is trash already. */
 static inline bool
 green_loop_has_trash(const LoopObject *loop)
 {
     return loop->trash != NULL;
 }
 
-/* Steals. Only while nothing is kept. */
+/* Make `object` (stolen) the trash. There must be none. */
 static inline void
 green_loop_put_trash(LoopObject *loop, PyObject *object)
 {
@@ -218,13 +224,13 @@ green_loop_put_trash(LoopObject *loop, PyObject *object)
     loop->trash = object;
 }
 
-/* Counts the turns of all loops, from 1: what was noted in one and still finds the number knows
+/* The number of turns of all loops, from 1. Who notes it, and finds the same number later, knows
    that nobody has blocked since. */
 extern uint64_t green_turns;
 
-/* Who runs next: takes turns from the queue until one names a greenlet (borrowed; the thread's
-   value or exception is set for it). NULL, nothing set: it is the hub's turn, since the queue is
-   empty, its head needs the hub's stack, or it is time to poll. */
+/* Find who runs next: take turns from the queue until one names a greenlet (borrowed), for which
+   the thread's value or exception is set. NULL, with nothing set: the hub has to run, because the
+   queue is empty, its head needs the hub's stack, or it is time to poll. */
 GreenletObject *green_loop_next(LoopObject *loop);
 
 /* Run until nothing is left that could make anything ready (0), break_() (1), or for one iteration
@@ -235,20 +241,21 @@ int green_loop_run(LoopObject *loop, bool nowait, bool once);
    handle_error and clear it. */
 void green_loop_handle_error(LoopObject *loop, PyObject *context);
 
-/* A loop of its own, not yet running. New reference. */
+/* A new loop, which does not run yet. New reference. */
 LoopObject *green_loop_new(PyTypeObject *type, bool is_default);
 
-/* Stop its watchers, give up what is queued, close what it has; idempotent. Not while it polls. May
-   run Python code. */
+/* Destroy the loop: stop its watchers, give up what is queued, close its descriptors. Destroying it
+   again does nothing. Must not be called while the loop polls. May run Python code. */
 void green_loop_destroy(LoopObject *loop);
 
-/* Give up what is queued. */
+/* Give up all that is queued in the loop. */
 void green_loop_drop_ready(LoopObject *loop);
 
-/* In a forked child: a poller of its own, fork watchers queued. 0, or -1 with an exception. */
+/* In a forked child: give the loop a poller of its own, and queue its fork watchers. 0, or -1 with
+   an exception. */
 int green_loop_forked(LoopObject *loop);
 
-/* In a forked child: destroyed, but what it has open is left alone. */
+/* In a forked child: the loop becomes a destroyed one, but its descriptors are left alone. */
 void green_loop_abandon(LoopObject *loop);
 
 /* In a forked child: give up turns, timers and descriptors of greenlets that are `stale`. */

@@ -19,10 +19,10 @@ typedef struct green_timer {
     /* Called by the loop with the interpreter lock held, the timer already stopped. Runs no Python
        code: it pushes a ready node. */
     void (*expired)(struct green_timer *timer);
-    bool late; /* among what one iteration found, its turn comes after I/O (time-outs) */
+    bool late; /* a time-out: its turn comes after those of the I/O that the same iteration found */
     bool ref;  /* keeps the loop running */
-    /* Whose wait or start it ends, borrowed: the timer is stopped in a forked child where this
-       greenlet is stale. NULL: nobody's. */
+    /* The greenlet whose wait or start the timer ends, borrowed. The timer is stopped in a forked
+       child where this greenlet is stale. NULL: it serves none. */
     struct GreenletObject *greenlet;
 } green_timer;
 

@@ -16,20 +16,21 @@ typedef struct green_client {
     bool served;
 } green_client;
 
-/* Which threads use an object. */
+/* Notes which threads use an object. */
 typedef struct green_usage {
-    uintptr_t last; /* the address of that one's green_thread_self, compared only; bit 0: there
-                       are several; 0: none yet */
+    uintptr_t last; /* the address of the last user's green_thread_self, which is only compared;
+                       bit 0: several threads have used it; 0: none has yet */
 } green_usage;
 
-/* Several: a wait is no LoopExit, others may end it. */
+/* Whether several threads have used the object. Another thread may then end a wait for it, so a
+   greenlet that waits for ever gets no LoopExit. */
 static inline bool
 green_usage_shared(const green_usage *usage)
 {
     return usage->last & 1;
 }
 
-/* Is the running thread the last one? */
+/* Whether the running thread was the last to use it. */
 static inline bool
 green_usage_here(const green_usage *usage)
 {
@@ -52,7 +53,7 @@ green_loop_here(void)
     return hub == NULL ? NULL : hub->loop;
 }
 
-/* Is the hub itself running? It must not wait. */
+/* Whether the running greenlet is the hub, which must not wait. */
 static inline bool
 green_in_hub(void)
 {
@@ -76,10 +77,12 @@ bool green_client_native(const green_ready *ready);
 int green_client_wait(green_client *client, green_link *list, green_usage *usage, double seconds,
                       const char *verb, PyObject *object);
 
-/* Serve it: unlinks it and lets it run, behind what is ready on its loop. Any thread. */
+/* Serve the client: unlink it, and let it run behind what is ready on its loop. Any thread may call
+   this. */
 void green_client_serve(green_client *client);
 
-/* Has its thread ended, or is its greenlet stale? It must not be served then, only unlinked. */
+/* Whether the client's thread has ended, or its greenlet is stale. Such a client must not be
+   served, only unlinked. */
 bool green_client_gone(const green_client *client);
 
 /* May the running loop switch to it? */
@@ -89,8 +92,8 @@ green_client_here(const green_client *client, const LoopObject *here)
     return client->waiter.loop == here && here != NULL;
 }
 
-/* In a turn of its own loop: serve it as the next one, or at once (what this returns is the turn's
-   result). */
+/* In a turn of the client's own loop: serve it as the next one; or at once, where the turn returns
+   what green_client_turn returns. */
 static inline void
 green_client_serve_next(green_client *client)
 {
@@ -110,8 +113,8 @@ green_client_turn(green_client *client)
 Py_ssize_t green_clients_count(const green_link *list);
 PyObject *green_clients_list(const green_link *list);
 
-/* The first in a list of clients only who is not gone, NULL for none; those before it are unlinked.
-   `here` is green_loop_here(). */
+/* The first client that is not gone, in a list that has nothing but clients; NULL: there is none.
+   The gone ones before it are unlinked. `here` is green_loop_here(). */
 static inline green_client *
 green_clients_first(green_link *list, const LoopObject *here)
 {

@@ -15,19 +15,21 @@
 
 typedef struct green_linkable_kind {
     size_t offset; /* of the green_linkable in its object */
-    size_t pass;   /* GREEN_PASS; 0: a pass serves who is linked during it, too, and a callable as
-                        often as it is linked */
-    /* Is it ready? Asked before each link where `all` is false, else at the end of a pass. Calls
-       Python only if `python`. */
+    size_t pass;   /* GREEN_PASS of its green_pass. 0: objects of this kind have none, so a pass
+                        serves those who are linked during it, too, and calls a callable as often
+                        as it is linked */
+    /* Whether the object is ready. A pass asks before each link where `all` is false, else at its
+       end. The function runs Python code only where `python` is set. */
     bool (*ready)(PyObject *object);
-    /* For a waiter that takes: take what it waits for, at its turn; give it back when it was killed
-       before it could run. NULL where nothing is taken. */
+    /* `take` takes for a waiter what it waits for, at the waiter's turn; `give` puts that back when
+       the waiter was killed before it could run. Both are NULL where nothing is taken. */
     void (*take)(PyObject *object);
     void (*give)(PyObject *object);
-    bool all;    /* a pass serves all, ready or not by then; else as long as it is ready. Always
-                    without a green_pass */
-    bool once;   /* never unready again: after the last one the queue owns no reference */
-    bool python; /* `ready` runs Python code: every turn needs the hub's stack */
+    bool all;    /* a pass serves all, even when the object is not ready any more; without this, it
+                    ends then. Set for every kind without a green_pass */
+    bool once;   /* the object stays ready for ever, so the queue owns no reference to it after it
+                    has served the last waiter */
+    bool python; /* `ready` runs Python code, so every turn needs the hub's stack */
 } green_linkable_kind;
 
 typedef struct green_linkable {
@@ -35,8 +37,9 @@ typedef struct green_linkable {
     green_ready notifier;
     const green_linkable_kind *kind;
     green_usage usage;
-    /* In which a kind that is `once` served its last: green_linkable_last_runs. The low half of the
-       number, which seen again after it has wrapped makes a pass too many. */
+    /* The turn in which a kind that is `once` served its last waiter: green_linkable_last_runs.
+       Only the low half of the turn's number is kept. When the same half comes again after the
+       number has wrapped, a pass is made that was not needed. */
     uint32_t turn;
     uint8_t phase;
 } green_linkable;
@@ -57,7 +60,7 @@ green_linkable_pass(const green_linkable *linkable)
     return pass == 0 ? NULL : (green_pass *)((char *)linkable + pass);
 }
 
-/* Is nobody linked, nor being served? */
+/* Whether nobody is linked and nobody is being served. */
 static inline bool
 green_linkable_alone(const green_linkable *linkable)
 {
@@ -107,8 +110,8 @@ green_linkable_clear(green_linkable *linkable)
 
 void green_linkable_notify_linked(green_linkable *linkable);
 
-/* It has become ready: queue the notifier, if somebody is linked and it is not under way. The queue
-   owns a reference to the object until the pass ends. Any thread. */
+/* The object has become ready: queue its notifier, if somebody is linked and no pass is under way.
+   The queue owns a reference to the object until the pass ends. Any thread may call this. */
 static inline void
 green_linkable_notify(green_linkable *linkable)
 {
@@ -117,8 +120,9 @@ green_linkable_notify(green_linkable *linkable)
     }
 }
 
-/* Has a pass served its last in the turn that still runs? It is over when that one blocks: who is
-   linked until then belongs to it. Nothing is queued for it, nor owned. */
+/* Whether a pass has served its last waiter in the turn that still runs. The pass ends when that
+   waiter blocks; whoever is linked until then belongs to it. The queue has no node for the pass,
+   and owns no reference to the object. */
 static inline bool
 green_linkable_last_runs(const green_linkable *linkable)
 {
@@ -138,12 +142,14 @@ green_linkable_notifying(const green_linkable *linkable)
    object. A thread without a hub sleeps on a native lock where other threads use the object too. */
 int green_linkable_wait(green_linkable *linkable, double seconds, const char *verb, bool take);
 
-/* The same, for `verb` of `whole` (borrowed), which the object is a part of. */
+/* As green_linkable_wait, for an object that is a part of `whole` (borrowed): LoopExit names `verb`
+   and `whole`. */
 int green_linkable_wait_within(green_linkable *linkable, double seconds, const char *verb,
                                PyObject *whole, bool take);
 
-/* For one who found it ready: if a pass is queued or under way, wait for its end, so that nobody is
-   overtaken who waited before. 0, or -1 with an exception. */
+/* Called by a greenlet that found the object ready. If a pass is queued or under way, the greenlet
+   waits for the end of the pass, so that it overtakes nobody who waited before. 0, or -1 with an
+   exception. */
 int green_linkable_wait_behind(green_linkable *linkable, const char *verb);
 
 /* rawlink, unlink and the like of Python objects. 0, or -1 with an exception (TypeError: not
@@ -157,7 +163,8 @@ Py_ssize_t green_linkable_count(const green_linkable *linkable);
 /* What is linked, as a new list: callables, and for parked greenlets their switch method. */
 PyObject *green_linkable_list(green_linkable *linkable);
 
-/* In a forked child: forget the notifier and the greenlets of other threads. */
+/* In a forked child: take the notifier out of the queue, and unlink the greenlets of other threads,
+   which do not exist there. */
 void green_linkable_forked(green_linkable *linkable);
 
 #endif

@@ -4,8 +4,8 @@
 #include "greenlet/type.h"
 #include "sync/event.h"
 
-/* So many attempts in vain that would not wait, whichever locks they were for, and others run: a
-   program that spins must end some time. */
+/* After so many attempts without waiting that failed, at whichever locks, other greenlets run once:
+   a program that spins on a lock would never end otherwise. */
 #define MUTEX_SPINS 32
 
 static unsigned mutex_spins;
