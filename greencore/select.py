@@ -56,12 +56,13 @@ def _wait_for(look, wanted, timeout, *args, gone=None):
     sleep(0)
     found = look(*args)
     deadline = _deadline(timeout)
-    seen = {}
-    while not found and timeout != 0 and seen is not None:
-        seen = wait_any(wanted, _remaining(deadline))
+    rest = timeout
+    while not found and rest != 0:
+        seen = wait_any(wanted, rest)
         found = look(*args)
         if gone is not None and not found and seen:
             found = gone(seen)
+        rest = 0 if seen is None else _remaining(deadline)
     return found
 
 
@@ -118,8 +119,9 @@ def select(rlist, wlist, xlist, timeout=None):
         sleep(0)
         found = look()
     deadline = _deadline(timeout)
-    while not any(found) and timeout != 0:
-        seen = wait_any(wanted, _remaining(deadline))
+    rest = timeout
+    while not any(found) and rest != 0:
+        seen = wait_any(wanted, rest)
         if seen is None:
             return look()
         closed = {number for number, events in seen.items() if events & _CLOSED}
@@ -131,6 +133,7 @@ def select(rlist, wlist, xlist, timeout=None):
                 [file for file, number in row if seen.get(number, 0) & event]
                 for event, row in zip((_READ, _WRITE, _PRIORITY), rows)
             )
+        rest = _remaining(deadline)
     return found
 
 

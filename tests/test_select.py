@@ -344,3 +344,17 @@ def test_a_time_out_is_one_wait(make, monkeypatch):
     finally:
         os.close(reader)
         os.close(writer)
+
+
+@pytest.mark.parametrize("numbers", [1, 20])
+def test_a_time_out_ends_what_is_never_found(monkeypatch, numbers):
+    """A descriptor that isn't open, of which the system says nothing."""
+    monkeypatch.setattr(select, "_original_select", lambda *args: ([], [], []))
+    pairs = [socket.socketpair() for _ in range(numbers)]
+    ends = [end for pair in pairs for end in pair]
+    gone = ends[0].detach()
+    os.close(gone)
+    with gevent.Timeout(10):
+        assert select.select([gone, *ends[2:]], [], [], 0.01) == ([], [], [])
+    for end in ends:
+        end.close()
