@@ -309,9 +309,12 @@ int
 green_ancestry_exec(PyObject *module)
 {
     Stack_Type = (PyTypeObject *)green_type_new(NULL, &stack_spec, NULL);
+    if (Stack_Type == NULL) {
+        return -1;
+    }
     Frame_Type = (PyTypeObject *)green_type_new(NULL, &frame_spec, NULL);
     str_tree_locals = PyUnicode_InternFromString("spawn_tree_locals");
-    if (Stack_Type == NULL || Frame_Type == NULL || str_tree_locals == NULL) {
+    if (Frame_Type == NULL || str_tree_locals == NULL) {
         return -1;
     }
     return PyModule_AddFunctions(module, ancestry_functions);
