@@ -356,6 +356,26 @@ fd_renew(green_fds *fds, green_fd *fd, green_fd_owner owner)
     return 0;
 }
 
+/* Have `events` polled for, beside what is. 0 or a libuv error code. */
+static int
+fd_watch(green_fds *fds, green_fd *fd, int events, green_fd_owner owner)
+{
+    int code = fd_renew(fds, fd, owner);
+    if (code) {
+        return code;
+    }
+    if (fd->unpollable) {
+        if (!green_link_linked(&fd->link)) {
+            green_list_append(&fds->unpollable, &fd->link);
+            uv_idle_start(&fds->spinner, spinner_cb);
+        }
+        return 0;
+    }
+    /* What is armed for reading stays so; writing only while it is wanted. */
+    events |= fd_wanted(fd);
+    return (fd->armed & events) == events ? 0 : fd_arm(fds, fd, events | (fd->armed & GREEN_READ));
+}
+
 /* ---- interests ---- */
 
 green_fd_owner
@@ -381,21 +401,10 @@ green_fd_start(LoopObject *loop, green_fd_interest *interest, int number, green_
     if (fd == NULL && (fd = fds_add(fds, number)) == NULL) {
         return -1;
     }
-    int code = interest->events == 0 ? 0 : fd_renew(fds, fd, owner);
-    if (code == 0 && interest->events != 0 && !fd->unpollable) {
-        /* What is armed for reading stays so; writing only while it is wanted. */
-        int events = interest->events | fd_wanted(fd);
-        if ((fd->armed & events) != events) {
-            code = fd_arm(fds, fd, events | (fd->armed & GREEN_READ));
-        }
-    }
+    int code = interest->events == 0 ? 0 : fd_watch(fds, fd, interest->events, owner);
     if (code) {
         green_poll_error(code);
         return -1;
-    }
-    if (fd->unpollable && interest->events != 0 && !green_link_linked(&fd->link)) {
-        green_list_append(&fds->unpollable, &fd->link);
-        uv_idle_start(&fds->spinner, spinner_cb);
     }
     interest->fd = fd;
     interest->revents = 0;
