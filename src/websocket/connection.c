@@ -273,13 +273,8 @@ connection_send_small(green_socket_call *call, green_frame_head *head, const uns
     if (head->masked && green_writer_draw_mask(head->mask) < 0) {
         return -1;
     }
-    size_t size = green_frame_head_write(head, frame), length = (size_t)head->length;
-    if (head->masked) {
-        green_frame_mask(frame + size, payload, length, head->mask, 0);
-    } else if (length > 0) {
-        memcpy(frame + size, payload, length);
-    }
-    return green_socket_send_whole(call, (char *)frame, size + length, 0);
+    size_t size = green_frame_write(head, payload, frame);
+    return green_socket_send_whole(call, (char *)frame, size, 0);
 }
 
 static int

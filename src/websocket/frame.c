@@ -41,6 +41,18 @@ green_frame_head_write(const green_frame_head *head, unsigned char *into)
     return (size_t)(at - into);
 }
 
+size_t
+green_frame_write(const green_frame_head *head, const unsigned char *payload, unsigned char *into)
+{
+    size_t size = green_frame_head_write(head, into), length = (size_t)head->length;
+    if (head->masked) {
+        green_frame_mask(into + size, payload, length, head->mask, 0);
+    } else if (length > 0) {
+        memcpy(into + size, payload, length);
+    }
+    return size + length;
+}
+
 void
 green_frame_mask(unsigned char *into, const unsigned char *from, size_t count,
                  const unsigned char mask[4], size_t phase)

@@ -52,6 +52,10 @@ void green_frame_head_read(green_frame_head *head, const unsigned char *bytes);
 /* Write a head. Returns its size. */
 size_t green_frame_head_write(const green_frame_head *head, unsigned char *into);
 
+/* Write a head, and behind it the payload, masked if the head says so. Returns the size of both. */
+size_t green_frame_write(const green_frame_head *head, const unsigned char *payload,
+                         unsigned char *into);
+
 /* Mask, or take the mask off: the same. `phase`: how many bytes of the payload came before. */
 void green_frame_mask(unsigned char *into, const unsigned char *from, size_t count,
                       const unsigned char mask[4], size_t phase);

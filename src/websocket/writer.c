@@ -36,13 +36,7 @@ green_writer_frame(green_frame_head *head, const unsigned char *payload)
     if (frame == NULL) {
         return NULL;
     }
-    unsigned char *into = (unsigned char *)PyBytes_AS_STRING(frame);
-    memcpy(into, bytes, size);
-    if (head->masked) {
-        green_frame_mask(into + size, payload, (size_t)head->length, head->mask, 0);
-    } else if (head->length > 0) {
-        memcpy(into + size, payload, (size_t)head->length);
-    }
+    green_frame_write(head, payload, (unsigned char *)PyBytes_AS_STRING(frame));
     return frame;
 }
 
