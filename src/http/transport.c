@@ -277,32 +277,13 @@ green_transport_idle(HandlerObject *self, double seconds)
 
 /* ---- sending ---- */
 
-/* SLICE_SIZE: what TLS and others are given to send at once, each with a time-out. */
-enum { LOCK_KEPT_SIZE = 64 * 1024, SLICE_SIZE = 64 * 1024 };
+/* What TLS and others are given to send at once, each with a time-out. */
+enum { SLICE_SIZE = 64 * 1024 };
 
 static void
 transport_taken(HandlerObject *self, size_t bytes)
 {
     seconds_earn(&self->write_credit, self->service->write_timeout, self->service->min_rate, bytes);
-}
-
-static ssize_t
-transport_sendmsg(int fd, struct iovec *vector, int count)
-{
-    struct msghdr message = {.msg_iov = vector, .msg_iovlen = (size_t)count};
-    size_t total = 0;
-    for (int i = 0; i < count; i++) {
-        total += vector[i].iov_len;
-    }
-    if (total <= LOCK_KEPT_SIZE) {
-        return count == 1 ? send(fd, vector->iov_base, vector->iov_len, MSG_NOSIGNAL)
-                          : sendmsg(fd, &message, MSG_NOSIGNAL);
-    }
-    ssize_t sent;
-    Py_BEGIN_ALLOW_THREADS;
-    sent = sendmsg(fd, &message, MSG_NOSIGNAL);
-    Py_END_ALLOW_THREADS;
-    return sent;
 }
 
 static int
@@ -338,7 +319,7 @@ transport_send_plain(HandlerObject *self, struct iovec *vector, int count)
         if (count == 0) {
             return 0;
         }
-        ssize_t sent = transport_sendmsg(self->plain->file.fd, vector, count);
+        ssize_t sent = green_socket_sendmsg(self->plain->file.fd, vector, count, MSG_NOSIGNAL);
         if (sent < 0) {
             if (transport_again(self, GREEN_WRITE, &self->write_credit, "WSGI response") < 0) {
                 return -1;

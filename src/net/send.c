@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 
 enum { LOCK_KEPT_SIZE = 64 * 1024 };
 
@@ -65,22 +64,35 @@ green_socket_send_whole(green_socket_call *call, const char *data, size_t size, 
     return 0;
 }
 
+ssize_t
+green_socket_sendmsg(int fd, struct iovec *pieces, int count, int flags)
+{
+    if (count == 1) {
+        return transmit(fd, pieces->iov_base, pieces->iov_len, flags);
+    }
+    struct msghdr message = {.msg_iov = pieces, .msg_iovlen = (size_t)count};
+    size_t total = 0;
+    for (int i = 0; i < count; i++) {
+        total += pieces[i].iov_len;
+    }
+    if (total <= LOCK_KEPT_SIZE) {
+        return sendmsg(fd, &message, flags);
+    }
+    ssize_t sent;
+    Py_BEGIN_ALLOW_THREADS;
+    sent = sendmsg(fd, &message, flags);
+    Py_END_ALLOW_THREADS;
+    return sent;
+}
+
 int
 green_socket_send_two(green_socket_call *call, const char *first, size_t first_size,
                       const char *second, size_t second_size)
 {
-    struct iovec parts[2] = {{(char *)first, first_size}, {(char *)second, second_size}};
-    struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
+    struct iovec pieces[2] = {{(char *)first, first_size}, {(char *)second, second_size}};
     ssize_t sent;
     do {
-        if (first_size + second_size <= LOCK_KEPT_SIZE) {
-            sent = sendmsg(call->socket->file.fd, &message, 0);
-        } else {
-            int fd = call->socket->file.fd;
-            Py_BEGIN_ALLOW_THREADS;
-            sent = sendmsg(fd, &message, 0);
-            Py_END_ALLOW_THREADS;
-        }
+        sent = green_socket_sendmsg(call->socket->file.fd, pieces, 2, 0);
     } while (sent < 0 && green_socket_again(call, GREEN_WRITE, 0) == 0);
     if (sent < 0) {
         return -1;

@@ -7,6 +7,7 @@
 #include <Python.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/uio.h>
 #include "hub/file.h"
 
 typedef struct green_socket {
@@ -62,6 +63,10 @@ Py_ssize_t green_socket_receive(green_socket_call *call, char *buffer, size_t si
 
 /* Send all of it, waiting for room. -1 with an exception: a part may be out. */
 int green_socket_send_whole(green_socket_call *call, const char *data, size_t size, int flags);
+
+/* One sendmsg(2) of `count` pieces with `flags`, giving up the interpreter lock where copying takes
+   long enough to pay for it. Returns as the system call does; may set errno. */
+ssize_t green_socket_sendmsg(int fd, struct iovec *pieces, int count, int flags);
 
 /* Send all of both, in one system call where there is room. -1 likewise. */
 int green_socket_send_two(green_socket_call *call, const char *first, size_t first_size,
