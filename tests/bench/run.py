@@ -19,6 +19,9 @@ from pathlib import Path
 
 import beside
 
+sys.path.append(str(Path(__file__).resolve().parent.parent))
+from tables import rst_table  # noqa: E402
+
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 PEER = "gevent"
@@ -110,10 +113,7 @@ def table(rows, others):
             line += [shown[who], f"{row[f'{who} spread']:.0%}"]
         line.append(f"{row[PEER] / row['greencore']:.1f}")
         lines.append(line + [shown.get(who, "") for who in others])
-    widths = [max(len(line[i]) for line in [head, *lines]) for i in range(len(head))]
-    border = "  ".join("=" * width for width in widths)
-    lay = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in [head, *lines]]
-    return "\n".join([border, lay[0], border, *lay[1:], border])
+    return rst_table([head, *lines])
 
 
 def servers(options, ours):
@@ -122,8 +122,6 @@ def servers(options, ours):
         return ""
     parts = []
     for name in ("beside.py", "websocket.py"):
-        if not (HERE / "http" / name).exists():
-            continue
         command = [sys.executable, HERE / "http" / name, "--cache", str(options.cache)]
         command += ["--ours", str(ours)] if name == "beside.py" else []
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=None, text=True, env=clean_environment())

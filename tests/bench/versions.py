@@ -20,6 +20,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+sys.path.append(str(Path(__file__).resolve().parent.parent))
+from tables import rst_table  # noqa: E402
+
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 VERSIONS = ["3.10", "3.11", "3.12", "3.13", "3.14", "3.15"]
@@ -106,11 +109,7 @@ def rows(best, versions, unit, digits):
 
 
 def table(lines):
-    lines = list(lines)
-    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
-    rule = "  ".join("=" * width for width in widths)
-    text = ["  ".join((cell or "\\").ljust(width) for cell, width in zip(line, widths)).rstrip() for line in lines]
-    return "\n".join([rule, text[0], rule, *text[1:], rule])
+    return rst_table([[cell or "\\" for cell in line] for line in lines])
 
 
 def beyond(best):

@@ -2,10 +2,15 @@
 """Print the page docs/dependents.rst, made of the results that run.py keeps."""
 
 import json
+import sys
 import textwrap
+from pathlib import Path
 
 from environment import RESULTS
 from suites import SUITES
+
+sys.path.append(str(Path(__file__).resolve().parent.parent))
+from tables import rst_table  # noqa: E402
 
 HEAD = """\
 Other packages' own tests
@@ -70,14 +75,6 @@ def gained(result):
 
 def reason_for(suite, test):
     return next((reason for part, reason in suite.differences.items() if part in test), "")
-
-
-def rst_table(rows):
-    """Return a table of reStructuredText; the first row is its head."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    rule = "  ".join("=" * width for width in widths)
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
-    return "\n".join([rule, lines[0], rule, *lines[1:], rule])
 
 
 def make():

@@ -9,6 +9,9 @@ from pathlib import Path
 
 from run import gave_up
 
+sys.path.append(str(Path(__file__).resolve().parent.parent))
+from tables import rst_table  # noqa: E402
+
 HEAD = """\
 The standard library's own tests
 ================================
@@ -29,14 +32,6 @@ its others are not run, nor are those of a module where twelve do. What has fail
 Some interpreters miss modules of tests. ``.ci/stdlib`` lends what it can: CPython 3.11 gets Debian's, 3.12 those of
 3.13 that fit it. A lent test that starts an interpreter in which it imports itself fails, unpatched too.
 """
-
-
-def rst_table(rows):
-    """Return a table of reStructuredText; the first row is its head."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    rule = "  ".join("=" * width for width in widths)
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
-    return "\n".join([rule, lines[0], rule, *lines[1:], rule])
 
 
 def wrapped(text, indent=""):

@@ -18,6 +18,9 @@ import venv
 from contextlib import contextmanager
 from pathlib import Path
 
+sys.path.append(str(Path(__file__).resolve().parent.parent.parent))
+from tables import rst_table  # noqa: E402
+
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent.parent
 KINDS = {"greencore": None, "gevent": "gevent", "bjoern": "bjoern", "fastwsgi": "fastwsgi", "uWSGI": "uWSGI"}
@@ -188,14 +191,6 @@ def parked_of(kind, python, case, options):
     for client in kept:
         client.close()
     return ((after - before) / (MANY - FEW),)
-
-
-def rst_table(rows):
-    """Return a table of reStructuredText; the first row is its head."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    rule = "  ".join("=" * width for width in widths)
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
-    return "\n".join([rule, lines[0], rule, *lines[1:], rule])
 
 
 def compare(title, cases, pythons, measure, form, options):

@@ -12,7 +12,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from beside import HERE, ROOT, connected, cpu_seconds, environment, free_port, rst_table
+from beside import HERE, ROOT, connected, cpu_seconds, environment, free_port
+
+from tables import rst_table
 
 CONNECTIONS = 64
 IN_FLIGHT = {"one message in flight": 1, "eight in flight": 8}
