@@ -51,6 +51,7 @@ def busy():
     gevent.config.monitor_thread = True
     gevent.get_hub().start_periodic_monitoring_thread()
     gevent.spawn(compute).join()
+    gevent.sleep(0.2)  # The interpreter aborts if it ends while another thread writes: let the last report be written.
 
 
 if __name__ == "__main__":
