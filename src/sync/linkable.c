@@ -3,9 +3,9 @@
 #include "greenlet/error.h"
 #include "switch/check.h"
 
-enum { IDLE, QUEUED, FIRST, SECOND }; /* green_linkable.phase */
+enum { IDLE, QUEUED, FIRST, SECOND }; /* the values of green_linkable.phase */
 
-/* How a greenlet or thread is linked. */
+/* The client of green_linkable_wait and green_linkable_wait_behind. */
 typedef struct linkable_client {
     green_client client;
     bool take;
@@ -14,7 +14,7 @@ typedef struct linkable_client {
 typedef struct linkable_callback {
     green_observer observer; /* observer.loop is owned */
     PyObject *callable;
-    bool plain; /* callable_is_plain */
+    bool plain; /* what callable_is_plain says of it */
 } linkable_callback;
 
 _Static_assert(offsetof(green_client, waiter.link) == offsetof(green_linked, link) &&
@@ -29,7 +29,8 @@ static GreenletObject *linkable_call(green_observer *observer, PyObject *object)
 static const green_ready_kind notifier_kind = {.turn = linkable_turn, .drop = linkable_drop};
 static const green_ready_kind notifier_on_hub = {
     .turn = linkable_turn, .on_hub = true, .drop = linkable_drop};
-/* Tags, no turns: these nodes are never queued. */
+/* These kinds mark a member of the list as an observer. Its node is never queued, so they have no
+   turn. */
 static const green_ready_kind observer_kind = {.turn = NULL};
 static const green_ready_kind observer_on_hub = {.on_hub = true};
 
@@ -45,7 +46,8 @@ linkable_ready(green_linkable *linkable)
     return linkable->kind->ready(linkable_object(linkable));
 }
 
-/* Where one may be linked, in the order of their turns. Returns how many lists there are. */
+/* Set `lists` to those that a link may be in, in the order in which linkable_unserve joins them.
+   Returns how many there are. */
 #define LISTS_MAX 3
 
 static int
@@ -62,7 +64,7 @@ linkable_lists(const green_linkable *linkable, const green_link *lists[LISTS_MAX
     return 3;
 }
 
-/* The observer that a link is, or NULL. */
+/* Returns the observer that a link is, or NULL for a client. */
 static inline green_observer *
 link_observer(green_link *link)
 {
@@ -84,7 +86,8 @@ link_callback(green_link *link)
                                                                : NULL;
 }
 
-/* Where an observer must be called; NULL: anywhere. */
+/* Returns the loop in which the observer must be called, borrowed; NULL where any will do, also
+   because that loop is destroyed. */
 static inline LoopObject *
 observer_loop(const green_observer *observer)
 {
@@ -153,7 +156,8 @@ green_linkable_traverse(green_linkable *linkable, visitproc visit, void *arg)
     return result;
 }
 
-/* The first callback linked, which is `callable` if that isn't NULL; or NULL. */
+/* Returns the first callback that has `callable`, or any callable if that is NULL. NULL: there is
+   none. */
 static linkable_callback *
 linkable_callback_find(const green_linkable *linkable, const PyObject *callable)
 {
@@ -205,7 +209,7 @@ linkable_call(green_observer *observer, PyObject *object)
     return NULL;
 }
 
-/* One pass calls the same callable once. */
+/* One pass calls a callable once: free the other callbacks that have the same one as `served`. */
 static void
 pass_drop_same(green_pass *pass, const linkable_callback *served)
 {
@@ -213,12 +217,12 @@ pass_drop_same(green_pass *pass, const linkable_callback *served)
         next = link->next;
         linkable_callback *callback = link_callback(link);
         if (callback != NULL && callback->callable == served->callable) {
-            callback_free(callback); /* not its last reference: no code runs */
+            callback_free(callback); /* `served` has it too, so no code runs */
         }
     }
 }
 
-/* Its turn has come: what it takes is its own from now on. */
+/* The link's turn has come: what the client takes is its own from now on. */
 static inline green_client *
 linkable_take(green_linkable *linkable, green_link *link)
 {
@@ -229,7 +233,7 @@ linkable_take(green_linkable *linkable, green_link *link)
     return &client->client;
 }
 
-/* Another thread's. */
+/* Serve a client of another thread, or unlink it where it is gone. */
 GREEN_COLD static void
 linkable_serve_elsewhere(green_linkable *linkable, green_link *link)
 {
@@ -240,7 +244,7 @@ linkable_serve_elsewhere(green_linkable *linkable, green_link *link)
     }
 }
 
-/* The caller has taken the queue's reference. */
+/* Queue the notifier in `loop`. The caller has taken the queue's reference to the object. */
 static inline void
 linkable_queue(green_linkable *linkable, LoopObject *loop)
 {
@@ -252,7 +256,8 @@ linkable_queue(green_linkable *linkable, LoopObject *loop)
     green_ready_push(loop, &linkable->notifier);
 }
 
-/* The pass goes on when the one that runs blocks. */
+/* Put the notifier at the head of the queue: the pass goes on when the greenlet that runs
+   blocks. */
 static inline void
 linkable_queue_next(green_linkable *linkable, LoopObject *loop)
 {
@@ -262,7 +267,8 @@ linkable_queue_next(green_linkable *linkable, LoopObject *loop)
     green_ready_push_front(loop, &linkable->notifier);
 }
 
-/* The last one served still runs, and somebody has come: the pass is not over. */
+/* Somebody was linked while the last one served still runs, so the pass is not over: it goes on
+   when that one blocks. */
 GREEN_COLD static void
 linkable_resume(green_linkable *linkable, LoopObject *loop)
 {
@@ -278,7 +284,7 @@ linkable_queue_on_hub(green_linkable *linkable, LoopObject *loop)
     green_ready_push_front(loop, &linkable->notifier);
 }
 
-/* Put what a pass has left back, ahead of those who came during it. */
+/* Put back what the pass has not served, ahead of those who came during it. */
 GREEN_COLD static void
 linkable_unserve(green_linkable *linkable)
 {
@@ -303,7 +309,7 @@ linkable_check(const green_linkable *linkable)
 }
 #endif
 
-/* The next link of the pass, or NULL at its end. */
+/* Returns the next link of the pass, or NULL at its end. */
 static green_link *
 linkable_next(green_linkable *linkable)
 {
@@ -315,7 +321,7 @@ linkable_next(green_linkable *linkable)
     }
     if (linkable->phase == QUEUED) {
         if (!linkable->kind->all && !linkable_ready(linkable)) {
-            return NULL; /* what was given has been taken: nobody moves */
+            return NULL; /* somebody else has taken what was given: all keep their places */
         }
         linkable->phase = FIRST;
         green_list_splice(&pass->serving, &linkable->links);
@@ -337,7 +343,8 @@ linkable_next(green_linkable *linkable)
     return pass->serving.next;
 }
 
-/* The pass is over: another one when it is ready again, else the queue's reference goes. */
+/* The pass is over. If the object is ready again, another one is queued; else the queue's reference
+   goes. */
 static void
 linkable_finish(green_linkable *linkable, LoopObject *loop, bool on_hub)
 {
@@ -350,7 +357,7 @@ linkable_finish(green_linkable *linkable, LoopObject *loop, bool on_hub)
         linkable_queue(linkable, loop);
         return;
     }
-    if (!on_hub && Py_REFCNT(object) == 1) { /* its end may run Python code */
+    if (!on_hub && Py_REFCNT(object) == 1) { /* the object's end may run Python code */
         if (green_loop_has_trash(loop)) {
             linkable_queue_on_hub(linkable, loop);
             return;
@@ -363,8 +370,8 @@ linkable_finish(green_linkable *linkable, LoopObject *loop, bool on_hub)
     Py_DECREF(object);
 }
 
-/* One has been served that runs now, and has a reference to the object: the pass goes on when it
- * blocks. */
+/* The pass goes on when the greenlet that it has just served, which has a reference to the object,
+   blocks. Where that was the last one of a kind that is `once`, the turn is noted instead. */
 static void
 linkable_stay(green_linkable *linkable, LoopObject *loop)
 {
@@ -377,7 +384,8 @@ linkable_stay(green_linkable *linkable, LoopObject *loop)
     linkable_queue_next(linkable, loop);
 }
 
-/* Serve an observer. True: this turn is over, and *next is to run (NULL: nobody). */
+/* Serve an observer. Returns true when this turn is over: *next (borrowed, or NULL) is to run
+   then. */
 static __attribute__((noinline)) bool
 linkable_serve_observer(green_linkable *linkable, green_observer *observer, LoopObject *loop,
                         bool on_hub, GreenletObject **next)
@@ -400,7 +408,7 @@ linkable_serve_observer(green_linkable *linkable, green_observer *observer, Loop
     }
     PyObject *object = Py_NewRef(linkable_object(linkable));
     *next = observer->call(observer, object);
-    bool forked = linkable->phase == IDLE; /* the queue's reference has gone then */
+    bool forked = linkable->phase == IDLE; /* green_linkable_forked has dropped the reference */
     if (*next != NULL && !forked) {
         linkable_stay(linkable, loop);
     }
@@ -408,8 +416,9 @@ linkable_serve_observer(green_linkable *linkable, green_observer *observer, Loop
     return *next != NULL || forked;
 }
 
-/* Serve until a greenlet of this thread is to be switched to, or the end. loop may be NULL: then
-   on_hub only means that Python code may run here. */
+/* Serve until a greenlet of this thread is to be switched to, which is returned (borrowed), or
+   until the pass ends or goes on elsewhere: NULL. `loop` may be NULL: on_hub only means then that
+   Python code may run here. */
 static GreenletObject *
 linkable_serve(green_linkable *linkable, LoopObject *loop, bool on_hub)
 {
@@ -448,7 +457,7 @@ linkable_turn(green_ready *ready)
     return linkable_serve(linkable, green_loop_here(), ready->kind->on_hub);
 }
 
-/* Its loop is destroyed. */
+/* The loop in which the notifier was queued is destroyed. */
 static void
 linkable_drop(green_ready *ready)
 {
@@ -458,8 +467,8 @@ linkable_drop(green_ready *ready)
     Py_DECREF(linkable_object(linkable));
 }
 
-/* Serve at once those who wait in other threads: this one may not come back to its loop for long.
- */
+/* Serve those of other threads at once, since this thread may not come back to its loop for
+   long. */
 GREEN_COLD static void
 linkable_serve_threads(green_linkable *linkable, LoopObject *here)
 {
@@ -471,13 +480,13 @@ linkable_serve_threads(green_linkable *linkable, LoopObject *here)
         if (link_observer(link) == NULL && !green_client_here(green_client_from(link), here)) {
             linkable_serve_elsewhere(linkable, link);
         } else if (!linkable->kind->all) {
-            return; /* each in its turn */
+            return; /* those who follow must not overtake this one */
         }
     }
 }
 
-/* Where several threads use it, an observer comes first, no loop is here, or the last one served
-   still runs. */
+/* Notify where several threads use the object, an observer is linked first, no loop is here, or the
+   last one served still runs. */
 static __attribute__((noinline)) void
 linkable_notify_otherwise(green_linkable *linkable, LoopObject *here)
 {
@@ -501,7 +510,7 @@ linkable_notify_otherwise(green_linkable *linkable, LoopObject *here)
             linkable_queue(linkable, loop);
             return;
         }
-        linkable->phase = QUEUED; /* no loop anywhere: nobody else is running */
+        linkable->phase = QUEUED; /* there is no loop to queue it in */
         linkable_serve(linkable, NULL, true);
     } while (linkable->phase == IDLE && !green_list_empty(&linkable->links) &&
              linkable_ready(linkable));
@@ -512,7 +521,7 @@ green_linkable_notify_linked(green_linkable *linkable)
 {
     green_usage_note(&linkable->usage);
     if (linkable->phase != IDLE) {
-        return; /* the pass looks for itself at its end */
+        return; /* the pass looks at its end whether the object is ready */
     }
     LoopObject *here = green_loop_here();
     if (here == NULL || green_usage_shared(&linkable->usage) ||
@@ -524,8 +533,8 @@ green_linkable_notify_linked(green_linkable *linkable)
     linkable_queue(linkable, here);
 }
 
-/* One has left: with nobody else linked, a pass that has not begun is called off. The caller owns a
-   reference to the object. */
+/* Somebody has been unlinked. If nobody is linked any more, a pass that has not begun is called
+   off. The caller owns a reference to the object. */
 static void
 linkable_unlinked(green_linkable *linkable)
 {
@@ -546,7 +555,7 @@ int
 green_linkable_wait_within(green_linkable *linkable, double seconds, const char *verb,
                            PyObject *whole, bool take)
 {
-    linkable_client client; /* the wait fills the rest */
+    linkable_client client; /* green_client_wait fills in the rest */
     client.take = take;
     int status =
         green_client_wait(&client.client, &linkable->links, &linkable->usage, seconds, verb, whole);
@@ -580,7 +589,7 @@ green_linkable_wait_behind(green_linkable *linkable, const char *verb)
 
 /* --- links --- */
 
-/* Does comparing it with another such run no Python code? */
+/* Whether comparing this callable with another plain one runs no Python code. */
 static bool
 callable_is_plain(PyObject *callable)
 {
@@ -661,8 +670,8 @@ green_linkable_list(green_linkable *linkable)
     return linkable_list(linkable, true);
 }
 
-/* The first callback that equals `callback`, in *found (NULL: none does). False: there is one
-   before it that only Python code can compare. */
+/* Set *found to the first callback that equals `callback` (NULL: none does) and return true.
+   Returns false where Python code would have to compare one before it. */
 static bool
 linkable_search(const green_linkable *linkable, PyObject *callback, linkable_callback **found)
 {
@@ -692,7 +701,8 @@ linkable_search(const green_linkable *linkable, PyObject *callback, linkable_cal
     return true;
 }
 
-/* A comparison may link and unlink: compare a copy. -1 with an exception. */
+/* As linkable_search, where Python code compares. That code may link and unlink, so a copy of the
+   list is compared. 0, or -1 with an exception. */
 static int
 linkable_search_called(green_linkable *linkable, PyObject *callback, linkable_callback **found)
 {
@@ -763,6 +773,6 @@ green_linkable_forked(green_linkable *linkable)
         }
     }
     if (owned) {
-        Py_DECREF(linkable_object(linkable)); /* not the last: the caller has one */
+        Py_DECREF(linkable_object(linkable)); /* not the last one: the caller owns another */
     }
 }

@@ -47,10 +47,10 @@ typedef struct green_linkable {
 /* The two lists of a pass that serves only who was linked when it began. */
 typedef struct green_pass {
     green_link serving;
-    green_link behind; /* those who wait though it is ready, not to overtake */
+    green_link behind; /* those who wait, though the object is ready, so as to overtake nobody */
 } green_pass;
 
-/* Where a type's objects have them, seen from the linkable. */
+/* green_linkable_kind.pass: how many bytes a type's green_pass lies behind its green_linkable. */
 #define GREEN_PASS(type, linkable, pass) (offsetof(type, pass) - offsetof(type, linkable))
 
 static inline green_pass *
@@ -69,19 +69,19 @@ green_linkable_alone(const green_linkable *linkable)
            (pass == NULL || (green_list_empty(&pass->serving) && green_list_empty(&pass->behind)));
 }
 
-/* How every member of the list begins: green_client does, and green_observer. */
+/* Every member of a linkable's list begins like this: green_client and green_observer do. */
 typedef struct green_linked {
     green_link link;
     green_ready ready;
 } green_linked;
 
-/* A member that is no parked greenlet: `call` is called once at its turn, unlinked by then. It must
-   leave no exception; `object` is the linkable's. With on_hub it may run Python code; without, it
-   may be called on every stack and may not. Returns who is to run now (borrowed; the thread's value
-   is set for it), or NULL. */
+/* A member of the list that is no client: `call` is called once at its turn, when the member is
+   unlinked already. It must leave no exception; `object` is the linkable's. With on_hub it may run
+   Python code; without, it may be called on every stack, and may run none. It returns who is to run
+   now (borrowed; the thread's value is set for it), or NULL. */
 typedef struct green_observer {
     green_link link;
-    green_ready ready; /* never queued: tells observers from waiters */
+    green_ready ready; /* never queued; its kind tells observers from clients */
     GreenletObject *(*call)(struct green_observer *observer, PyObject *object);
     LoopObject *loop; /* where it is to be called, borrowed from its owner; NULL: anywhere */
 } green_observer;
@@ -90,12 +90,13 @@ void green_observer_init(green_observer *observer,
                          GreenletObject *(*call)(green_observer *, PyObject *), bool on_hub,
                          LoopObject *loop);
 
-/* The observer that a member of a list is, NULL for a parked greenlet. */
+/* Returns the observer that a member of a list is, or NULL for a client. */
 green_observer *green_link_observer(green_link *link);
 
 void green_linkable_init(green_linkable *linkable, const green_linkable_kind *kind);
 
-/* For the object's tp_traverse and tp_clear (or dealloc): the callables linked. */
+/* For the object's tp_traverse and tp_clear (or tp_dealloc): visit, or unlink, the callables that
+   are linked. */
 int green_linkable_traverse(green_linkable *linkable, visitproc visit, void *arg);
 
 void green_linkable_unlink_all(green_linkable *linkable);
@@ -152,15 +153,15 @@ int green_linkable_wait_within(green_linkable *linkable, double seconds, const c
    exception. */
 int green_linkable_wait_behind(green_linkable *linkable, const char *verb);
 
-/* rawlink, unlink and the like of Python objects. 0, or -1 with an exception (TypeError: not
- * callable). */
+/* Link a callable as rawlink() does, or unlink it as unlink() does. 0, or -1 with an exception
+   (TypeError where it cannot be called). */
 int green_linkable_link(green_linkable *linkable, PyObject *callback);
 int green_linkable_unlink(green_linkable *linkable, PyObject *callback);
 
-/* How many are linked. */
+/* Returns how many are linked. */
 Py_ssize_t green_linkable_count(const green_linkable *linkable);
 
-/* What is linked, as a new list: callables, and for parked greenlets their switch method. */
+/* Returns a new list of what is linked: callables, and for parked greenlets their switch method. */
 PyObject *green_linkable_list(green_linkable *linkable);
 
 /* In a forked child: take the notifier out of the queue, and unlink the greenlets of other threads,
