@@ -1,9 +1,10 @@
-/* The extension greenlet._greenlet: what greenlet/_names.py has, in a shared library by the name
-   that memory profilers look for among those that are loaded, before they follow greenlets. */
+/* The extension greenlet._greenlet has what greenlet/_names.py has. It is a shared library because
+   memory profilers look for one of this name among those that are loaded, before they follow
+   greenlets. */
 #include <Python.h>
 #include <string.h>
 
-/* Takes what the module beside has. -1 with an exception. */
+/* Take over the names of the module `_names` beside this one. 0, or -1 with an exception. */
 static int
 greenlet_load(PyObject *module)
 {
@@ -11,7 +12,7 @@ greenlet_load(PyObject *module)
     if (name == NULL) {
         return -1;
     }
-    const char *dot = strrchr(name, '.'); /* it is always inside a package */
+    const char *dot = strrchr(name, '.'); /* the module is always inside a package */
     PyObject *package = PyUnicode_FromStringAndSize(name, dot - name);
     PyObject *wanted = package == NULL ? NULL : PyUnicode_FromFormat("%U._names", package);
     Py_XDECREF(package);
@@ -29,10 +30,10 @@ static struct PyModuleDef greenlet_module = {
     .m_size = -1,
 };
 
-PyMODINIT_FUNC PyInit__greenlet(void); /* the interpreter finds it by its name */
+PyMODINIT_FUNC PyInit__greenlet(void); /* no header has it: the interpreter finds it by its name */
 
-/* In one phase: sys.modules has it when it is whole, and not before, for a profiler may look into
-   it at any time. */
+/* The module is initialized in one phase, so that sys.modules has it only once it is whole: a
+   profiler may look into it at any time. */
 PyMODINIT_FUNC
 PyInit__greenlet(void)
 {

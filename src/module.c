@@ -1,4 +1,5 @@
-/* The extension greencore._core: one interpreter's, with a function of each layer to fill it. */
+/* The extension greencore._core, for one interpreter. Each part of each layer has a function that
+   fills the module with what is its own. */
 #include <Python.h>
 #include <stdbool.h>
 #include "greenlet/arrival.h"
@@ -34,7 +35,7 @@
 #include "websocket/connection.h"
 #include "websocket/writer.h"
 
-/* In order of the layers: each may use what those before have made. */
+/* The parts are in the order of the layers: each may use what those before it have made. */
 static int (*const parts[])(PyObject *module) = {
     green_name_exec,      green_thread_exec,        green_trace_exec,      green_arrival_exec,
     green_stacksize_exec, green_greenlet_exec,      green_capi_exec,       green_asyncio_exec,
@@ -46,7 +47,7 @@ static int (*const parts[])(PyObject *module) = {
     green_writer_exec,    green_connection_exec,    green_http_exec,
 };
 
-static PyObject *first; /* the module, kept for good: the types in it are for the whole process */
+static PyObject *first; /* owned for good: the module, whose types are for the whole process */
 static bool finalized;
 
 static void
@@ -55,8 +56,8 @@ core_finalize(void)
     finalized = true;
 }
 
-/* Whether a free-threaded build runs without its lock: it was told to, or the import would have
-   turned the lock on. -1 with an exception. */
+/* Whether a free-threaded build runs without the interpreter lock. It was told to then: otherwise
+   the import would have turned the lock on. -1 with an exception. */
 static int
 core_lacks_lock(void)
 {
@@ -85,7 +86,8 @@ core_exec(PyObject *module)
         return -1;
     }
     if (first != NULL) {
-        /* Removed from sys.modules and imported again: the same objects under the same names. */
+        /* The module was removed from sys.modules and is imported again: it gets the same objects
+           under the same names. */
         return PyDict_Update(PyModule_GetDict(module), PyModule_GetDict(first));
     }
     if (green_swap_shadow_stack_active()) {
@@ -137,7 +139,7 @@ static struct PyModuleDef core_module = {
     .m_slots = core_slots,
 };
 
-PyMODINIT_FUNC PyInit__core(void); /* the interpreter finds it by its name */
+PyMODINIT_FUNC PyInit__core(void); /* no header has it: the interpreter finds it by its name */
 
 PyMODINIT_FUNC
 PyInit__core(void)

@@ -16,7 +16,7 @@ static PyObject *
 unix_path(const struct sockaddr_un *address, socklen_t length)
 {
     size_t size = length - offsetof(struct sockaddr_un, sun_path);
-    if (size > 0 && address->sun_path[0] == '\0') { /* Linux's abstract names */
+    if (size > 0 && address->sun_path[0] == '\0') { /* an abstract name, which only Linux has */
         return PyBytes_FromStringAndSize(address->sun_path, (Py_ssize_t)size);
     }
     size = strnlen(address->sun_path, size);

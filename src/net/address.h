@@ -6,12 +6,12 @@
 #include <stdbool.h>
 #include <sys/socket.h>
 
-/* Families that green_address_new can write; the others' addresses are the standard module's
- * matter. */
+/* Whether green_address_new can write addresses of this family. Those of others are left to the
+   standard module. */
 bool green_address_known(int family);
 
-/* What the standard socket module gives for the address: (host, port), (host, port, flowinfo,
-   scope_id), a path, or None for an empty one. New reference; NULL with an exception. */
+/* Returns what the standard socket module gives for the address: (host, port), (host, port,
+   flowinfo, scope_id), a path, or None for an empty one. New reference; NULL with an exception. */
 PyObject *green_address_new(const struct sockaddr *address, socklen_t length);
 
 #endif

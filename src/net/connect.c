@@ -1,4 +1,4 @@
-/* Connecting, and the look-up of host names before it. */
+/* Methods of sockets that connect, and the look-up of host names before that. */
 #include "net/socket.h"
 
 #include <arpa/inet.h>
@@ -10,10 +10,11 @@
 #include "greenlet/name.h"
 #include "hub/wait.h"
 
-/* What Linux has no event for: room in the queue of a Unix socket that listens. In seconds. */
+/* Linux has no event for room in the queue of a Unix socket that listens, so connecting is tried
+   again after this time, in seconds. */
 #define BACKLOG_RETRY 0.001
 
-/* The host of an Internet address, borrowed; NULL where it is another kind of address. */
+/* Returns the host of an Internet address, borrowed; NULL where the address is of another kind. */
 static PyObject *
 address_host(PyObject *self, PyObject *address)
 {
@@ -39,7 +40,7 @@ green_socket_resolve(PyObject *self, PyObject *address)
         return Py_NewRef(address);
     }
     if (PyUnicode_Check(host)) {
-        /* Numeric hosts, the names of wildcards and wrong ones are the base's to parse. */
+        /* The base parses numeric hosts, the names of wildcards, and wrong names. */
         const char *name = PyUnicode_AsUTF8(host);
         unsigned char number[sizeof(struct in6_addr)];
         if (name == NULL) {
@@ -57,7 +58,8 @@ green_socket_resolve(PyObject *self, PyObject *address)
     return resolved;
 }
 
-/* connect(2): 0 or an errno value; -1 with an exception where the address is wrong. */
+/* Try once to connect. Returns 0 or an errno value; -1 with an exception where the address is
+   wrong. */
 static int
 connect_try(PyObject *self, PyObject *address)
 {
@@ -71,7 +73,8 @@ connect_try(PyObject *self, PyObject *address)
     return value;
 }
 
-/* 0 once the peer's queue may have room; -1 with an exception. */
+/* Wait until the peer's queue may have room. 0; -1 with an exception, which is TimeoutError where
+   the socket's time-out has passed. */
 static int
 connect_pause(green_socket_call *call)
 {
@@ -87,11 +90,11 @@ connect_pause(green_socket_call *call)
     return green_wait_sleep(BACKLOG_RETRY, true);
 }
 
-/* 0, an errno value, or -1 with an exception. */
+/* Connect, and wait for that. Returns 0 or an errno value; -1 with an exception. */
 static int
 connect_run(PyObject *self, PyObject *unresolved)
 {
-    if (host_has_null(address_host(self, unresolved))) { /* as in gevent */
+    if (host_has_null(address_host(self, unresolved))) { /* gevent raises this, too */
         PyErr_SetString(PyExc_ValueError, "embedded null character");
         return -1;
     }
@@ -108,7 +111,7 @@ connect_run(PyObject *self, PyObject *unresolved)
             break;
         }
         if (code == EINPROGRESS || code == EALREADY || code == EINTR) {
-            /* Asked again, the system tells what became of it. */
+            /* The next try tells what became of this one. */
             waited = true;
             if (green_socket_wait(&call, GREEN_WRITE) < 0) {
                 code = -1;
@@ -152,7 +155,8 @@ PyDoc_STRVAR(connect_ex_doc, "connect_ex($self, address, /)\n--\n\n"
                              "Connect as connect() does; returns 0 or the number of the error. A "
                              "host that cannot be found still raises gaierror.");
 
-/* The errno of the OSError that is set, which is cleared; -1 where it is to be raised. */
+/* Clear the OSError that is set and return its number, EAGAIN where it has none. -1 with an
+   exception, which is to be raised. */
 static int
 connect_error(void)
 {

@@ -1,4 +1,4 @@
-/* What forking and threads of patched programs need from the core. */
+/* Functions of the core that forking and the threads of patched programs need. */
 #ifndef GREEN_NET_PROCESS_H
 #define GREEN_NET_PROCESS_H
 

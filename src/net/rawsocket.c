@@ -10,7 +10,7 @@ static PyTypeObject *RawSocket_Type;
 static Py_ssize_t raw_offset;
 
 typedef struct {
-    PyObject *green; /* borrowed, it owns this object; NULL once it has let go */
+    PyObject *green; /* borrowed: it owns this raw socket; NULL once it has let go */
     PyObject *weakrefs;
 } raw_socket;
 
@@ -28,7 +28,7 @@ green_rawsocket_get(PyObject *self, PyObject *Py_UNUSED(unused))
         Py_RETURN_NONE;
     }
     if (s->raw == NULL) {
-        /* The flag makes its time-out 0. */
+        /* The flag makes the raw socket's time-out 0. */
         s->raw = PyObject_CallFunction((PyObject *)RawSocket_Type, "iiii", s->family,
                                        s->type | SOCK_NONBLOCK, s->proto, s->file.fd);
         if (s->raw == NULL) {
@@ -39,8 +39,8 @@ green_rawsocket_get(PyObject *self, PyObject *Py_UNUSED(unused))
     return Py_NewRef(s->raw);
 }
 
-/* The green socket lets go of the raw one. New reference to that, which no longer knows it; NULL if
- * there is none. */
+/* Part the green socket from its raw one. Returns the raw socket, with the reference that the green
+   one had, or NULL if there is none. */
 static PyObject *
 raw_release(PyObject *green)
 {
@@ -69,7 +69,7 @@ bool
 green_rawsocket_inherit(PyObject *green)
 {
     PyObject *raw = raw_release(green);
-    Py_XDECREF(raw); /* unless somebody else has it, its own end closes the descriptor */
+    Py_XDECREF(raw); /* unless somebody else has `raw`, its end closes the descriptor */
     return raw != NULL;
 }
 
@@ -86,7 +86,7 @@ raw_dealloc(PyObject *self)
     }
     base->tp_dealloc(self);
     if (!PyType_HasFeature(base, Py_TPFLAGS_HEAPTYPE)) {
-        Py_DECREF(type); /* or the base has done it */
+        Py_DECREF(type); /* a base that is a heap type has done this */
     }
 }
 
@@ -120,7 +120,7 @@ static PyMethodDef raw_methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
-/* The offset is known once the base type is. */
+/* green_rawsocket_exec sets the offset: it is known once the base type is. */
 static PyMemberDef raw_members[] = {
     {"__weaklistoffset__", T_PYSSIZET, 0, READONLY, NULL},
     {NULL, 0, 0, 0, NULL},

@@ -1,4 +1,5 @@
-/* greencore._core.Readiness: waiting for a descriptor that a Python object has open. */
+/* greencore._core.Readiness waits for a descriptor on behalf of the Python object that has it
+   open. */
 #ifndef GREEN_NET_READINESS_H
 #define GREEN_NET_READINESS_H
 

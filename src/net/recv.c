@@ -1,4 +1,4 @@
-/* Receiving, and accepting connections. */
+/* Methods of sockets that receive, or accept connections. */
 #include "net/socket.h"
 
 #include <errno.h>
@@ -7,12 +7,12 @@
 #include "hub/hub.h"
 #include "net/address.h"
 
-/* What is received first goes here, so that no greenlet that waits holds a buffer; the interpreter
+/* Data is received in here first, so that a greenlet that waits holds no buffer. The interpreter
    lock guards it. */
 enum { SCRATCH_SIZE = 64 * 1024 };
 static char scratch[SCRATCH_SIZE];
 
-/* One receive; the interpreter lock is given up where copying takes long enough to pay for it. */
+/* One recv(2). The interpreter lock is given up where copying takes long enough to pay for that. */
 static ssize_t
 receive(int fd, char *buffer, size_t size, int flags)
 {
@@ -32,12 +32,12 @@ note_drained(green_socket *s, size_t got, size_t asked, int flags)
     s->drained = s->type == SOCK_STREAM && flags == 0 && got > 0 && got < asked;
 }
 
-/* One wait in so many is timed; one that a single poll ended in so little time, ns, did not sleep.
- */
+/* One wait in TIMED_WAITS is timed. A wait that a single poll ended within PROMPT_WAIT ns did not
+   sleep. */
 enum { TIMED_WAITS = 8, PROMPT_WAIT = 3000 };
 
-/* A wait before the first try: see whether it was worth while. A peer that is always ahead has sent
-   the next data by now, and then the try would have succeeded at once. */
+/* Wait before the first try, and note whether that was worth while. A peer that is always ahead has
+   sent the next data by now, and then the try would have succeeded at once. */
 static int
 wait_timed(green_socket_call *call)
 {
@@ -57,7 +57,8 @@ wait_timed(green_socket_call *call)
     return 0;
 }
 
-/* Before the first try: wait where the last receive has already taken all there was. */
+/* Called before the first try: wait where the last receive has already taken all there was. 0, or
+   -1 with an exception. */
 static int
 wait_if_drained(green_socket_call *call, int flags)
 {
@@ -69,8 +70,8 @@ wait_if_drained(green_socket_call *call, int flags)
     return ++s->waits % TIMED_WAITS == 0 ? wait_timed(call) : green_socket_wait(call, GREEN_READ);
 }
 
-/* A receive has failed: wait where there was nothing, and before the first try from now on. -1 with
-   an exception. */
+/* A receive has failed: wait where there was nothing. From now on the socket waits before the first
+   try. 0, or -1 with an exception. */
 static int
 receive_again(green_socket_call *call, int flags)
 {
@@ -81,7 +82,8 @@ receive_again(green_socket_call *call, int flags)
 Py_ssize_t
 green_socket_receive(green_socket_call *call, char *buffer, size_t size, int flags)
 {
-    /* A descriptor that doesn't block ignores MSG_WAITALL. */
+    /* A descriptor that doesn't block ignores MSG_WAITALL, so this function does what it asks
+       for. */
     bool all = flags & MSG_WAITALL && !(flags & (MSG_PEEK | MSG_DONTWAIT)) && call->timeout != 0;
     size_t total = 0;
     if (wait_if_drained(call, flags) < 0) {
@@ -233,9 +235,10 @@ socket_recv_into(PyObject *self, PyObject *args, PyObject *kwargs)
     return result;
 }
 
-/* ---- those with addresses and ancillary data: the base's, again after each wait ---- */
+/* ---- with addresses and ancillary data: the base's methods, called again after each wait ---- */
 
-/* The flags of a call of the base, for MSG_DONTWAIT: its argument number `index`. */
+/* Returns the flags that a method of the base is called with, by name or as argument number
+   `index`: they may have MSG_DONTWAIT. */
 static int
 flags_of(PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames, Py_ssize_t index)
 {
@@ -250,7 +253,7 @@ flags_of(PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames, Py_ssize_t 
     }
     int value = (int)PyLong_AsLong(flags);
     if (value == -1) {
-        PyErr_Clear(); /* the base complains about it */
+        PyErr_Clear(); /* the base will complain about it */
     }
     return value;
 }
@@ -364,7 +367,7 @@ socket_recvmsg_into(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
 
 /* ---- accept ---- */
 
-/* The socket object of a connection. Steals fd. */
+/* Returns the socket object of a connection, a new reference; NULL with an exception. Steals fd. */
 static PyObject *
 accept_wrap(PyObject *listener, int fd)
 {
@@ -389,7 +392,7 @@ accept_wrap(PyObject *listener, int fd)
     return connection;
 }
 
-/* Families whose addresses only the base can write. */
+/* Accept by the base's method: only the base can write addresses of this family. */
 static PyObject *
 accept_base(PyObject *self)
 {
@@ -411,7 +414,7 @@ accept_base(PyObject *self)
     return result;
 }
 
-/* -1 with errno where there is no connection. */
+/* Accept a connection. Returns its descriptor; -1 with errno where there is none. */
 static int
 accept_try(green_socket *s, struct sockaddr_storage *address, socklen_t *length)
 {
@@ -419,7 +422,7 @@ accept_try(green_socket *s, struct sockaddr_storage *address, socklen_t *length)
     return accept4(s->file.fd, (struct sockaddr *)address, length, SOCK_CLOEXEC | SOCK_NONBLOCK);
 }
 
-/* (socket, address). Steals fd. */
+/* Returns (socket, address), or NULL with an exception. Steals fd. */
 static PyObject *
 accept_finish(PyObject *self, int fd, struct sockaddr_storage *address, socklen_t length)
 {

@@ -12,7 +12,7 @@
 typedef struct resolver_socket {
     green_link link;
     green_fd_interest interest;
-    green_ready ready; /* queued when something was seen */
+    green_ready ready; /* queued when the interest has fired */
     ResolverObject *resolver;
     int fd;
 } resolver_socket;
@@ -57,7 +57,7 @@ resolver_timeout_turn(green_ready *ready)
     return NULL;
 }
 
-/* On the hub: c-ares needs more stack than a greenlet should touch. */
+/* Turns that call c-ares are on the hub: c-ares needs more stack than a greenlet should touch. */
 static const green_ready_kind timeout_kind = {.turn = resolver_timeout_turn, .on_hub = true};
 
 /* ---- sockets ---- */
@@ -70,7 +70,7 @@ socket_turn(green_ready *ready)
     s->interest.revents = 0;
     resolver_process(s->resolver, revents & GREEN_READ ? s->fd : ARES_SOCKET_BAD,
                      revents & GREEN_WRITE ? s->fd : ARES_SOCKET_BAD);
-    return NULL; /* c-ares may have closed it: s is gone then */
+    return NULL; /* c-ares may have closed the socket: `s` is freed then */
 }
 
 static const green_ready_kind socket_kind = {.turn = socket_turn, .on_hub = true};
@@ -103,7 +103,8 @@ socket_free(resolver_socket *s)
     PyMem_RawFree(s);
 }
 
-/* c-ares tells what it waits for at a socket; for nothing: it is about to close it. */
+/* c-ares tells what it waits for at a socket. If that is nothing, it is about to close the
+   socket. */
 static void
 resolver_state_cb(void *data, ares_socket_t fd, int readable, int writable)
 {
@@ -119,7 +120,7 @@ resolver_state_cb(void *data, ares_socket_t fd, int readable, int writable)
     if (s == NULL) {
         s = PyMem_RawCalloc(1, sizeof(*s));
         if (s == NULL) {
-            return; /* nothing will be seen: the query times out */
+            return; /* c-ares will see nothing of the socket: the query times out */
         }
         s->resolver = resolver;
         s->fd = fd;
@@ -134,13 +135,14 @@ resolver_state_cb(void *data, ares_socket_t fd, int readable, int writable)
     green_fd_stop(resolver->loop, &s->interest);
     s->interest.events = events;
     if (green_fd_start(resolver->loop, &s->interest, fd, 0) < 0) {
-        PyErr_Clear(); /* likewise */
+        PyErr_Clear(); /* here, too, the query times out */
     }
 }
 
 /* ---- opening and closing ---- */
 
-/* Take an option out of the keyword arguments: 1 if it is there and not None, 0 if not, -1. */
+/* Look for a number among the keyword arguments. 1 if it is there and not None, 0 if not, -1 with
+   an exception. */
 static int
 option_number(PyObject *options, const char *name, double least, double most, double *number)
 {
@@ -171,8 +173,8 @@ option_integer(PyObject *options, const char *name, int bit, int most, int *mask
     return found < 0 ? -1 : 0;
 }
 
-/* The list of names as c-ares wants it: pointers that live as long as `list`. -1 with an exception.
- */
+/* Set the search list in `options`: pointers to names, which live as long as `list`, a tuple or
+   None. 0, or -1 with an exception. */
 static int
 option_domains(PyObject *list, struct ares_options *options, int *mask)
 {
@@ -190,7 +192,7 @@ option_domains(PyObject *list, struct ares_options *options, int *mask)
         if (name == NULL) {
             return -1;
         }
-        options->domains[i] = (char *)name; /* c-ares copies it */
+        options->domains[i] = (char *)name; /* c-ares copies the name */
     }
     options->ndomains = (int)size;
     *mask |= ARES_OPT_DOMAINS;
@@ -278,7 +280,7 @@ resolver_open(ResolverObject *self)
     memset(&options, 0, sizeof(options));
     options.sock_state_cb = resolver_state_cb;
     options.sock_state_cb_data = self;
-    options.lookups = (char *)"b"; /* the hosts file is read elsewhere */
+    options.lookups = (char *)"b"; /* DNS alone: the hosts file is read elsewhere */
     int mask = ARES_OPT_SOCK_STATE_CB | ARES_OPT_LOOKUPS;
 #ifdef ARES_OPT_QUERY_CACHE
     options.qcache_max_ttl = 0; /* no cache, as the C library has none */
@@ -296,7 +298,8 @@ resolver_open(ResolverObject *self)
     return result;
 }
 
-/* Whoever waits is woken, with ARES_EDESTRUCTION. */
+/* Close `ares` (NULL: does nothing) with its sockets and its time-out. Whoever waits is woken, with
+   ARES_EDESTRUCTION. */
 static void
 resolver_shut(ResolverObject *self, ares_channel ares)
 {
@@ -311,7 +314,8 @@ resolver_shut(ResolverObject *self, ares_channel ares)
     green_ready_cancel(&self->timeout);
 }
 
-/* A copy of `before` (NULL: nothing) with the keyword arguments. NULL with an exception. */
+/* Returns a copy of `before` (NULL: an empty dict) with the keyword arguments, a new reference;
+   NULL with an exception. */
 static PyObject *
 options_merge(PyObject *before, PyObject *kwargs)
 {
@@ -380,8 +384,9 @@ resolver_dealloc(ResolverObject *self)
     PyTypeObject *type = Py_TYPE(self);
     PyObject_GC_UnTrack(self);
     if (self->loop != NULL && green_loop_foreign(self->loop) && !green_list_empty(&self->sockets)) {
-        /* Only an abandoned query has sockets open now, and they can't be stopped from here: they
-           stay in their loop for good. */
+        /* This thread can't stop the sockets that are open: those of an abandoned query, or such as
+           c-ares keeps. They stay in their loop for good, so this object, which they point to, is
+           not freed. */
         return;
     }
     if (self->loop != NULL) {

@@ -1,5 +1,5 @@
-/* DNS: a c-ares channel that lives in a loop. Its sockets are interests in descriptors, its
-   time-outs a timer; no thread, and no Python code inside of c-ares. */
+/* DNS: a c-ares channel that lives in a loop. Its sockets are interests in descriptors, and its
+   time-outs are a timer. It has no thread, and c-ares runs no Python code. */
 #ifndef GREEN_NET_RESOLVER_H
 #define GREEN_NET_RESOLVER_H
 
@@ -11,23 +11,25 @@
 typedef struct ResolverObject {
     PyObject_HEAD
     LoopObject *loop;    /* owned */
-    PyObject *options;   /* owned; the keyword arguments it was made with */
-    ares_channel ares;   /* NULL once closed */
-    green_link sockets;  /* resolver_socket */
+    PyObject *options;   /* owned, a dict: the keyword arguments in force */
+    ares_channel ares;   /* NULL once destroyed */
+    green_link sockets;  /* of resolver_socket */
     green_timer timer;   /* active while a query is under way */
     green_ready timeout; /* queued when the timer has expired */
 } ResolverObject;
 
-/* c-ares was called: its next time-out may be another one. */
+/* Call this whenever c-ares was called: its next time-out may be another one, so the timer is set
+   anew. */
 void green_resolver_touched(ResolverObject *resolver);
 
-/* Methods that look up: resolver_query.c. New reference, NULL with an exception. */
+/* The methods that look up are in resolver_query.c. They return a new reference, or NULL with an
+   exception. */
 PyObject *green_resolver_getaddrinfo(ResolverObject *resolver, PyObject *args);
 PyObject *green_resolver_gethostbyaddr(ResolverObject *resolver, PyObject *args);
 extern const char green_resolver_getaddrinfo_doc[];
 extern const char green_resolver_gethostbyaddr_doc[];
 
-/* What those need of the standard library. */
+/* Load what those methods need of the standard library. 0, or -1 with an exception. */
 int green_query_exec(void);
 
 int green_resolver_exec(PyObject *module);

@@ -40,7 +40,8 @@ read16(const unsigned char *at)
     return at[0] << 8 | at[1];
 }
 
-/* A name in the packet, for ares_free_string; *at moves behind it. */
+/* Read a name in the packet, and move *at behind it. Returns a c-ares status; if that is
+   ARES_SUCCESS, *name is for ares_free_string. */
 static int
 packet_name(const unsigned char *packet, int size, const unsigned char **at, char **name)
 {
@@ -52,8 +53,9 @@ packet_name(const unsigned char *packet, int size, const unsigned char **at, cha
     return status;
 }
 
-/* Does the record at *at belong to `wanted`? Then a CNAME's target takes the place of that, and a
-   PTR's goes to *host. */
+/* Read the record at *at, and move *at behind it. Where the record belongs to `wanted`, a CNAME's
+   target takes the place of `wanted`, and the first PTR's goes to *host. Returns a c-ares
+   status. */
 static int
 packet_record(const unsigned char *packet, int size, const unsigned char **at, char **wanted,
               char **host)

@@ -1,4 +1,4 @@
-/* One look-up each: a greenlet asks, and parks until c-ares calls back. */
+/* Look-ups: a greenlet asks c-ares, and parks until c-ares calls back. */
 #include "net/resolver.h"
 
 #include <ares_nameser.h>
@@ -14,20 +14,21 @@
 
 static PyObject *error_of_name, *error_of_address; /* gaierror and herror of _socket */
 
-/* What c-ares calls back with. It runs no Python code there, so what came is kept as it is. */
+/* A request gets the answer of c-ares in a callback. That runs no Python code, so the answer is
+   kept as it came. */
 typedef struct request {
     green_waiter *waiter;       /* borrowed; NULL while nobody waits */
     struct ares_addrinfo *info; /* owned, or NULL */
     char *host;                 /* owned, of c-ares; or NULL */
-    int status;                 /* of c-ares, once done */
+    int status;                 /* c-ares's, once done */
     bool done;
-    bool abandoned; /* who asked has left: the callback frees it */
+    bool abandoned; /* who asked has left, so the callback frees this */
 } request;
 
 typedef struct query {
-    const char *name; /* of getaddrinfo; else NULL */
+    const char *name; /* what getaddrinfo asks for; NULL: gethostbyaddr asks */
     int family;
-    const char *pointer; /* of gethostbyaddr: the name that has the address's name */
+    const char *pointer; /* what gethostbyaddr asks for: the name whose PTR is the host */
 } query;
 
 /* ---- errors ---- */
@@ -72,7 +73,7 @@ host_code(int status)
     }
 }
 
-/* The exception that the C library's answer would be. Returns NULL. */
+/* Raise what the standard module raises for such an answer of the C library. Returns NULL. */
 static PyObject *
 query_error(const query *q, int status)
 {
@@ -132,7 +133,8 @@ request_pointer_cb(void *data, int status, int Py_UNUSED(timeouts), unsigned cha
     request_done(r, status);
 }
 
-/* What c-ares 1.18 has for it; ares_gethostbyaddr keeps to itself why it found nothing. */
+/* ares_query is what c-ares 1.18 has for this; later versions call it deprecated.
+   ares_gethostbyaddr would keep to itself why it found nothing. */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
 static void
@@ -157,7 +159,8 @@ request_start(request *r, ResolverObject *resolver, const query *q)
     green_resolver_touched(resolver);
 }
 
-/* Park until it is done. -1 with an exception: r is not the caller's any more. */
+/* Park until the request is done. 0; -1 with an exception, and then `r` is not the caller's any
+   more. */
 static int
 request_wait(request *r, green_waiter *w)
 {
@@ -183,7 +186,8 @@ request_wait(request *r, green_waiter *w)
     return -1;
 }
 
-/* Ask, until there is an answer, good or bad. NULL with an exception. */
+/* Ask until there is an answer, good or bad. Returns a request that is done, for request_free; NULL
+   with an exception. */
 static request *
 query_run(ResolverObject *resolver, const query *q, const char *verb)
 {
@@ -217,7 +221,7 @@ query_run(ResolverObject *resolver, const query *q, const char *verb)
             query_error(q, status);
             return NULL;
         }
-        /* The channel was opened anew meanwhile. */
+        /* The channel was opened anew meanwhile: ask again. */
     }
 }
 
@@ -236,7 +240,7 @@ address_text(const struct sockaddr *address)
     return PyUnicode_FromString(text);
 }
 
-/* [(family, address)] in the order of the answer. */
+/* Returns a new list of (family, address) in the order of the answer. */
 static PyObject *
 answer_addresses(const struct ares_addrinfo *info)
 {
@@ -255,7 +259,8 @@ answer_addresses(const struct ares_addrinfo *info)
     return list;
 }
 
-/* The names that led to the last one. The answers to A and AAAA have the chain each. */
+/* Returns a new list of the names that led to the last one. The answers to A and AAAA each have the
+   chain, so a name that is known is left out. */
 static PyObject *
 answer_aliases(const struct ares_addrinfo *info)
 {

@@ -1,4 +1,4 @@
-/* Sending. */
+/* Methods of sockets that send. */
 #include "net/socket.h"
 
 #include <errno.h>
@@ -6,7 +6,7 @@
 
 enum { LOCK_KEPT_SIZE = 64 * 1024 };
 
-/* One send; the interpreter lock is given up where copying takes long enough to pay for it. */
+/* One send(2). The interpreter lock is given up where copying takes long enough to pay for that. */
 static ssize_t
 transmit(int fd, const char *data, size_t size, int flags)
 {

@@ -110,7 +110,7 @@ green_socket_parse_timeout(PyObject *value, double *timeout)
     return 0;
 }
 
-/* `known`, or what the system says where that is -1. */
+/* Returns `known`, or what the system says if that is -1. */
 static int
 socket_option(int fd, int option, int known)
 {
@@ -121,8 +121,8 @@ socket_option(int fd, int option, int known)
     return known;
 }
 
-/* Before the descriptor is given up but not closed: greenlets that wait for this socket are woken.
-   -1 with an exception. */
+/* Called before the descriptor is given up: wake the greenlets that wait for this socket, and let
+   the raw socket give up the descriptor first. 0, or -1 with an exception. */
 static int
 socket_leave(PyObject *self)
 {
@@ -139,7 +139,7 @@ green_socket_init(PyObject *self, int family, int type, int proto, PyObject *fil
         return -1;
     }
     if (is_nonblocking) {
-        type |= SOCK_NONBLOCK; /* the base's own time-out is 0 with it */
+        type |= SOCK_NONBLOCK; /* with it the base sets its own time-out to 0 */
     }
     PyObject *args = Py_BuildValue("(iiiO)", family, type, proto, fileno);
     if (args == NULL) {
@@ -219,7 +219,7 @@ static void
 socket_finalize(PyObject *self)
 {
     green_socket *s = green_socket_of(self);
-    if (s->raw != NULL) { /* which has the descriptor from now on */
+    if (s->raw != NULL) { /* the raw socket is going to have the descriptor */
         green_file_leaving(&s->file);
     } else {
         green_file_closing(&s->file);
@@ -327,7 +327,8 @@ socket_shutdown(PyObject *self, PyObject *how)
 
 /* ---- time-outs ---- */
 
-/* On a socket that is not open it is an error, as where it makes a system call. */
+/* Set the time-out. On a socket that is not open this is an error, as in the standard module, which
+   makes a system call for it. 0, or -1 with an exception. */
 static int
 socket_change_timeout(PyObject *self, double timeout)
 {

@@ -10,33 +10,34 @@
 #include "hub/wait.h"
 #include "loop/loop.h"
 
-/* A call for a worker. A greenlet may wait for it (wait()); else `done` is called on the hub. */
+/* A job is a call for a worker thread. The greenlet that asked may wait for it in wait(); if it
+   does not, `done` is called on the hub. */
 typedef struct JobObject {
     PyObject_HEAD
-    struct JobObject *next; /* in the queue, which owns a reference; so does the worker later */
-    PyObject *func;         /* owned; NULL once it ran, as args and kwargs */
+    struct JobObject *next; /* in the queue, which owns a reference to a job until a worker does */
+    PyObject *func;         /* owned; NULL in a stop, and once job_run has it, as args and kwargs */
     PyObject *args;         /* owned, a tuple */
     PyObject *kwargs;       /* owned, a dict or NULL */
-    PyObject *slot;         /* owned; its release() is called at the end; NULL after it */
-    PyObject *done;         /* owned; or NULL, and once called */
+    PyObject *slot;         /* owned; its release() is called at the end; NULL after that */
+    PyObject *done;         /* owned; called with the job at the end, then NULL; or NULL */
     PyObject *value;        /* owned; the result, or NULL */
     PyObject *exception;    /* owned; what was raised, or NULL */
-    PyObject *context;      /* owned; for Hub.handle_error: (worker, func), or NULL */
-    LoopObject *loop;       /* owned; who asked */
-    green_waiter *waiter;   /* the greenlet in wait(), or NULL; borrowed from its stack */
+    PyObject *context;      /* owned; (worker, func) for Hub.handle_error, or NULL */
+    LoopObject *loop;       /* owned; the loop of who asked; NULL in a stop */
+    green_waiter *waiter;   /* of the greenlet in wait(), borrowed from its stack; or NULL */
     green_ready ready;
     bool finished;
 } JobObject;
 
-/* Jobs in the order they came. The list is guarded by the interpreter lock, the number of those to
-   be taken by the mutex, under which workers sleep. */
+/* Jobs in the order they came. The interpreter lock guards the list. The mutex, which workers
+   release while they sleep, guards the last two fields. */
 typedef struct {
     PyObject_HEAD
     PyObject *weakrefs;
     JobObject *first, *last;
-    Py_ssize_t unfinished; /* put, and neither finished nor a stop that was taken */
-    size_t unanswered;     /* jobs that hold their loops */
-    LoopObject *loop;      /* owned; of the pool */
+    Py_ssize_t unfinished; /* jobs that are not finished, and stops that are not taken */
+    size_t unanswered;     /* jobs that are not finished; each has called green_loop_ref */
+    LoopObject *loop;      /* owned; the pool's, which is that of its jobs */
     pthread_mutex_t mutex;
     pthread_cond_t wake;
     size_t available;
@@ -51,7 +52,7 @@ static PyObject *get_trace;    /* sys.gettrace */
 
 /* --- Job --- */
 
-/* Take away: new reference, or NULL. */
+/* Take the reference out of *place and return it; NULL: there is none. */
 static PyObject *
 take(PyObject **place)
 {
@@ -60,7 +61,7 @@ take(PyObject **place)
     return value;
 }
 
-/* Give the slot back and call done(job), each once. -1 with an exception. */
+/* Give the slot back and call done(job), each once. 0, or -1 with an exception. */
 static int
 job_end(JobObject *self)
 {
@@ -85,7 +86,7 @@ job_turn(green_ready *ready)
     if (job_end(self) < 0) {
         green_loop_handle_error(self->loop, (PyObject *)self);
     }
-    Py_DECREF(self); /* the ready queue's */
+    Py_DECREF(self); /* the ready queue's reference */
     return NULL;
 }
 
@@ -97,12 +98,12 @@ job_drop(green_ready *ready)
 
 static const green_ready_kind job_kind = {.turn = job_turn, .on_hub = true, .drop = job_drop};
 
-/* The worker is through with it: tell who asked. Returns whether its loop sleeps, and is still to
+/* The worker has done its part: tell who asked. Returns whether that loop sleeps, and is still to
    be woken. */
 static bool
 job_answer(JobObject *self)
 {
-    bool asleep = green_loop_hush(self->loop); /* it would only wait for the interpreter lock */
+    bool asleep = green_loop_hush(self->loop); /* the loop would only wait for the lock */
     self->finished = true;
     green_loop_unref(self->loop);
     if (self->waiter != NULL) {
@@ -134,7 +135,8 @@ job_run(JobObject *self, PyObject *worker)
         self->context = PyTuple_Pack(2, worker, func);
         if (self->context == NULL) {
             PyErr_Clear();
-            self->context = Py_NewRef(worker); /* without any, the hub would take it for its own */
+            self->context = Py_NewRef(worker); /* without a context, the hub would take the error
+                                                  for its own */
         }
     }
     Py_DECREF(func);
@@ -171,7 +173,7 @@ job_new(PyTypeObject *type, PyObject *args, PyObject *Py_UNUSED(kwargs))
     return (PyObject *)self;
 }
 
-/* The result, or the exception raised: each once. */
+/* Returns the result, or raises the exception. Either is given away, so this is called once. */
 static PyObject *
 job_result(JobObject *self)
 {
@@ -196,7 +198,7 @@ job_wait(JobObject *self, PyObject *Py_UNUSED(ignored))
         int status = green_wait(&waiter, -1);
         self->waiter = NULL;
         if (status < 0 && !self->finished) {
-            return NULL; /* when it is finished, done is called on the hub */
+            return NULL; /* once the job is finished, `done` is called on the hub */
         }
         if (status < 0) {
             PyObject *error = green_error_take();
@@ -209,7 +211,7 @@ job_wait(JobObject *self, PyObject *Py_UNUSED(ignored))
     return job_end(self) < 0 ? NULL : job_result(self);
 }
 
-/* Used by workers that call func themselves. */
+/* Workers that call `func` themselves use this and the next one. */
 static PyObject *
 job_set(JobObject *self, PyObject *value)
 {
@@ -377,9 +379,9 @@ jobs_signal(void *self)
     pthread_cond_signal(&((JobQueueObject *)self)->wake);
 }
 
-/* Steals `item`. A worker that is woken while this thread has the interpreter lock only waits for
-   it: if nothing else is to run here, and the caller is about to wait, the loop wakes it when it
-   lets go. */
+/* Append `item` (stolen). A worker that is woken while this thread has the interpreter lock only
+   waits for the lock. So where nothing else is to run here, and the caller is about to wait, the
+   loop wakes the worker when it gives up the lock. */
 static void
 jobs_append(JobQueueObject *self, JobObject *item, bool waiting)
 {
@@ -434,8 +436,9 @@ jobs_put(JobQueueObject *self, PyObject *args)
     Py_RETURN_NONE;
 }
 
-/* Sleep until something is available. Returns whether there is. Without the interpreter lock, as
-   all with a mutex that others hold without it. */
+/* Sleep until an item is available, at most `seconds` (negative: for ever), and count it as taken.
+   Returns whether one is. Called without the interpreter lock, which nobody takes while having the
+   mutex: others take the mutex while having that lock. */
 static bool
 jobs_sleep(JobQueueObject *self, double seconds)
 {
@@ -459,8 +462,8 @@ jobs_sleep(JobQueueObject *self, double seconds)
     return found;
 }
 
-/* The next item (new reference), or NULL when none came in time. `asleep`: a loop to be woken as
-   soon as the interpreter lock is free for it; NULL: none. */
+/* Returns the next item, a new reference; NULL when none came within `seconds`. `asleep` (borrowed;
+   NULL: none) is a loop to be woken as soon as the interpreter lock is free for it. */
 static JobObject *
 jobs_get(JobQueueObject *self, double seconds, LoopObject *asleep)
 {
@@ -496,8 +499,8 @@ jobs_get(JobQueueObject *self, double seconds, LoopObject *asleep)
     return item;
 }
 
-/* Does threading.setprofile or settrace want to see jobs? `threading`: the dict of `threading`, or
- * None. */
+/* Whether threading.setprofile or threading.settrace wants to see jobs. `threading` is the dict of
+   that module, or None. */
 static bool
 jobs_traced(PyObject *threading)
 {
@@ -509,7 +512,7 @@ jobs_traced(PyObject *threading)
     return (profile != NULL && profile != Py_None) || (trace != NULL && trace != Py_None);
 }
 
-/* Has a job left a hub, a profile or a trace function on this thread? */
+/* Whether a job has left a hub, a profile or a trace function on this thread. */
 static bool
 jobs_dirty(void)
 {
@@ -520,14 +523,14 @@ jobs_dirty(void)
     PyObject *trace = profile == NULL ? NULL : PyObject_CallNoArgs(get_trace);
     bool clean = profile == Py_None && trace == Py_None;
     if (profile == NULL || trace == NULL) {
-        PyErr_Clear(); /* whoever cleans will ask again */
+        PyErr_Clear(); /* this counts as dirty: whoever cleans will ask again */
     }
     Py_XDECREF(profile);
     Py_XDECREF(trace);
     return !clean;
 }
 
-/* Returns what job_answer does. */
+/* Count the job as finished, and answer it. Returns what job_answer does. */
 static bool
 jobs_finish(JobQueueObject *self, JobObject *job)
 {
@@ -536,7 +539,7 @@ jobs_finish(JobQueueObject *self, JobObject *job)
     return job_answer(job);
 }
 
-/* `asleep` is stolen; NULL: nothing to do. */
+/* Wake a loop that sleeps. `asleep` is stolen; NULL: does nothing. */
 static void
 jobs_wake(LoopObject *asleep)
 {
@@ -562,7 +565,7 @@ jobs_serve(JobQueueObject *self, PyObject *args)
         if (job == NULL) {
             Py_RETURN_FALSE;
         }
-        if (job->func == NULL) { /* a stop */
+        if (job->func == NULL) { /* this is a stop */
             self->unfinished--;
             Py_DECREF(job);
             Py_RETURN_NONE;
@@ -604,7 +607,7 @@ jobs_drop_all(JobQueueObject *self)
     self->first = self->last = NULL;
     while (job != NULL) {
         JobObject *next = job->next;
-        if (job->loop != NULL && self->unanswered > 0) { /* no stop: nobody will answer it */
+        if (job->loop != NULL && self->unanswered > 0) { /* a job that nobody will answer */
             self->unanswered--;
             green_loop_unref(job->loop);
         }

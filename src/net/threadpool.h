@@ -1,5 +1,5 @@
-/* Native worker threads: the queue they take tasks from, and the way a result comes back to the
-   loop that asked. */
+/* Native worker threads: the queue that they take jobs from, and the way a result comes back to the
+   loop of who asked. */
 #ifndef GREEN_NET_THREADPOOL_H
 #define GREEN_NET_THREADPOOL_H
 
