@@ -1,7 +1,7 @@
 #include "greenlet/arrival.h"
 #include "greenlet/pystate_stack.h"
 
-static PyObject *arrival; /* a function that does nothing */
+static PyObject *arrival; /* owned; a Python function that does nothing */
 
 int
 green_arrival_show(PyThreadState *ts)

@@ -6,9 +6,10 @@
 
 bool green_asyncio_tracked;
 static PyObject *get_loop; /* asyncio.events._get_running_loop, owned for good */
-static PyObject *set_loop; /* _set_running_loop */
+static PyObject *set_loop; /* its _set_running_loop, likewise */
 
-/* New reference, or NULL for none. */
+/* Returns asyncio's running loop in this thread (new reference); NULL without an exception: none
+   runs. */
 static PyObject *
 asyncio_running(void)
 {
@@ -24,7 +25,8 @@ asyncio_running(void)
 void
 green_asyncio_switch(GreenletObject *self, GreenletObject *target)
 {
-    /* Not green_error_take: before 3.12 it may call the exception's class, which could switch. */
+    /* The exception is not taken by green_error_take: before 3.12 that may call the exception's
+       class, which could switch. */
     PyObject *type, *value, *traceback;
     PyErr_Fetch(&type, &value, &traceback);
     PyObject *loop = asyncio_running(), *wanted = target->flow->asyncio_loop;
@@ -37,7 +39,7 @@ green_asyncio_switch(GreenletObject *self, GreenletObject *target)
     }
     target->flow->asyncio_loop = NULL;
     if (self->status == GREEN_DEAD) {
-        self->leftover = loop; /* its end may run code, which can't be here */
+        self->leftover = loop; /* dropping it here might run code, which could switch */
     } else {
         self->flow->asyncio_loop = loop;
     }

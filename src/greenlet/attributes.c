@@ -3,8 +3,8 @@
 #include "greenlet/error.h"
 #include "greenlet/stacksize.h"
 
-/* The value that switch(*args, **kwargs) hands over: one argument as it is, several as a tuple,
-   keywords as a dict, both as a pair. New reference. */
+/* Returns the value that switch(*args, **kwargs) hands over: one argument as it is, several or none
+   as a tuple, keywords as a dict, both as a pair. New reference, or NULL with an exception. */
 static PyObject *
 pack_value(PyObject *args, PyObject *kwargs)
 {
@@ -96,8 +96,8 @@ done:
     return result;
 }
 
-/* The exception object that `raise type, value, traceback` would raise, as Python 2 knew it. New
-   reference, or NULL. */
+/* Returns the exception object that Python 2's `raise type, value, traceback` would have raised.
+   New reference, or NULL with an exception. */
 static PyObject *
 make_exception(PyObject *type, PyObject *value, PyObject *traceback)
 {
@@ -124,7 +124,7 @@ make_exception(PyObject *type, PyObject *value, PyObject *traceback)
             exception = PyObject_CallOneArg(type, value);
         }
         if (exception == NULL) {
-            /* What went wrong is raised there, as `raise` does. */
+            /* The error of the call is raised in the target instead, as `raise` does. */
             exception = green_error_take();
         } else if (!PyExceptionInstance_Check(exception)) {
             PyErr_Format(PyExc_TypeError,
@@ -277,10 +277,12 @@ green_attributes_set_parent(GreenletObject *self, PyObject *value)
         PyErr_SetString(PyExc_AttributeError, "cannot set the parent of a main greenlet");
         return -1;
     }
-    /* A new object is nobody's parent, so a long line of parents is not walked for each one. From
-       3.14 on the one reference to it may be all that there is of `value`, too. */
+    /* A new object, which has one reference, is nobody's parent. The parents of `value` are not
+       walked for it, or a program that makes a long line of parents would walk the line each time.
+       From 3.14 on the interpreter borrows references, so the one reference may be that of `value`,
+       too. */
     if (Py_REFCNT(self) > 1 || self->thread != NULL || value == (PyObject *)self) {
-        const green_thread *thread = NULL; /* of the new parents */
+        const green_thread *thread = NULL; /* that the new parents belong to */
         for (GreenletObject *g = (GreenletObject *)value; g != NULL; g = g->parent) {
             if (g == self) {
                 PyErr_SetString(PyExc_ValueError, "cyclic parent chain");
@@ -308,7 +310,7 @@ attributes_set_parent(PyObject *op, PyObject *value, void *Py_UNUSED(closure))
     return green_attributes_set_parent((GreenletObject *)op, value);
 }
 
-/* Whether it runs now, in whatever thread: its state is in the thread's then. */
+/* Whether the greenlet runs now, in any thread. Its state is in the thread state then. */
 static bool
 attributes_running(const GreenletObject *self)
 {
@@ -372,7 +374,8 @@ attributes_get_frame(PyObject *op, void *Py_UNUSED(closure))
     return frame == NULL ? Py_NewRef(Py_None) : (PyObject *)frame;
 }
 
-/* Where the stack of the calling native thread ends, or NULL. */
+/* Returns the high end of the calling native thread's stack, or NULL where the system does not
+   tell. */
 static char *
 attributes_thread_base(void)
 {

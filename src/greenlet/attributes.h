@@ -1,4 +1,4 @@
-/* What Python sees of a greenlet: its methods and attributes. */
+/* The methods and attributes of a greenlet that Python code sees. */
 #ifndef GREEN_GREENLET_ATTRIBUTES_H
 #define GREEN_GREENLET_ATTRIBUTES_H
 
@@ -11,14 +11,18 @@ extern PyGetSetDef green_attributes_getset[];
 PyObject *green_attributes_repr(PyObject *op);
 int green_attributes_bool(PyObject *op);
 
-/* The setters, with their checks. `value` is borrowed; NULL deletes. 0 or -1. */
+/* Set the attribute `run` or `parent`, with all checks that Python code meets. `value` is borrowed;
+   NULL deletes `run`, and is refused for `parent`. 0, or -1 with an exception. */
 int green_attributes_set_run(GreenletObject *self, PyObject *value);
 int green_attributes_set_parent(GreenletObject *self, PyObject *value);
 
-/* g.switch(*args, **kwargs) with a tuple and a dict or NULL, borrowed. */
+/* Do what g.switch(*args, **kwargs) does. `args` is a tuple, `kwargs` a dict or NULL; both are
+   borrowed. Returns what the next switch back hands over (new reference), or NULL with an
+   exception. */
 PyObject *green_attributes_switch(GreenletObject *self, PyObject *args, PyObject *kwargs);
 
-/* g.throw(type, value, traceback): borrowed, the last two may be NULL. */
+/* Do what g.throw(type, value, traceback) does. All are borrowed; `value` and `traceback` may be
+   NULL. Returns as green_attributes_switch does. */
 PyObject *green_attributes_throw(GreenletObject *self, PyObject *type, PyObject *value,
                                  PyObject *traceback);
 

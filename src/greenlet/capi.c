@@ -2,7 +2,7 @@
 #include "greenlet/attributes.h"
 #include "greenlet/greenlet.h"
 
-/* The order is the public header's; what each entry promises is written there. */
+/* The entries have the order of greenlet's public header, which says what each promises. */
 enum {
     CAPI_TYPE,
     CAPI_ERROR,

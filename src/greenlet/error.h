@@ -1,10 +1,11 @@
-/* The exception being raised, as one object: what a switch hands over. */
+/* Takes and sets the exception that is being raised as one object, which a switch can hand over. */
 #ifndef GREEN_GREENLET_ERROR_H
 #define GREEN_GREENLET_ERROR_H
 
 #include <Python.h>
 
-/* Take the exception that is set, with its traceback: new reference, or NULL where none is set. */
+/* Take the exception that is set, with its traceback: new reference, or NULL where none is set.
+   Before 3.12 this may call the exception's class. */
 static inline PyObject *
 green_error_take(void)
 {
@@ -26,7 +27,7 @@ green_error_take(void)
 #endif
 }
 
-/* Set `exception` (stolen; NULL for none) as it is, its context included. */
+/* Set `exception` (stolen; NULL: none is set any more) as it is, its context included. */
 static inline void
 green_error_raise(PyObject *exception)
 {

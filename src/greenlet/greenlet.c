@@ -1,4 +1,4 @@
-/* What Python's module greenlet has beside its type. */
+/* The functions and exceptions of Python's module greenlet. */
 #include "greenlet/greenlet.h"
 
 #include "greenlet/type.h"
@@ -21,8 +21,9 @@ greenlet_getcurrent(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(none))
     return Py_NewRef(thread->current);
 }
 
-/* What greenlet's users are used to: they look for the error in destructors that run at exit. Those
-   of gevent need none, since all works until the end. */
+/* The getcurrent() of `import greenlet`. It raises RuntimeError while the interpreter ends, because
+   users of greenlet look for that error in destructors that run at exit. gevent's getcurrent()
+   works until the end, as all of gevent does. */
 static PyObject *
 greenlet_getcurrent_before_exit(PyObject *module, PyObject *none)
 {
@@ -123,7 +124,7 @@ PyDoc_STRVAR(
     "Ends the greenlet that it is thrown into, and only that: its parent gets it as a value.");
 PyDoc_STRVAR(error_doc, "A switch that is not possible.");
 
-/* Names that greenlet also has as attributes of its type. */
+/* Names of the module that its type has as attributes, too. */
 static const struct {
     const char *name;
     const char *of_module;

@@ -1,4 +1,5 @@
-/* The greenlet as an object: made, collected, killed when nobody refers to it any more. */
+/* The type of greenlets: how they are made, collected, and killed when nobody refers to them any
+   more. */
 #include "greenlet/greenlet.h"
 #include "greenlet/pystate_abandon.h"
 #include "greenlet/attributes.h"
@@ -12,9 +13,10 @@
 PyTypeObject *Greenlet_Type;
 Py_ssize_t green_greenlet_mains;
 
-static green_spares spares; /* of exactly Greenlet_Type */
+static green_spares spares; /* dead objects of exactly Greenlet_Type */
 
-/* Blank; tracked where the type is another. */
+/* Returns a new object that is blank (new reference), or NULL with MemoryError. The collector
+   tracks it already if it is of a subtype. */
 static inline GreenletObject *
 greenlet_alloc(PyTypeObject *type)
 {
@@ -28,7 +30,8 @@ greenlet_alloc(PyTypeObject *type)
     return self;
 }
 
-/* What is called stays in the object while it runs, where the collector sees it. */
+/* Call `run`. It stays in the object, with its arguments, while it runs, because the collector sees
+   it there. */
 static PyObject *
 greenlet_body(GreenletObject *self)
 {
@@ -102,7 +105,7 @@ greenlet_new(PyTypeObject *type, PyObject *args, PyObject *Py_UNUSED(kwargs))
         green_thread_kill_orphans(thread);
     }
     if (type->tp_flags & Py_TPFLAGS_IS_ABSTRACT) {
-        return PyBaseObject_Type.tp_new(type, args, NULL); /* refuses, and says what is missing */
+        return PyBaseObject_Type.tp_new(type, args, NULL); /* raises, and says what is missing */
     }
     return (PyObject *)green_greenlet_new(type, NULL, NULL, NULL, thread->current);
 }
@@ -130,7 +133,7 @@ greenlet_init(PyObject *op, PyObject *args, PyObject *kwargs)
     return greenlet_init_with((GreenletObject *)op, run, parent);
 }
 
-/* greenlet(...) without a tuple of the arguments. */
+/* Call greenlet(...), in the usual cases without a tuple of the arguments. */
 static PyObject *
 greenlet_vectorcall(PyObject *op, PyObject *const *args, size_t nargsf, PyObject *kwnames)
 {
@@ -170,15 +173,16 @@ done:
     return self;
 }
 
-/* Whether it waits on its stack for a switch that could still come. */
+/* Whether the greenlet, which does not run now, is parked on a stack of its own. It may be
+   stranded. */
 static bool
 greenlet_parked(const GreenletObject *self)
 {
     return self->status == GREEN_ACTIVE && !self->is_main;
 }
 
-/* A parked greenlet's frames and C frames own what cannot be seen from here, so all of that counts
-   as referred to from outside; what is reachable from it is never taken for garbage. */
+/* The Python and C frames of a parked greenlet own references that cannot be visited. To the
+   collector those come from outside, so it never takes what they refer to for garbage. */
 static int
 greenlet_traverse(PyObject *op, visitproc visit, void *arg)
 {
@@ -198,7 +202,7 @@ greenlet_traverse(PyObject *op, visitproc visit, void *arg)
     Py_VISIT(self->flow->asyncio_loop);
 #endif
     if (self->thread->current == self || !green_pystate_idle(&self->flow->state)) {
-        return 0; /* the thread has its state now, or its frames may still run */
+        return 0; /* its state is in the thread state, or its frames may go on with it */
     }
     Py_VISIT(self->context);
     return green_pystate_traverse(&self->flow->state, visit, arg);
@@ -209,7 +213,7 @@ greenlet_clear(PyObject *op)
 {
     GreenletObject *self = (GreenletObject *)op;
     if (greenlet_parked(self)) {
-        return 0; /* finalize has killed it, unless it refused to die */
+        return 0; /* greenlet_finalize could not kill it, or it refused to die */
     }
     Py_CLEAR(self->dict);
     Py_CLEAR(self->parent);
@@ -223,7 +227,8 @@ greenlet_clear(PyObject *op)
     return 0;
 }
 
-/* The collector found it unreachable: it may still look around while it dies. */
+/* Called when the collector has found the greenlet unreachable, and has cleared nothing yet: while
+   it dies it may still use all that it refers to. */
 static void
 greenlet_finalize(PyObject *op)
 {
@@ -235,7 +240,8 @@ greenlet_finalize(PyObject *op)
     }
 }
 
-/* Leave it to `thread` to drop it. 0, or -1 where even that is impossible. */
+/* Make the greenlet an orphan of `thread`, which drops it later. 0; or -1 without an exception,
+   where there is no memory even for that. */
 static int
 greenlet_orphan(GreenletObject *self, green_thread *thread)
 {
@@ -264,8 +270,8 @@ greenlet_complain(GreenletObject *self)
     Py_DECREF(file);
 }
 
-/* The last reference to a parked greenlet is gone: throw GreenletExit into it. Returns whether it
-   lives on, because somebody refers to it again or because it can't be killed here. */
+/* Throw GreenletExit into a parked greenlet whose last reference is gone. Returns whether it lives
+   on, because somebody refers to it again or because it cannot be killed here. */
 static bool
 greenlet_outlives(GreenletObject *self)
 {
@@ -278,7 +284,7 @@ greenlet_outlives(GreenletObject *self)
         }
     } else if (greenlet_parked(self) && Py_REFCNT(op) == 1) {
         greenlet_complain(self);
-        Py_INCREF(op); /* its stack is in use: it can't be freed */
+        Py_INCREF(op); /* its stack is in use, so it can never be freed */
     }
     green_error_raise(error);
     Py_ssize_t refs = Py_REFCNT(op) - 1;
@@ -301,9 +307,9 @@ green_greenlet_survives(GreenletObject *self)
     return greenlet_parked(self) && !green_greenlet_stranded(self) && greenlet_outlives(self);
 }
 
-/* Drop a dead greenlet's reference to its parent. A long line of parents, each the last to refer to
-   the next, must not be followed by as many nested calls: after some the rest waits, as an orphan,
-   for the outermost. */
+/* Drop the last reference to a dead greenlet's parent. In a long line of parents each may be the
+   last to refer to the next; dropping them all must not nest as many calls. At this depth the rest
+   becomes an orphan, which the outermost call drops. */
 #define NESTING_MAX 30
 
 GREEN_COLD static void
@@ -353,7 +359,7 @@ greenlet_dealloc(PyObject *op)
     }
     bool lost = false;
     if (greenlet_parked(self)) {
-        /* Stranded. A waiter on its stack may still be in somebody's list. */
+        /* The greenlet is stranded. A waiter on its stack may still be in somebody's list. */
         lost = self->flow->waiting != NULL || !green_pystate_abandon(&self->flow->state);
 #if PY_VERSION_HEX < 0x030D0000
         Py_CLEAR(self->flow->asyncio_loop);
@@ -377,7 +383,7 @@ greenlet_dealloc(PyObject *op)
     }
     green_greenlet_mains -= self->is_main;
     if (lost) {
-        /* What is left on the stack may point into the object: its memory stays, too. */
+        /* The stack was not given back, and may point into the object: its memory stays, too. */
     } else if (type != Greenlet_Type || !green_spares_put(&spares, self)) {
         type->tp_free(op);
     }

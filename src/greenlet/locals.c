@@ -30,7 +30,7 @@ local_link(green_local *local)
     green_list_prepend(&local->owner->locals, &local->link);
 }
 
-/* Out of both lists. */
+/* Take the value out of both lists. */
 static void
 local_unlink(green_local *local)
 {
@@ -41,7 +41,8 @@ local_unlink(green_local *local)
     green_list_remove(&local->link);
 }
 
-/* Looks through both lists at once: the shorter one ends the search. NULL: there is none. */
+/* Returns the owner's value for `greenlet`, or NULL where there is none. Looks through both lists
+   at once, so that the shorter one ends the search. */
 static green_local *
 local_search(const green_local_owner *owner, const GreenletObject *greenlet)
 {
@@ -69,7 +70,7 @@ green_local_find(green_local_owner *owner, GreenletObject *greenlet)
         return NULL;
     }
     if (greenlet->locals != local || owner->locals.next != &local->link) {
-        local_unlink(local); /* to the front: it will be asked for again */
+        local_unlink(local); /* to the front of both lists, since it will be asked for again */
         local_link(local);
     }
     owner_remember(owner, local);

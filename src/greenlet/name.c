@@ -6,7 +6,8 @@
 
 static struct {
     const char *module, *name;
-    PyObject *kept; /* owned; NULL before the end, and for modules that were not imported by then */
+    PyObject *kept; /* owned; NULL before the interpreter's end, and for modules that were not
+                       imported by then */
 } names[] = {
     {"_signal", "set_wakeup_fd", NULL},
     {"_socket", "gaierror", NULL},
@@ -60,8 +61,8 @@ green_name_get(const char *module, const char *name)
     return value;
 }
 
-/* The module if it was imported: by this name, or by gevent's for the same one. Borrowed; NULL
-   without an exception. */
+/* Returns the module if it was imported, by this name or by gevent's for the same one. Borrowed;
+   NULL without an exception. */
 static PyObject *
 name_find_module(const char *module)
 {
@@ -78,7 +79,8 @@ name_find_module(const char *module)
     return found;
 }
 
-/* Registered with atexit: its functions run while all modules are still there. */
+/* Keep the names of all modules that were imported. This is a function of atexit, because those run
+   while all modules are still there. */
 static PyObject *
 name_keep(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(unused))
 {
@@ -87,7 +89,7 @@ name_keep(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(unused))
         if (module != NULL && names[i].kept == NULL) {
             names[i].kept = PyObject_GetAttrString(module, names[i].name);
             if (names[i].kept == NULL) {
-                PyErr_Clear(); /* deleted by the program: whoever needs it will be told */
+                PyErr_Clear(); /* the program has deleted it: whoever needs it will be told */
             }
         }
     }

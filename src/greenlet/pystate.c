@@ -1,6 +1,6 @@
 #include "greenlet/pystate.h"
 
-/* docs/pystate.rst has why. */
+/* docs/pystate.rst says why it is so much. */
 #if PY_VERSION_HEX >= 0x030E0000
 const size_t green_pystate_stack_min = (size_t)96 << 10;
 #else
@@ -20,18 +20,18 @@ pystate_finish_rare(PyThreadState *ts)
 void
 green_pystate_finish(PyThreadState *ts)
 {
-    /* None, where an exception was ever handled. */
+    /* Each of these is None where the greenlet has ever handled an exception. */
 #if PY_VERSION_HEX < 0x030B0000
     Py_CLEAR(ts->exc_info->exc_type);
     Py_CLEAR(ts->exc_info->exc_traceback);
 #endif
     Py_CLEAR(ts->exc_info->exc_value);
-    while (GREEN_RARELY(green_pystate_has_rare(ts))) { /* what went may have left something */
+    while (GREEN_RARELY(green_pystate_has_rare(ts))) { /* dropping those may have set others */
         pystate_finish_rare(ts);
     }
-    /* The context stays: a dead greenlet still tells its gr_context. Objects whose deallocation was
-       put off stay in the thread's one list: the next deallocation of another greenlet takes them.
-       The last Python frame freed all chunks but the root one. */
+    /* The context stays, since a dead greenlet still tells its gr_context. Objects whose
+       deallocation was put off stay in the thread's one list, from which the next deallocation of
+       another greenlet takes them. The last Python frame has freed all chunks but the root one. */
 }
 
 PyFrameObject *
@@ -40,7 +40,8 @@ green_pystate_frame(green_pystate *state)
     if (green_pystate_idle(state)) {
         return NULL;
     }
-    /* The public function knows which frames are complete, and reads the frame chain alone. */
+    /* PyThreadState_GetFrame knows which frames are complete, and reads the chain of frames
+       alone. */
     PyThreadState pose = {0};
     green_pystate_pose(state, &pose);
     return PyThreadState_GetFrame(&pose);
@@ -54,7 +55,8 @@ green_pystate_data_top(const green_pystate *state, const green_stack *stack)
     (void)state;
     return end;
 #else
-    /* Deeper calls have chunks of their own, and the first one stays full. */
+    /* Where the top lies in another chunk, calls went deeper than the root chunk, which is full
+       then. */
     const char *top = (const char *)state->datastack_top;
     return top >= stack->data && top < end ? top : end;
 #endif

@@ -1,5 +1,5 @@
-/* CPython 3.10: frames are objects on the heap, Python calls nest on the C stack, one recursion
-   counter for both. */
+/* CPython 3.10: frames are objects on the heap, Python calls nest on the C stack, and one counter
+   counts both Python and C calls. */
 #ifndef GREEN_GREENLET_PYSTATE_310_H
 #define GREEN_GREENLET_PYSTATE_310_H
 
@@ -9,12 +9,12 @@ typedef struct {
     PyObject *owned[GREEN_OWNED_COUNT];
     PyObject *curexc_type, *curexc_value, *curexc_traceback;
     int recursion_headroom;
-    int tracing; /* depth inside trace functions of this stack */
+    int tracing; /* how many trace functions this stack is inside of */
     int trash_delete_nesting;
 } green_rare;
 
 struct green_pystate {
-    PyFrameObject *frame; /* borrowed from the call that runs it */
+    PyFrameObject *frame; /* borrowed from the call that runs the frame */
     CFrame *cframe;
     _PyErr_StackItem *exc_info;
     int recursion_depth;
@@ -45,7 +45,7 @@ green_pystate_init_main(struct green_pystate *state, PyThreadState *ts)
     memset(state, 0, sizeof(*state));
 }
 
-/* Up to 3.12 asyncio's running loop is the thread's, for all greenlets of it. */
+/* Does nothing: up to 3.12 the thread has one running loop of asyncio for all its greenlets. */
 static inline void
 green_pystate_share_asyncio(struct green_pystate *state, PyThreadState *ts)
 {
@@ -117,7 +117,8 @@ green_pystate_load(struct green_pystate *state, PyThreadState *tstate)
         green_pystate_load_rare(&state->rare, tstate);
         state->has_rare = false;
     }
-    /* The thread's trace and profile functions may have come or gone meanwhile. */
+    /* The thread's trace and profile functions may have come or gone while the greenlet was
+       parked. */
     bool traced = ts->c_tracefunc != NULL || ts->c_profilefunc != NULL;
     ts->cframe->use_tracing = traced && ts->tracing == 0 ? 255 : 0;
 }
@@ -134,14 +135,13 @@ green_pystate_pose(const struct green_pystate *state, PyThreadState *ts)
     ts->frame = state->frame;
 }
 
-/* The same of a running greenlet: its chain noted in a state, nothing moved. */
 static inline void
 green_pystate_peek(struct green_pystate *state, const PyThreadState *ts)
 {
     state->frame = ts->frame;
 }
 
-/* What Py_EnterRecursiveCall counts up. */
+/* Returns what Py_EnterRecursiveCall counts up. */
 static inline int
 green_pystate_calls(const PyThreadState *ts)
 {

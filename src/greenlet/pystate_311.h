@@ -1,4 +1,5 @@
-/* CPython 3.11: frames in a chunked data stack, one recursion counter for Python and C calls. */
+/* CPython 3.11: frames lie in a data stack made of chunks, and one counter counts both Python and C
+   calls. */
 #ifndef GREEN_GREENLET_PYSTATE_311_H
 #define GREEN_GREENLET_PYSTATE_311_H
 
@@ -8,7 +9,7 @@ typedef struct {
     PyObject *owned[GREEN_OWNED_COUNT];
     PyObject *curexc_type, *curexc_value, *curexc_traceback;
     int recursion_headroom;
-    int tracing; /* depth inside trace functions of this stack */
+    int tracing; /* how many trace functions this stack is inside of */
     int tracing_what;
     int trash_delete_nesting;
 } green_rare;
@@ -49,7 +50,7 @@ green_pystate_init_main(struct green_pystate *state, PyThreadState *ts)
     memset(state, 0, sizeof(*state));
 }
 
-/* Up to 3.12 asyncio's running loop is the thread's, for all greenlets of it. */
+/* Does nothing: up to 3.12 the thread has one running loop of asyncio for all its greenlets. */
 static inline void
 green_pystate_share_asyncio(struct green_pystate *state, PyThreadState *ts)
 {
@@ -127,7 +128,8 @@ green_pystate_load(struct green_pystate *state, PyThreadState *tstate)
         green_pystate_load_rare(&state->rare, tstate);
         state->has_rare = false;
     }
-    /* The thread's trace and profile functions may have come or gone meanwhile. */
+    /* The thread's trace and profile functions may have come or gone while the greenlet was
+       parked. */
     bool traced = ts->c_tracefunc != NULL || ts->c_profilefunc != NULL;
     ts->cframe->use_tracing = traced && ts->tracing == 0 ? 255 : 0;
 }
@@ -144,14 +146,13 @@ green_pystate_pose(const struct green_pystate *state, PyThreadState *ts)
     ts->cframe = state->cframe;
 }
 
-/* The same of a running greenlet: its chain noted in a state, nothing moved. */
 static inline void
 green_pystate_peek(struct green_pystate *state, const PyThreadState *ts)
 {
     state->cframe = ts->cframe;
 }
 
-/* What Py_EnterRecursiveCall counts up. */
+/* Returns what Py_EnterRecursiveCall counts up. */
 static inline int
 green_pystate_calls(const PyThreadState *ts)
 {

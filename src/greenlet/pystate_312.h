@@ -1,4 +1,5 @@
-/* CPython 3.12: as 3.11, with C calls counted apart from Python calls, and tracing by events. */
+/* CPython 3.12: as 3.11, but C calls are counted apart from Python calls, and events do the
+   tracing. */
 #ifndef GREEN_GREENLET_PYSTATE_312_H
 #define GREEN_GREENLET_PYSTATE_312_H
 
@@ -9,7 +10,7 @@ typedef struct {
     PyObject *owned[GREEN_OWNED_COUNT];
     PyObject *current_exception;
     int recursion_headroom;
-    int tracing; /* depth inside trace functions of this stack */
+    int tracing; /* how many trace functions this stack is inside of */
     int what_event;
     int trash_delete_nesting;
 } green_rare;
@@ -52,7 +53,7 @@ green_pystate_init_main(struct green_pystate *state, PyThreadState *ts)
     memset(state, 0, sizeof(*state));
 }
 
-/* Up to 3.12 asyncio's running loop is the thread's, for all greenlets of it. */
+/* Does nothing: up to 3.12 the thread has one running loop of asyncio for all its greenlets. */
 static inline void
 green_pystate_share_asyncio(struct green_pystate *state, PyThreadState *ts)
 {
@@ -142,14 +143,13 @@ green_pystate_pose(const struct green_pystate *state, PyThreadState *ts)
     ts->cframe = state->cframe;
 }
 
-/* The same of a running greenlet: its chain noted in a state, nothing moved. */
 static inline void
 green_pystate_peek(struct green_pystate *state, const PyThreadState *ts)
 {
     state->cframe = ts->cframe;
 }
 
-/* What Py_EnterRecursiveCall counts up. */
+/* Returns what Py_EnterRecursiveCall counts up. */
 static inline int
 green_pystate_calls(const PyThreadState *ts)
 {

@@ -1,5 +1,5 @@
-/* CPython 3.13: as 3.12 without cframes; the trashcan counts C calls, and asyncio keeps its running
-   loop in the thread state. */
+/* CPython 3.13: as 3.12, but there are no cframes, the trashcan goes by the count of C calls, and
+   asyncio keeps its running loop in the thread state. */
 #ifndef GREEN_GREENLET_PYSTATE_313_H
 #define GREEN_GREENLET_PYSTATE_313_H
 
@@ -7,7 +7,8 @@
 #include "greenlet/pystate_ccalls.h"
 #include "greenlet/pystate_free.h"
 
-/* asyncio's running loop: the first private field behind the public struct. */
+/* Returns the address of asyncio's running loop, the first private field behind the public
+   struct. */
 static inline PyObject *volatile *
 green_asyncio(green_tstate *ts)
 {
@@ -18,7 +19,7 @@ typedef struct {
     PyObject *owned[GREEN_OWNED_COUNT];
     PyObject *current_exception;
     int recursion_headroom;
-    int tracing; /* depth inside trace functions of this stack */
+    int tracing; /* how many trace functions this stack is inside of */
     int what_event;
 } green_rare;
 
@@ -60,7 +61,7 @@ green_pystate_init_main(struct green_pystate *state, PyThreadState *ts)
     memset(state, 0, sizeof(*state));
 }
 
-/* Let a greenlet that is about to begin run in the asyncio loop and task that are running. */
+/* Share the loop alone, since 3.13 has no running task in the thread state. */
 static inline void
 green_pystate_share_asyncio(struct green_pystate *state, PyThreadState *ts)
 {
@@ -158,14 +159,13 @@ green_pystate_pose(const struct green_pystate *state, PyThreadState *ts)
     ts->current_frame = state->current_frame;
 }
 
-/* The same of a running greenlet: its chain noted in a state, nothing moved. */
 static inline void
 green_pystate_peek(struct green_pystate *state, const PyThreadState *ts)
 {
     state->current_frame = ts->current_frame;
 }
 
-/* What Py_EnterRecursiveCall counts up. */
+/* Returns what Py_EnterRecursiveCall counts up. */
 static inline int
 green_pystate_calls(const PyThreadState *ts)
 {

@@ -1,4 +1,5 @@
-/* CPython 3.14: as 3.13, but nothing counts C calls: the stack pointer is compared with limits. */
+/* CPython 3.14: as 3.13, but C calls are not counted: the stack pointer is compared with limits.
+   asyncio keeps its running task in the thread state, too. */
 #ifndef GREEN_GREENLET_PYSTATE_314_H
 #define GREEN_GREENLET_PYSTATE_314_H
 
@@ -10,9 +11,9 @@ typedef struct {
     PyObject *owned[GREEN_OWNED_COUNT];
     PyObject *current_exception;
     int recursion_headroom;
-    int tracing; /* depth inside trace functions of this stack */
+    int tracing; /* how many trace functions this stack is inside of */
     int what_event;
-    PyObject *current_executor; /* borrowed; of the JIT */
+    PyObject *current_executor; /* borrowed; the JIT's */
 } green_rare;
 
 struct green_pystate {
@@ -54,7 +55,6 @@ green_pystate_init_main(struct green_pystate *state, PyThreadState *ts)
     green_limits_read(&state->limits, ts);
 }
 
-/* Let a greenlet that is about to begin run in the asyncio loop and task that are running. */
 static inline void
 green_pystate_share_asyncio(struct green_pystate *state, PyThreadState *ts)
 {
@@ -158,7 +158,6 @@ green_pystate_pose(const struct green_pystate *state, PyThreadState *ts)
     ts->current_frame = state->current_frame;
 }
 
-/* The same of a running greenlet: its chain noted in a state, nothing moved. */
 static inline void
 green_pystate_peek(struct green_pystate *state, const PyThreadState *ts)
 {

@@ -1,5 +1,5 @@
-/* CPython 3.15: as 3.14, but a chain of frames ends in a sentinel, which profilers outside of the
-   process look for, and they note the frame that they saw last. */
+/* CPython 3.15: as 3.14, but a chain of frames ends in a sentinel. Profilers outside of the process
+   look for the sentinel, and note the frame that they saw last in the thread state. */
 #ifndef GREEN_GREENLET_PYSTATE_315_H
 #define GREEN_GREENLET_PYSTATE_315_H
 
@@ -8,17 +8,18 @@
 #include "greenlet/pystate_limits.h"
 #include "greenlet/pystate_monitor.h"
 
-/* Each greenlet has a copy of the thread's sentinel in its data area, because the thread may end
-   before the last look at a frame. Bytes: the sentinel's or more; what follows it is never used. */
+/* Each greenlet has a copy of the thread's sentinel in its data area, because frames may be looked
+   at after the thread has ended. So many bytes are copied: the sentinel's size or more, and what
+   follows the sentinel is never used. */
 #define GREEN_BASE_FRAME_SIZE 128
 
 typedef struct {
     PyObject *owned[GREEN_OWNED_COUNT];
     PyObject *current_exception;
     int recursion_headroom;
-    int tracing; /* depth inside trace functions of this stack */
+    int tracing; /* how many trace functions this stack is inside of */
     int what_event;
-    PyObject *current_executor; /* borrowed; of the JIT */
+    PyObject *current_executor; /* borrowed; the JIT's */
 } green_rare;
 
 struct green_pystate {
@@ -30,8 +31,8 @@ struct green_pystate {
     PyObject **datastack_limit;
     int py_recursion_depth; /* not what remains: sys.setrecursionlimit reaches parked greenlets */
     bool has_rare;
-    bool unprepared;   /* monitoring has changed since it last ran: pystate_monitor.h */
-    uintptr_t monitor; /* green_monitor_version then */
+    bool unprepared;   /* monitoring has changed since the greenlet last ran: pystate_monitor.h */
+    uintptr_t monitor; /* green_monitor_version when it last ran */
     green_free free;
     green_limits limits;
     _PyErr_StackItem exc_base; /* end of the exc_info chain; a main greenlet uses the thread's */
@@ -65,7 +66,6 @@ green_pystate_init_main(struct green_pystate *state, PyThreadState *ts)
     green_limits_read(&state->limits, ts);
 }
 
-/* Let a greenlet that is about to begin run in the asyncio loop and task that are running. */
 static inline void
 green_pystate_share_asyncio(struct green_pystate *state, PyThreadState *ts)
 {
@@ -147,7 +147,7 @@ green_pystate_load(struct green_pystate *state, PyThreadState *tstate)
     ts->exc_info = state->exc_info;
     ts->current_frame = state->current_frame;
     ts->base_frame = state->base_frame;
-    ts->last_profiled_frame = NULL; /* it is in another chain */
+    ts->last_profiled_frame = NULL; /* that frame is in another chain */
     ts->datastack_chunk = state->datastack_chunk;
     ts->datastack_top = state->datastack_top;
     ts->datastack_limit = state->datastack_limit;
@@ -173,7 +173,6 @@ green_pystate_pose(const struct green_pystate *state, PyThreadState *ts)
     ts->current_frame = state->current_frame;
 }
 
-/* The same of a running greenlet: its chain noted in a state, nothing moved. */
 static inline void
 green_pystate_peek(struct green_pystate *state, const PyThreadState *ts)
 {

@@ -4,12 +4,12 @@
 #if PY_VERSION_HEX < 0x030B0000
 #include <frameobject.h>
 
-/* Frames are objects with a life of their own; an evaluation owns one reference to its frame. */
+/* In 3.10 frames are objects of the heap, and an evaluation owns one reference to its frame. */
 bool
 green_pystate_abandon(green_pystate *state)
 {
     for (PyFrameObject *f = state->frame; f != NULL; f = f->f_back) {
-        /* Its evaluation's, and that of the frame it called. */
+        /* The evaluation of the frame has one reference, the frame that it has called another. */
         Py_ssize_t refs = f == state->frame ? 1 : 2;
         if (f->f_gen != NULL || Py_REFCNT(f) > refs) {
             return false;
@@ -58,7 +58,7 @@ abandon_forget(green_pystate *state)
 #endif
 }
 
-/* Whether it is there only to mark where C code called the interpreter. */
+/* Whether the frame is there only to mark where C code called the interpreter. */
 static bool
 abandon_is_marker(const _PyInterpreterFrame *f)
 {
@@ -74,7 +74,8 @@ abandon_is_marker(const _PyInterpreterFrame *f)
 
 #if PY_VERSION_HEX < 0x030E0000
 
-/* How far its stack of temporary values reaches is known to its evaluation only. */
+/* Drop what the frame refers to, but for its stack of temporary values: how far that reaches is
+   known to the frame's evaluation only. */
 static void
 abandon_clear(_PyInterpreterFrame *f)
 {
@@ -125,7 +126,7 @@ abandon_clear(_PyInterpreterFrame *f)
 
 #endif
 
-/* Chunks of the data stack beyond the first, which is the greenlet's own. */
+/* Free the chunks of the data stack but the root chunk, which lies on the greenlet's own stack. */
 static void
 abandon_free_chunks(green_pystate *state)
 {

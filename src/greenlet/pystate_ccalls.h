@@ -1,17 +1,18 @@
-/* CPython 3.12 and 3.13 count nested C calls and know nothing of the stack: the count that a stack
-   can bear. */
+/* CPython 3.12 and 3.13 count nested C calls and know nothing of the stack. green_ccalls_of returns
+   how many calls a stack can bear. */
 #ifndef GREEN_GREENLET_PYSTATE_CCALLS_H
 #define GREEN_GREENLET_PYSTATE_CCALLS_H
 
 #include "switch/stack.h"
 
-/* From this size on, the main thread's, a stack bears what the interpreter allows there. */
+/* A stack of this size, the main thread's, or a larger one bears what the interpreter allows on the
+   main thread. Bytes. */
 #define GREEN_CCALL_WHOLE ((size_t)8 << 20)
-/* The most that one counted call was seen to use is 2,475 bytes (sort with a Python __lt__); what
-   is not counted, the parser above all, has the reserve. See docs/pystate.rst. */
+/* One counted call was seen to use 2,475 bytes at most (sort with a Python __lt__); the reserve is
+   for what is not counted, the parser above all. See docs/pystate.rst. Bytes. */
 #define GREEN_CCALL_BYTES 2640
 #define GREEN_CCALL_RESERVE ((size_t)384 * 1024)
-/* 3.13 takes up deallocations that it put off only where more than 100 calls are left. */
+/* 3.13 takes up deallocations that it has put off only where more than 100 calls are left. */
 #define GREEN_CCALL_MIN 120
 
 static inline int

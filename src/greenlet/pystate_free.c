@@ -31,8 +31,8 @@ green_free_suspend(PyThreadState *ts)
     }
 }
 
-/* The locks may have to be waited for, and with the interpreter lock taken back the interpreter
-   resumes the section itself: it must find no locks in it meanwhile. */
+/* While this waits for the locks, the interpreter may let go of the interpreter lock. When it takes
+   that back, it resumes the section itself, so it must find no locks in the section meanwhile. */
 void
 green_free_resume(PyThreadState *ts)
 {

@@ -1,5 +1,6 @@
-/* What only free-threaded builds keep per thread, with their interpreter lock on: the locks of
-   objects in use by C code, in a list on the stack of who holds them. Nothing elsewhere. */
+/* The part of the state that only free-threaded builds have, with their interpreter lock on: the
+   locks of objects that C code uses. They are in a list of critical sections, on the stack of the
+   one who holds them. Other builds have nothing of this. */
 #ifndef GREEN_GREENLET_PYSTATE_FREE_H
 #define GREEN_GREENLET_PYSTATE_FREE_H
 
@@ -11,21 +12,23 @@
 
 typedef struct {
 #ifdef Py_GIL_DISABLED
-    uintptr_t sections; /* innermost critical section, its address tagged; suspended; or 0 */
+    uintptr_t sections; /* the tagged address of the innermost critical section, which is suspended;
+                           0: there is none */
 #endif
 } green_free;
 
 #ifdef Py_GIL_DISABLED
 
-/* In the lowest bits of the address of a critical section. */
+/* Tags in the lowest bits of the address of a critical section. */
 #define GREEN_SECTION_SUSPENDED ((uintptr_t)1)
 #define GREEN_SECTION_OF_TWO ((uintptr_t)2)
 
 /* Unlock what the running greenlet's critical sections hold, as the interpreter does when a thread
-   lets go of it: others of this thread could wait for ever. */
+   lets go of the interpreter lock. Else other greenlets of this thread could wait for ever. */
 void green_free_suspend(PyThreadState *ts);
 
-/* Lock again what the innermost holds; the others follow as it ends. */
+/* Lock again what the innermost critical section holds. The interpreter does the same for each of
+   the others as the one inside it ends. */
 void green_free_resume(PyThreadState *ts);
 
 static inline void

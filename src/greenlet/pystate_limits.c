@@ -5,10 +5,11 @@
 size_t green_limits_offset;
 size_t green_asyncio_offset;
 
-/* Bytes from the start to the hard limit, and from there to the soft one. */
+/* Bytes from the start of the stack to the hard limit, and as many from there to the soft one. */
 static uintptr_t limits_margin;
 
-/* Soft and hard limit lie two margins and one above the start. */
+/* Compute what was set from the three words: the hard limit lies one margin above the start, the
+   soft one two. */
 static void
 limits_of_words(green_limits *limits, const uintptr_t *words)
 {
@@ -17,12 +18,14 @@ limits_of_words(green_limits *limits, const uintptr_t *words)
     limits->size = words[0] - start;
 }
 
-/* Whether the interpreter follows when limits are set: all three words move with them. */
+/* Whether the interpreter changes `words` when limits are set: soft and hard limit move with the
+   start, and all three words come back. */
 static bool
 limits_are_set(PyThreadState *ts, const uintptr_t *words, const green_limits *limits)
 {
     uintptr_t top = words[0], soft = words[1], hard = words[2];
-    uintptr_t shift = 4096; /* the stack goes on a little beyond here, or nothing would be left */
+    /* The stack goes on so much further at least, or this import could not run. */
+    uintptr_t shift = 4096;
     if (PyUnstable_ThreadState_SetStackProtection(ts, limits->start + shift,
                                                   limits->size - shift)) {
         PyErr_Clear();
@@ -33,8 +36,8 @@ limits_are_set(PyThreadState *ts, const uintptr_t *words, const green_limits *li
     return moved && words[0] == top && words[1] == soft && words[2] == hard;
 }
 
-/* Whether the second word is what the interpreter compares the stack pointer with: below it a call
-   is refused, and allowed again when the word is put back. */
+/* Whether the interpreter compares the stack pointer with the second word: it refuses a call while
+   the word is above the stack pointer, and allows it when the word is put back. */
 static bool
 limits_are_obeyed(uintptr_t *words)
 {
@@ -57,8 +60,8 @@ limits_are_obeyed(uintptr_t *words)
     return refused;
 }
 
-/* Whether the three words at `words` are the limits: they hold this very stack, and the interpreter
-   goes by them. */
+/* Whether the three words at `words` are the limits: this very stack lies between them, and the
+   interpreter goes by them. Notes the margin. */
 static bool
 limits_here(PyThreadState *ts, uintptr_t *words)
 {
@@ -80,7 +83,8 @@ limits_here(PyThreadState *ts, uintptr_t *words)
 bool
 green_limits_find(PyThreadState *ts)
 {
-    /* They are among the first private fields; patch releases put one or two before them. */
+    /* The limits are among the first private fields, but patch releases put one or two fields
+       before them. */
     size_t from = sizeof(PyThreadState) - 4 * sizeof(void *);
     for (size_t offset = from; offset < from + 256; offset += sizeof(void *)) {
         uintptr_t *words = (uintptr_t *)((char *)ts + offset);
@@ -88,7 +92,7 @@ green_limits_find(PyThreadState *ts)
             continue;
         }
         green_limits_offset = offset;
-        /* 3.15 keeps what was set behind them. */
+        /* 3.15 keeps the start and the top as they were set in two words behind the limits. */
         green_limits limits;
         limits_of_words(&limits, words);
         size_t next = 3;

@@ -8,7 +8,8 @@
 
 #if PY_VERSION_HEX >= 0x030E0000
 
-/* Weak: 3.14.0 and 3.14.1 lack it. There the limits are written where they were found. */
+/* The function is weak, since 3.14.0 and 3.14.1 lack it. There the limits are written where
+   green_limits_find has found them. */
 extern int PyUnstable_ThreadState_SetStackProtection(PyThreadState *ts, void *start, size_t size)
     __attribute__((weak));
 
@@ -18,16 +19,17 @@ typedef struct {
 } green_limits;
 
 /* Bytes from the start of the thread state, found by green_limits_find. */
-extern size_t green_limits_offset;  /* of the three limits: top, soft, hard */
-extern size_t green_asyncio_offset; /* of the running loop; the task follows */
+extern size_t green_limits_offset;  /* to the three limits: top, soft, hard */
+extern size_t green_asyncio_offset; /* to asyncio's running loop, which its task follows */
 
-/* Find the offsets by observation. False: this interpreter keeps them elsewhere. */
+/* Find both offsets by observation. Returns false where this interpreter keeps the fields
+   elsewhere. */
 bool green_limits_find(PyThreadState *ts);
 
-/* The limits in force. */
+/* Read the limits in force. */
 void green_limits_read(green_limits *limits, PyThreadState *ts);
 
-/* Set them without the interpreter's help. */
+/* Set the limits without the interpreter's help. */
 void green_limits_write(const green_limits *limits, PyThreadState *ts);
 
 static inline void

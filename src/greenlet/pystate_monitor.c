@@ -5,10 +5,12 @@
 #include "greenlet/pystate_monitor.h"
 #include "greenlet/pystate_stack.h"
 
-/* A tool of our own, of those that sys.monitoring gives no purpose; it asks for no events. */
+/* The numbers that greencore's own tool may have, which sys.monitoring gives no purpose. The tool
+   asks for no events. */
 static const int monitor_ids[] = {4, 3};
 
-/* Its number, or that of a tool there is. -1 with an exception. */
+/* Returns the number of greencore's tool, or where none was free that of another's; -1 with an
+   exception. */
 static int
 monitor_tool(PyObject *monitoring)
 {
@@ -20,7 +22,7 @@ monitor_tool(PyObject *monitoring)
             tool = monitor_ids[i];
             Py_DECREF(done);
         } else if (PyErr_ExceptionMatches(PyExc_ValueError)) {
-            PyErr_Clear(); /* taken */
+            PyErr_Clear(); /* somebody else has this one */
         } else {
             return -1;
         }
@@ -28,7 +30,8 @@ monitor_tool(PyObject *monitoring)
     return tool >= 0 ? tool : monitor_ids[0];
 }
 
-/* To set what is set already makes the data, and changes nothing. */
+/* Make the data of `code`: setting the events that are set already does so, and changes nothing
+   else. 0, or -1 with an exception. */
 static int
 monitor_prepare_code(PyObject *monitoring, int tool, PyCodeObject *code)
 {

@@ -1,5 +1,6 @@
-/* Does the running interpreter keep its state where this build looks for it? Each field family is
-   compared with, or moved by, what a public call does. Reads come before writes. */
+/* Checks whether the running interpreter keeps its state where this build looks for it. Each family
+   of fields is compared with what a public call shows, or changed by what one does. The probe that
+   moves fields itself, probe_rare, is the last. */
 #include "greenlet/pystate.h"
 
 static bool
@@ -29,7 +30,7 @@ probe_frames(PyThreadState *ts)
     Py_XDECREF(seen);
     Py_XDECREF(real);
 #if PY_VERSION_HEX >= 0x030F0000
-    /* A copy of the sentinel is no frame either. */
+    /* A copy of the sentinel is no frame either, since each greenlet has one. */
     _Alignas(16) char copy[GREEN_BASE_FRAME_SIZE];
     memcpy(copy, ts->base_frame, sizeof(copy));
     PyThreadState pose = {0};
@@ -71,7 +72,8 @@ static bool
 probe_chunks(PyThreadState *ts)
 {
 #if PY_VERSION_HEX >= 0x030B0000
-    /* An importing thread runs Python, so that it has a chunk; the interpreter maps whole pages. */
+    /* A thread that imports runs Python code, so it has a chunk, for which the interpreter maps
+       whole pages. */
     _PyStackChunk *chunk = ts->datastack_chunk;
     if (chunk == NULL || (uintptr_t)chunk % 4096 != 0) {
         return false;
@@ -119,7 +121,7 @@ probe_handled(PyThreadState *ts)
     return same;
 }
 
-/* Moves what is rarely set, an exception among it, out and in again. */
+/* Move the rare fields, an exception among them, out and in again. */
 static bool
 probe_rare(PyThreadState *ts)
 {
@@ -137,7 +139,8 @@ probe_rare(PyThreadState *ts)
     return gone && back;
 }
 
-/* asyncio's running loop: NULL unless a running loop imports us. */
+/* Compare the field of asyncio's running loop with what _asyncio says. It is NULL unless code in a
+   running loop imports greencore. */
 static bool
 probe_asyncio(PyThreadState *ts)
 {
@@ -154,7 +157,7 @@ probe_asyncio(PyThreadState *ts)
         PyErr_Clear();
         return false;
     }
-    Py_XDECREF(loop); /* compared only */
+    Py_XDECREF(loop); /* from here on only the address is compared */
     return *green_asyncio(ts) == (loop == Py_None ? NULL : loop);
 #else
     (void)ts;

@@ -32,7 +32,7 @@ frame_position(frame *f)
     return (green_code_position){f->f_code, bytes + f->f_lasti * (int)sizeof(_Py_CODEUNIT)};
 }
 
-/* Copies of a code object may share their bytes. */
+/* The code is compared, too, since copies of a code object may share their bytes. */
 static inline bool
 frame_is_at(frame *f, const green_code_position *position)
 {
@@ -141,7 +141,7 @@ green_pystate_stack_is(PyThreadState *ts, const green_code_position *positions, 
         if (f == NULL) {
             return false;
         }
-        if (frame_is_at(f, &positions[i])) { /* so it is complete, too */
+        if (frame_is_at(f, &positions[i])) { /* such a frame is complete */
             i++;
         } else if (!frame_incomplete(f)) {
             return false;

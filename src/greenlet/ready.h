@@ -1,4 +1,5 @@
-/* A thing whose turn comes: the node of a ready queue. The queue itself belongs to the loop. */
+/* The ready node: an entry of a ready queue, for a thing whose turn comes. The queue itself belongs
+   to the loop. */
 #ifndef GREEN_GREENLET_READY_H
 #define GREEN_GREENLET_READY_H
 
@@ -9,22 +10,23 @@ struct GreenletObject;
 struct green_ready;
 
 typedef struct green_ready_kind {
-    /* Its turn has come; the node is already unlinked. Returns the greenlet to switch to (borrowed;
-       the node's owner keeps it alive until it runs) with the thread's `value` or `exception` set
-       for it, or NULL when all is done. An on_hub turn may run Python code and must leave no
-       exception; any other may be called on every greenlet's stack and runs no Python code. */
+    /* Called when the turn has come; the node is already unlinked. Returns the greenlet to switch
+       to (borrowed; the node's owner keeps it alive until it runs) with the thread's `value` or
+       `exception` set for it, or NULL when all is done. With `on_hub`, it may run Python code and
+       must leave no exception. Without, it may be called on any greenlet's stack, and runs no
+       Python code. */
     struct GreenletObject *(*turn)(struct green_ready *ready);
     bool on_hub;
-    /* The loop was destroyed with the node queued (it is unlinked already): give up what the queue
-       owned. NULL: nothing. */
+    /* Called when the node, which is already unlinked, will have no turn, as when its loop is
+       destroyed: gives up what the queue owned. NULL: the queue owns nothing. */
     void (*drop)(struct green_ready *ready);
-    /* Whose turn it is, borrowed: the node is dropped in a forked child where this greenlet is
-       stale. NULL: nobody's. */
+    /* Returns whose turn it is, borrowed: a forked child drops the node where this greenlet is
+       stale. NULL: the turn is no greenlet's. */
     struct GreenletObject *(*greenlet)(const struct green_ready *ready);
 } green_ready_kind;
 
 typedef struct green_ready {
-    green_link link; /* circle of one while not queued */
+    green_link link; /* a circle of one while the node is not queued */
     const green_ready_kind *kind;
 } green_ready;
 
@@ -41,7 +43,7 @@ green_ready_queued(const green_ready *ready)
     return green_link_linked(&ready->link);
 }
 
-/* Harmless when it is not queued. */
+/* Take the node out of the queue, if it is there. What the queue owned is not given up. */
 static inline void
 green_ready_cancel(green_ready *ready)
 {

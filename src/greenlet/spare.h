@@ -1,4 +1,4 @@
-/* Spares: dead objects of exactly one greenlet type, handed out again, so that a spawn allocates
+/* Spares: dead objects of exactly one greenlet type are handed out again, so that a spawn allocates
    nothing. */
 #ifndef GREEN_GREENLET_SPARE_H
 #define GREEN_GREENLET_SPARE_H
@@ -13,8 +13,9 @@ typedef struct green_spares {
     int count;
 } green_spares;
 
-/* A spare as a new object, untracked, or NULL: there is none. Its GreenletObject is blank, what a
-   subtype adds is as its dealloc left it. */
+/* Returns a spare as a new object, untracked (new reference), or NULL without an exception where
+   there is none. The fields of GreenletObject are blank; those that a subtype adds are as its
+   dealloc left them. */
 static inline GreenletObject *
 green_spares_take(green_spares *spares, PyTypeObject *type)
 {
@@ -29,7 +30,7 @@ green_spares_take(green_spares *spares, PyTypeObject *type)
     return g;
 }
 
-/* Keep an object that its dealloc has done with. False: it is to be freed. */
+/* Keep an object that its dealloc has done with. Returns false where the dealloc has to free it. */
 static inline bool
 green_spares_put(green_spares *spares, GreenletObject *g)
 {

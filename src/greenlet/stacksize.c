@@ -6,14 +6,14 @@
 
 #include "greenlet/greenlet.h"
 
-/* Sizes below the least that the interpreter can be kept safe on are raised to it. */
+/* Returns `size`, raised to the least size on which the interpreter can be kept safe. */
 static size_t
 stacksize_clamp(size_t size)
 {
     return size < green_pystate_stack_min ? green_pystate_stack_min : size;
 }
 
-/* Bytes of a Python int; -1 with an exception. */
+/* Returns the bytes that a Python int asks for, or -1 with an exception. */
 static Py_ssize_t
 stacksize_of(PyObject *value)
 {
@@ -29,7 +29,8 @@ stacksize_of(PyObject *value)
     return size;
 }
 
-/* By choice; what was asked for is given, or there is no memory. */
+/* Make `size` the default by choice: a stack has this size or is not made, however little room
+   there is. */
 static void
 stacksize_choose(size_t size)
 {
@@ -38,8 +39,8 @@ stacksize_choose(size_t size)
 
 #define MAIN_SIZE ((size_t)8 << 20)
 
-/* By default: as large as the main thread's, which C libraries and the interpreter count on; where
-   there is no room for so much, smaller. */
+/* Make the default as large as the main thread's stack, which C libraries and the interpreter count
+   on; where there is no room for so much, stacks are smaller. */
 static void
 stacksize_follow_main(void)
 {
@@ -51,7 +52,8 @@ stacksize_follow_main(void)
     green_stack_set_default(stacksize_clamp(size), green_pystate_stack_min);
 }
 
-/* As a pending call: the interpreter makes it where Python code may run. */
+/* Warn that stacks are smaller than the default. This is a pending call, which the interpreter
+   makes where Python code may run. `arg` is the size in KiB. */
 static int
 stacksize_warn(void *arg)
 {
@@ -136,7 +138,7 @@ stacksize_module_fail_mapping(PyObject *Py_UNUSED(module), PyObject *value)
     Py_RETURN_NONE;
 }
 
-/* What the running frames may still need of the memory below them. */
+/* Bytes below this frame that are kept, because the calls made from it need them. */
 #define SHED_MARGIN 4096
 
 static PyObject *
@@ -184,7 +186,8 @@ static PyMethodDef stacksize_functions[] = {
     {NULL, NULL, 0, NULL},
 };
 
-/* A number with an optional unit, as 64K, 1mb; 0: none. */
+/* Returns the bytes that `text` stands for, a number with an optional unit (64K, 1mb), or 0 where
+   it is no size. */
 static size_t
 stacksize_parse(const char *text)
 {

@@ -7,7 +7,8 @@
 #include "greenlet/trace.h"
 #include "switch/swap.h"
 
-/* Drop what a switch that did not come about would have handed over. */
+/* Drop what a switch that did not come about would have handed over. The exception that is set
+   stays set. */
 GREEN_COLD static void
 switch_abandon(green_thread *thread)
 {
@@ -21,7 +22,7 @@ switch_abandon(green_thread *thread)
     green_error_raise(error);
 }
 
-/* The end of an arrival: the one who left is let go. */
+/* End an arrival: let go of the greenlet that was left. May run Python code, and switch. */
 static inline void
 switch_let_go(green_thread *thread, GreenletObject *origin)
 {
@@ -31,7 +32,8 @@ switch_let_go(green_thread *thread, GreenletObject *origin)
     }
 }
 
-/* Tell who traces. -1 with an exception of theirs. */
+/* Tell those who trace switches or Python code of an arrival. 0, or -1 with an exception of
+   theirs. */
 GREEN_COLD static int
 switch_tell(green_thread *thread, bool thrown, GreenletObject *origin)
 {
@@ -41,7 +43,8 @@ switch_tell(green_thread *thread, bool thrown, GreenletObject *origin)
     return green_pystate_traced(thread->tstate) ? green_arrival_show(thread->tstate) : 0;
 }
 
-/* With an exception, or a tracer to be told. Takes what switch_arrive found. */
+/* The rest of switch_arrive where there is an exception, or a tracer to be told. Steals what was
+   handed over, and `origin`. */
 GREEN_COLD static PyObject *
 switch_arrive_seldom(green_thread *thread, PyObject *value, PyObject *exception,
                      GreenletObject *origin)
@@ -59,8 +62,8 @@ switch_arrive_seldom(green_thread *thread, PyObject *value, PyObject *exception,
     return value;
 }
 
-/* What a greenlet does first when it gains control. Returns the value handed over (new reference),
-   or NULL with the exception set. */
+/* Take what a switch has handed over: a greenlet does this first when it gains control. Returns the
+   value (new reference), or NULL with the exception set. */
 static PyObject *
 switch_arrive(green_thread *thread)
 {
@@ -74,7 +77,7 @@ switch_arrive(green_thread *thread)
     thread->value = NULL;
     thread->exception = NULL;
     thread->origin = NULL;
-    /* From here on Python code may run, and switch: all that matters is in local variables. */
+    /* From here on Python code may run, and switch, so all that matters is in local variables. */
     green_pystate_prepare(&thread->current->flow->state, thread->tstate);
     if (GREEN_RARELY(exception != NULL || thread->tracer != NULL ||
                      green_pystate_traced(thread->tstate))) {
@@ -86,7 +89,7 @@ switch_arrive(green_thread *thread)
 
 static _Noreturn void switch_die(green_thread *thread, GreenletObject *self, PyObject *result);
 
-/* The first function on a greenlet's stack. */
+/* The first function that runs on a greenlet's stack. */
 static void
 switch_enter(void *arg)
 {
@@ -122,7 +125,7 @@ green_greenlet_begin(green_thread *thread, GreenletObject *target)
     if (GREEN_RARELY((PyObject *)target->parent != thread->hub &&
                      (PyObject *)target != thread->hub)) {
         green_pystate_share_asyncio(&target->flow->state,
-                                    thread->tstate); /* serves who starts it */
+                                    thread->tstate); /* it serves the one that starts it */
 #if PY_VERSION_HEX < 0x030D0000
         if (GREEN_RARELY(green_asyncio_tracked)) {
             green_asyncio_share(target);
@@ -133,15 +136,17 @@ green_greenlet_begin(green_thread *thread, GreenletObject *target)
     green_thread_incref(thread);
     target->status = GREEN_ACTIVE;
     target->epoch = green_epoch;
-    if (GREEN_RARELY(green_ready_queued(&target->ready))) { /* its start: somebody was quicker */
+    /* Its start is queued, but somebody was quicker. */
+    if (GREEN_RARELY(green_ready_queued(&target->ready))) {
         green_ready_cancel(&target->ready);
         green_ready_drop(&target->ready);
     }
     return 0;
 }
 
-/* Make `target` (stolen), alive or just started, the current greenlet of the thread. `retires`:
-   self has finished, and never comes back. */
+/* Make `target` (stolen), which is alive, the current greenlet of the thread, and switch to it.
+   `retires`: `self` has finished, so this never returns, and `fake_stack` is NULL. Otherwise the
+   one that comes back gives *fake_stack to green_stack_switch_end. */
 static inline void
 switch_swap(green_thread *thread, GreenletObject *self, GreenletObject *target, bool retires,
             void **fake_stack)
@@ -204,7 +209,8 @@ green_greenlet_resolve(green_thread *thread, GreenletObject *target)
             real = g;
         }
         last = g;
-        /* The first that was ever started tells the thread of all. */
+        /* A line of parents belongs to one thread: that of the first one in it that was ever
+           started. */
         if (g->thread != NULL && (real != NULL || g->thread != thread)) {
             break;
         }
@@ -238,8 +244,8 @@ green_greenlet_prepare(GreenletObject *g)
         Py_DECREF(run);
         return 0;
     }
-    /* What was there before is dropped by the new greenlet: no code may run between here and there.
-     */
+    /* The new greenlet drops what was there before, since no code may run between here and
+       there. */
     if (g->leftover == NULL) {
         g->leftover = g->run;
         g->run = run;
@@ -250,7 +256,8 @@ green_greenlet_prepare(GreenletObject *g)
     return 0;
 }
 
-/* Resolve, and prepare where needed. New reference, or NULL with an exception. */
+/* Returns the greenlet that runs when `target` is switched to, prepared for its start if it is
+   unstarted. New reference, or NULL with an exception. */
 static GreenletObject *
 switch_target(green_thread *thread, GreenletObject *target)
 {
@@ -271,7 +278,7 @@ switch_target(green_thread *thread, GreenletObject *target)
     }
 }
 
-/* Put the value (stolen) where `target` will take it from. */
+/* Put `value` (stolen) where `target` will take it from. 0, or -1 with MemoryError. */
 static int
 switch_hand_over(green_thread *thread, GreenletObject *target, PyObject *value)
 {
@@ -310,7 +317,7 @@ green_greenlet_throw(GreenletObject *target, PyObject *exception)
 {
     if (target->status == GREEN_DEAD &&
         PyErr_GivenExceptionMatches(exception, green_exc_GreenletExit)) {
-        /* A greenlet ended by GreenletExit returns it. */
+        /* A dead greenlet returns GreenletExit, as one does that is ended by it. */
         return green_greenlet_switch(target, exception);
     }
     green_thread *thread = green_thread_get();
@@ -342,7 +349,8 @@ green_greenlet_kill(GreenletObject *g)
         PyErr_WriteUnraisable((PyObject *)g);
         return false;
     }
-    /* It ends where its last reference went. Its parent may hold that reference's owner up. */
+    /* The one who has dropped the last reference is the parent for now, so that it goes on when `g`
+       has ended. The real parent might keep it waiting. */
     GreenletObject *parent = g->parent;
     g->parent = (GreenletObject *)Py_NewRef(thread->current);
     PyObject *result = green_greenlet_throw(g, exception);
@@ -354,7 +362,8 @@ green_greenlet_kill(GreenletObject *g)
     return true;
 }
 
-/* What ran while the successor was chosen may have changed the state. No switch may come of it. */
+/* Finish the state again: code that ran while the successor was chosen may have changed it. What is
+   dropped must not switch, since the successor is chosen. */
 GREEN_COLD static void
 switch_finish_again(green_thread *thread)
 {
@@ -367,8 +376,8 @@ switch_finish_again(green_thread *thread)
     thread->exception = exception;
 }
 
-/* Choose who runs when `self` is over, and hand its result or exception over (both stolen, one
-   NULL). New reference: alive, of this thread. */
+/* Choose who runs when `self` has ended, and hand over the result or the exception of `self` (both
+   stolen, one is NULL). Returns a greenlet of this thread that is alive (new reference). */
 GREEN_COLD static GreenletObject *
 switch_successor(green_thread *thread, GreenletObject *self, PyObject *result, PyObject *exception)
 {
@@ -393,7 +402,7 @@ switch_successor(green_thread *thread, GreenletObject *self, PyObject *result, P
             thread->value = NULL;
             thread->exception = NULL;
         }
-        /* What failed is raised in the next parent instead. */
+        /* The error is raised in the next parent instead. */
         PyObject *error = green_error_take();
         Py_XDECREF(result);
         Py_XDECREF(exception);
@@ -404,7 +413,7 @@ switch_successor(green_thread *thread, GreenletObject *self, PyObject *result, P
     Py_FatalError("greencore: a greenlet died and none of its parents can run");
 }
 
-/* Its greenlets go on under the next hub. */
+/* Whether `parent` is a hub that has ended. Its greenlets go on under the thread's next hub. */
 static inline bool
 switch_hub_has_gone(const GreenletObject *parent)
 {
@@ -434,10 +443,11 @@ switch_die(green_thread *thread, GreenletObject *self, PyObject *result)
     GreenletObject *successor = NULL;
     if (exception == NULL && thread->next != NULL &&
         ((PyObject *)self->parent == thread->hub || switch_hub_has_gone(self->parent))) {
-        /* The hub takes no interest in results: go straight where it would send us. */
+        /* The hub takes no interest in results, so go straight to the one that it would switch
+           to. */
         Py_DECREF(result);
         green_pystate_finish(thread->tstate);
-        self->status = GREEN_DEAD; /* a throw whose turn is now comes too late */
+        self->status = GREEN_DEAD; /* a throw whose turn comes now is too late */
         successor = (GreenletObject *)Py_NewRef(thread->next(thread));
         if (successor->status == GREEN_UNSTARTED &&
             GREEN_RARELY(green_greenlet_begin(thread, successor) < 0)) {

@@ -9,12 +9,14 @@ int green_threads_idle;
 
 GREEN_TLS green_thread *green_thread_self;
 
-/* Python code may still ask for its greenlet while the interpreter clears a thread's state, after
-   the thread's record has ended. It gets a second one, which nothing tells of the thread's real
-   end: it is looked up anew each time, and freed by any thread once the state is gone. */
+/* While the interpreter clears a thread's state, after the thread's record has ended, Python code
+   may still ask for its greenlet. The thread gets a second, late record then. Nothing tells that
+   one of the thread's real end, so it is looked up anew each time, and any thread frees it once the
+   thread state is gone. */
 static _Thread_local uint64_t thread_ended_id;
 static _Thread_local green_thread *thread_late;
-static _Thread_local uint64_t thread_late_id; /* thread_late dangles once it was freed by another */
+static _Thread_local uint64_t thread_late_id; /* tells whether thread_late is this thread's, for it
+                                                 dangles once another thread has freed it */
 
 static green_link threads = {&threads, &threads};
 static green_link threads_late = {&threads_late, &threads_late};
@@ -22,7 +24,7 @@ static green_link threads_late = {&threads_late, &threads_late};
 static PyObject *end_key;
 static PyTypeObject *End_Type;
 
-/* Lies in the thread's state dictionary. Its deallocation is the thread's end. */
+/* This lies in the thread's state dictionary. Its deallocation is the thread's end. */
 typedef struct {
     PyObject_HEAD
     green_thread *thread; /* owned */
@@ -43,12 +45,14 @@ green_thread_kill_orphans(green_thread *thread)
         return;
     }
     PyObject *error = green_error_take();
-    /* Each is deallocated with the last reference, the list's, and killed by that. */
+    /* The list has the last reference to each orphan, so the orphan is deallocated here, and killed
+       by that. */
     Py_CLEAR(thread->orphans);
     green_error_raise(error);
 }
 
-/* The thread runs no more greenlets. Its own are still alive, but stranded. */
+/* End the record: the thread runs no more greenlets. Those that are alive are stranded from now
+   on. */
 static void
 thread_end(green_thread *thread)
 {
@@ -71,8 +75,9 @@ thread_end(green_thread *thread)
     GreenletObject *current = thread->current;
     thread->tstate = NULL;
     if (current != main && ts != NULL) {
-        /* It stopped in the middle of a greenlet, at a fork or at the interpreter's end. What the
-           interpreter frees with the thread's state must not be the greenlet's stack. */
+        /* The thread stopped in the middle of a greenlet, at a fork or at the interpreter's end.
+           The interpreter is about to free what the thread state points to, which must not be the
+           greenlet's stack. */
         green_pystate_save(&current->flow->state, ts);
         green_pystate_load(&main->flow->state, ts);
         green_pystate_switch_context(&current->context, &main->context, ts);
@@ -81,7 +86,7 @@ thread_end(green_thread *thread)
 #if PY_VERSION_HEX < 0x030D0000
     Py_XSETREF(main->leftover, main->flow->asyncio_loop);
 #endif
-    main->flow = NULL; /* all it owned is the thread state's */
+    main->flow = NULL; /* the thread state has all that it owned */
     green_list_remove(&thread->link);
     thread->current = NULL;
     thread->main = NULL;
@@ -115,7 +120,7 @@ thread_watch_end(green_thread *thread)
     }
     end->thread = thread;
     int status = PyDict_SetItem(dict, end_key, (PyObject *)end);
-    Py_DECREF(end); /* on failure this was the thread's end */
+    Py_DECREF(end); /* on failure this ends the record */
     return status;
 }
 

@@ -1,5 +1,5 @@
-/* What each native thread has: its running greenlet, its main greenlet, its hub, and the value that
-   a switch in progress hands over. Reached by one thread-local load. */
+/* The record of a native thread: its running greenlet, its main greenlet, its hub, and what a
+   switch in progress hands over. One thread-local load finds it. */
 #ifndef GREEN_GREENLET_THREAD_H
 #define GREEN_GREENLET_THREAD_H
 
@@ -16,40 +16,45 @@ typedef struct green_thread {
     struct GreenletObject *main;    /* owned */
     PyThreadState *tstate;          /* NULL: the thread has exited */
 
-    /* Handed over by a switch; the side that arrives takes it. Exactly one is set during a switch.
-       `exception` is an exception object, to be raised on arrival. Both owned. */
+    /* A switch hands these over, and the greenlet that arrives takes them. Exactly one is set
+       during a switch. `exception` is an exception object, to be raised on arrival. Both are
+       owned. */
     PyObject *value;
     PyObject *exception;
 
-    struct GreenletObject *origin; /* who made the last switch; owned until arrival */
-    green_stack *finished;         /* of one who died in the last switch: given back on arrival */
+    struct GreenletObject *origin; /* who was left in the last switch; owned until the arrival */
+    green_stack *finished; /* the stack of a greenlet that died in the last switch; given back at
+                              the arrival */
 
     PyObject *tracer;   /* owned; what settrace set, or NULL */
-    unsigned no_switch; /* > 0: switching away is refused (fork handlers) */
-    PyObject *hub;      /* owned; a HubObject or NULL. The hub layer's, kept here for speed */
+    unsigned no_switch; /* > 0: switches are refused, as in fork handlers */
+    PyObject *hub;      /* owned; a HubObject or NULL; the hub layer's, and here for speed */
 
-    /* Set by the hub layer: the greenlet to run next when `current` has nothing more to do and its
-       parent is the hub; value or exception is set for it. Borrowed. */
+    /* Set by the hub layer. Returns the greenlet (borrowed) that runs next when `current` has
+       nothing more to do and its parent is the hub, with `value` or `exception` set for it. */
     struct GreenletObject *(*next)(struct green_thread *thread);
 
-    /* Set by the hub layer: the thread ends, and can still run Python code. Leaves no exception. */
+    /* Set by the hub layer. Called when the thread ends, and can still run Python code. Leaves no
+       exception. */
     void (*leave)(struct green_thread *thread);
 
-    /* Greenlets of this thread whose last reference was dropped where they could not be killed, by
-       another thread mostly: killed at the next chance by this thread. A Python list or NULL. */
+    /* Greenlets of this thread whose last reference was dropped where they could not be killed,
+       mostly by another thread. This thread kills them at the next chance. Owned; a Python list or
+       NULL. */
     PyObject *orphans;
-    uint64_t tstate_id;   /* of tstate: unlike its address never used again */
-    green_flow main_flow; /* of `main` */
-    Py_ssize_t refs;      /* its own life, and one for each greenlet that was started in it */
-    green_link link;      /* all threads alive */
+    uint64_t tstate_id;   /* the number of `tstate`, which unlike its address is never used again */
+    green_flow main_flow; /* the flow of `main` */
+    Py_ssize_t refs;      /* one for the thread's life, one for each greenlet started in it */
+    green_link link;      /* among all threads that are alive */
 } green_thread;
 
-/* Counts forks after which a child goes on without its parent's other greenlets: what was begun in
-   an earlier epoch is theirs, and never comes to its turn. */
+/* The number of the epoch: it goes up with each fork after which a child goes on without its
+   parent's other greenlets. What was begun in an earlier epoch is theirs, and never comes to its
+   turn. */
 extern uint32_t green_epoch;
 
-/* How many native threads sleep until this program gives them work: they will wake nobody before.
-   Guarded by the interpreter lock. */
+/* How many native threads sleep until this program gives them work, so that they wake nobody
+   before. Guarded by the interpreter lock. */
 extern int green_threads_idle;
 
 #if defined(__GLIBC__)
@@ -59,7 +64,8 @@ extern int green_threads_idle;
 #endif
 extern GREEN_TLS green_thread *green_thread_self;
 
-/* The calling thread's, made on first use. NULL: MemoryError is set. */
+/* Returns the record of the calling thread (borrowed), made at its first use, or NULL with an
+   exception. green_thread_get is the short way. */
 green_thread *green_thread_make(void);
 
 static inline green_thread *
@@ -77,10 +83,11 @@ green_thread_incref(green_thread *thread)
 
 void green_thread_decref(green_thread *thread);
 
-/* Kill this thread's orphans. May run Python code, and switch. Leaves no exception. */
+/* Kill the orphans of `thread`, which is the calling one. May run Python code, and switch. Does
+   nothing where switches are refused. The exception that is set stays set. */
 void green_thread_kill_orphans(green_thread *thread);
 
-/* How many greenlets and threads wait for their end, in all threads. */
+/* Returns how many orphans and late records of threads, of all threads, wait for their end. */
 Py_ssize_t green_thread_pending_count(void);
 
 int green_thread_exec(PyObject *module);

@@ -2,13 +2,13 @@
 
 #include "greenlet/greenlet.h"
 
-/* In one call: some milliseconds at most. */
+/* How many stacks one call looks at, and sheds, at most, so that it takes some milliseconds. */
 #define TRIM_LOOKS 8192
 #define TRIM_SHEDS 1024
 
-enum { JUST_RAN, RESTED, SHED }; /* GreenletObject.rest */
+enum { JUST_RAN, RESTED, SHED }; /* the values of GreenletObject.rest */
 
-static int sheds; /* in this call */
+static int sheds; /* how many stacks this call has shed */
 
 static void
 trim_look(green_stack *stack)

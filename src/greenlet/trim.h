@@ -1,12 +1,13 @@
-/* Memory that greenlets no longer need goes back to the system. */
+/* Gives memory that greenlets no longer need back to the system. */
 #ifndef GREEN_GREENLET_TRIM_H
 #define GREEN_GREENLET_TRIM_H
 
 #include <stdbool.h>
 
-/* Called now and then by the loop, about once a second: frees the stacks that nobody has used since
-   the last call, and of greenlets parked since then what they once touched below their frames.
-   The work of a call is bounded; returns whether that left some of it. Runs no Python code. */
+/* Give back the cached stacks that nobody has used since the last call, and the memory that
+   greenlets which have been parked since then once touched below their frames. The loop calls this
+   about once a second. The work of a call is bounded; returns whether some may be left. Runs no
+   Python code. */
 bool green_trim(void);
 
 #endif

@@ -13,8 +13,8 @@ green_module_name(const char *name, Py_ssize_t length)
     return known;
 }
 
-/* "greencore.<module>.<type>" by the name that the module goes by. To be freed by PyMem_Free; NULL
- * with an exception. */
+/* Returns "greencore.<module>.<type>" with the name that the module goes by. The caller frees it by
+   PyMem_Free; NULL with an exception. */
 static char *
 type_name(const char *name)
 {
@@ -48,7 +48,8 @@ green_type_new(PyObject *module, const PyType_Spec *spec, PyObject *bases)
     named.name = name;
     PyObject *type = PyType_FromModuleAndSpec(module, &named, bases);
     if (type == NULL || PY_VERSION_HEX >= 0x030B0000) {
-        PyMem_Free(name); /* CPython 3.10's types keep it, and ours are for good */
+        PyMem_Free(name); /* CPython 3.10's types keep the pointer, so there it is never freed, as
+                             the types are not */
     }
     return type;
 }

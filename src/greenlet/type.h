@@ -1,19 +1,21 @@
-/* Making types, by the names that they go by: those of gevent's modules where greencore answers for
- * these. */
+/* Makes types, under the names that their modules go by: gevent's where greencore answers to
+   these. */
 #ifndef GREEN_GREENLET_TYPE_H
 #define GREEN_GREENLET_TYPE_H
 
 #include <Python.h>
 
-/* The name that our module `name` goes by, `length` bytes of it. New reference, NULL with an
- * exception. */
+/* Returns the name that greencore's module `name`, of `length` bytes, goes by. New reference, or
+   NULL with an exception. */
 PyObject *green_module_name(const char *name, Py_ssize_t length);
 
-/* As PyType_FromModuleAndSpec; the spec's name, and `name` below, is "greencore.<module>.<type>".
-   New reference, NULL with an exception. */
+/* Make a type as PyType_FromModuleAndSpec does. The name in the spec is
+   "greencore.<module>.<type>"; the type goes by the name that the module goes by. New reference, or
+   NULL with an exception. */
 PyObject *green_type_new(PyObject *module, const PyType_Spec *spec, PyObject *bases);
 
-/* As PyErr_NewExceptionWithDoc. */
+/* Make an exception type as PyErr_NewExceptionWithDoc does, with a `name` as above. New reference,
+   or NULL with an exception. */
 PyObject *green_type_new_exception(const char *name, const char *doc, PyObject *base);
 
 #endif
