@@ -5,7 +5,8 @@
 
 /* ---- text ---- */
 
-/* The Latin-1 bytes of a str, or those of a bytes. -1 with UnicodeError. */
+/* Find the Latin-1 bytes of a str or, with bytes_too, the bytes of a bytes; *text is borrowed from
+   it. `what` names it in errors. Returns 0, or -1 with UnicodeError. */
 static int
 text_get(PyObject *object, const char *what, bool bytes_too, const char **text, size_t *length)
 {
@@ -28,7 +29,7 @@ text_get(PyObject *object, const char *what, bool bytes_too, const char **text, 
     return -1;
 }
 
-/* Whether one of the eight bytes is a control character. */
+/* Whether one of eight bytes is below 0x20. */
 static inline bool
 has_control(uint64_t bytes)
 {
@@ -36,7 +37,8 @@ has_control(uint64_t bytes)
     return ((bytes - 0x20 * each) & ~bytes & 0x80 * each) != 0;
 }
 
-/* How many bytes at the beginning are, in steps of a few, no control characters. */
+/* Returns how many bytes at the beginning are known to be no control characters. It looks at 8 and
+   4 bytes at a time, so there may be more. */
 static size_t
 text_plain(const char *text, size_t length)
 {
@@ -56,7 +58,8 @@ text_plain(const char *text, size_t length)
     return count;
 }
 
-/* CR and LF would begin another field, NUL ends what others read. */
+/* Refuse CR and LF, which would begin another field, and NUL, at which others may stop reading.
+   Returns 0, or -1 with ValueError. */
 static int
 text_check(const char *text, size_t length, const char *what)
 {
@@ -77,7 +80,7 @@ text_check(const char *text, size_t length, const char *what)
     return 0;
 }
 
-/* What a token has in it: RFC 9110, 5.6.2. */
+/* Whether a token may have this character (RFC 9110, 5.6.2). */
 static bool
 is_token(unsigned char c)
 {

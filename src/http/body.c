@@ -28,8 +28,8 @@ body_cut(green_body *body)
     return -1;
 }
 
-/* After a failed read: the client has stopped sending, or is gone, or there is another exception.
- */
+/* Note that the body has failed at a read that returned `got`: 0, the connection has ended, or -1
+   with an exception. A client that sent nothing in time will be told so. Returns -1. */
 static int
 body_failed(green_body *body, Py_ssize_t got)
 {
@@ -52,9 +52,9 @@ body_fill(green_body *body, green_source *source, size_t wanted)
 
 /* ---- framing of chunks ---- */
 
-/* Where a chunk's extension is in the bytes from `start` on, for those who want it let through
-   whatever it is: llhttp sees the lines without. Returns how many bytes to feed, and in *skip how
-   many to drop after them. */
+/* Drop what is in chunks' extensions, for services that let anything through: llhttp sees the lines
+   without them. Of the `count` bytes from `start` on, returns how many to feed to llhttp, and in
+   *skip how many to drop after those. */
 static size_t
 body_skip_extension(green_body *body, const char *start, size_t count, size_t *skip)
 {
@@ -95,7 +95,7 @@ body_after_framing(green_body *body, green_head *head, const ServiceObject *serv
     return 0;
 }
 
-/* Through the framing to the next data, or the end. */
+/* Read the framing up to the next data, or to the end of the body. */
 static int
 body_frame(green_body *body, green_head *head, green_source *source, const ServiceObject *service)
 {
@@ -146,7 +146,7 @@ body_frame(green_body *body, green_head *head, green_source *source, const Servi
     return 0;
 }
 
-/* llhttp counts the data. */
+/* Feed data to llhttp, which counts it. */
 static int
 body_count(green_body *body, green_head *head, const char *data, size_t count)
 {

@@ -1,5 +1,6 @@
-/* Bytes that come in or go out: a block with a beginning and an end. Blocks of the usual size are
-   kept for the next one, so a connection has one only while there is something in it. */
+/* A buffer of bytes that come in or go out. They are in a block, from `begin` to `end`. Blocks of
+   the usual size are kept for reuse, so a connection has one only while there is something in
+   it. */
 #ifndef GREEN_HTTP_BUFFER_H
 #define GREEN_HTTP_BUFFER_H
 
@@ -28,18 +29,19 @@ green_buffer_start(const green_buffer *buffer)
     return buffer->data + buffer->begin;
 }
 
-/* Room for `count` more bytes behind the end. May move what is in it. -1: MemoryError. */
+/* Make room for `count` more bytes behind the end. The bytes in the buffer may move. Returns 0, or
+   -1 with MemoryError. */
 int green_buffer_reserve(green_buffer *buffer, size_t count);
 
-/* Give the block back; what was in it is lost. */
+/* Give the block back. The bytes in it are lost. */
 void green_buffer_drop(green_buffer *buffer);
 
-/* -1: MemoryError. */
+/* Append bytes. Returns 0, or -1 with MemoryError. */
 static inline int
 green_buffer_append(green_buffer *buffer, const void *bytes, size_t count)
 {
     if (count == 0) {
-        return 0; /* there may be no block */
+        return 0; /* the buffer may have no block */
     }
     if (buffer->size - buffer->end < count && green_buffer_reserve(buffer, count) < 0) {
         return -1;

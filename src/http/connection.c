@@ -1,4 +1,5 @@
-/* The life of a connection: request after request, each in the steps that may be overridden. */
+/* The life of a connection, which serves request after request. A subclass may override each step
+   of that. */
 #include "http/handler.h"
 
 #include <netinet/in.h>
@@ -10,7 +11,8 @@
 
 /* ---- refusing ---- */
 
-/* The bytes of an answer, from (status line, bytes): sent, and nothing more is read. */
+/* Send the bytes of a whole answer, unless a head was sent, and let the connection end. `pair` is
+   (status line, bytes). Returns 0, or -1 with an exception. */
 static int
 connection_send_pair(HandlerObject *self, PyObject *pair)
 {
@@ -28,7 +30,8 @@ connection_send_pair(HandlerObject *self, PyObject *pair)
     return result;
 }
 
-/* The current exception is why: the client is told. */
+/* Refuse a request, and tell the client why: the current exception says so. Returns 0, or -1 with
+   an exception. */
 static int
 connection_refuse(HandlerObject *self)
 {
@@ -55,7 +58,8 @@ connection_call_application(HandlerObject *self)
     if (start == NULL) {
         return -1;
     }
-    /* Owned for the call, which may set either attribute; there is neither without a request. */
+    /* The call may set either attribute, so both are owned here. Without a request there is
+       neither. */
     PyObject *environ = Py_NewRef(self->environ == NULL ? Py_None : self->environ);
     PyObject *application = Py_NewRef(self->application == NULL ? Py_None : self->application);
     PyObject *args[] = {NULL, environ, start};
@@ -71,8 +75,9 @@ connection_call_application(HandlerObject *self)
     return 0;
 }
 
-/* The end of a clean-up: `done` is what it returned, `raised` the exception that was saved before
-   it (NULL: none), which goes on in the place of one of the clean-up's. Steals both. 0 or -1. */
+/* End a clean-up that returned `done` (stolen; NULL: it raised an exception). If an exception was
+   saved in `raised` (stolen, or NULL) before the clean-up, that one goes on, in place of the
+   clean-up's own. Returns 0, or -1 with an exception. */
 static int
 connection_cleaned_up(PyObject *done, PyObject *raised)
 {
@@ -85,7 +90,8 @@ connection_cleaned_up(PyObject *done, PyObject *raised)
     return done == NULL ? -1 : 0;
 }
 
-/* Call the result's close(), which lists and tuples don't have, keeping the current exception. */
+/* Call the result's close(), if there is one; lists and tuples have none. Keeps the current
+   exception. Returns 0, or -1 with an exception. */
 static int
 connection_close_result(HandlerObject *self)
 {
@@ -94,7 +100,7 @@ connection_close_result(HandlerObject *self)
         return 0;
     }
     PyObject *raised = green_error_take();
-    Py_INCREF(result); /* its close() may set the attribute */
+    Py_INCREF(result); /* close() may set the attribute */
     PyObject *close = PyObject_GetAttrString(result, "close");
     PyObject *done = NULL;
     if (close == NULL) {
@@ -132,7 +138,8 @@ connection_run_application(HandlerObject *self)
 
 /* ---- after the application ---- */
 
-/* Read what it has left of the body, unless the connection ends anyway. */
+/* Read what the application has left of the body, unless the connection ends anyway. Returns 0, or
+   -1 with an exception. */
 static int
 connection_discard(HandlerObject *self)
 {
@@ -150,13 +157,14 @@ connection_discard(HandlerObject *self)
         self->close_connection = true;
     }
     if (result < 0 && PyErr_ExceptionMatches(PyExc_OSError)) {
-        PyErr_Clear(); /* the answer was sent; what follows is no request */
+        PyErr_Clear(); /* the answer was sent, and the connection ends */
         return 0;
     }
     return result < 0 ? -1 : 0;
 }
 
-/* Whether the connection broke, or its client was too slow, which is nobody's fault here. */
+/* Whether `error` only says that the connection broke or that the client was too slow, for which
+   nobody here is to blame. -1 with an exception. */
 static int
 connection_is_broken(HandlerObject *self, PyObject *error)
 {
@@ -175,7 +183,8 @@ connection_is_broken(HandlerObject *self, PyObject *error)
     return result;
 }
 
-/* The body was sent wrongly, or not in time, and the application did not mind itself. */
+/* Refuse the request if `error`, which the application let through, says that the body was sent
+   wrongly or not in time. Returns 1 if it says so, 0 if not, -1 with an exception. */
 static int
 connection_body_failed(HandlerObject *self, PyObject *error)
 {
@@ -185,7 +194,7 @@ connection_body_failed(HandlerObject *self, PyObject *error)
     }
     if (PyObject_TypeCheck(error, (PyTypeObject *)green_exc_InvalidClientInput)) {
         if (refusal.status == 0) {
-            refusal = (green_refusal){400, "Invalid request body"}; /* raised by who made it up */
+            refusal = (green_refusal){400, "Invalid request body"}; /* somebody else raised it */
         }
     } else if (refusal.status == 0 || !PyObject_TypeCheck(error, (PyTypeObject *)PyExc_OSError)) {
         return 0;
@@ -198,7 +207,8 @@ connection_body_failed(HandlerObject *self, PyObject *error)
     return connection_refuse(self) < 0 ? -1 : 1;
 }
 
-/* The application, or the sending of its answer, has raised. -1: so did what deals with that. */
+/* Deal with the current exception, which the application or the sending of its answer has raised.
+   Returns 0, or -1 with an exception that this has raised in turn. */
 static int
 connection_failed(HandlerObject *self)
 {
@@ -235,8 +245,9 @@ connection_log(HandlerObject *self)
     return 0;
 }
 
-/* The application is done with a connection that may have been handed over to it: what was offered
-   to it ends. Keeps the current exception, if `result` says that there is one. */
+/* The application is done with the request, so the upgrade that was offered to it ends, whether it
+   took the connection over or not. With a negative `result` there is a current exception, which
+   goes on. Returns 0, or -1 with an exception. */
 static int
 connection_finish_upgrade(HandlerObject *self, int result)
 {
@@ -248,7 +259,8 @@ connection_finish_upgrade(HandlerObject *self, int result)
     return connection_cleaned_up(done, raised);
 }
 
-/* With a time-out for the whole request, or where the client is watched: a method does that. */
+/* Run the application by the method _run_guarded(), which limits the time of the whole request and
+   watches the client. */
 static int
 connection_run_guarded(HandlerObject *self)
 {
@@ -287,7 +299,8 @@ connection_handle_response(HandlerObject *self)
     return result;
 }
 
-/* Nobody who kept the environ keeps the connection. */
+/* Let go of the request. Who has kept its environ can't use the connection through that any
+   more. */
 static void
 connection_end_request(HandlerObject *self)
 {
@@ -295,7 +308,7 @@ connection_end_request(HandlerObject *self)
         InputObject *input = (InputObject *)self->wsgi_input;
         self->lingers = self->lingers || !input->body.done;
         if (input->reading) {
-            green_transport_close(self); /* another greenlet would go on with the next request */
+            green_transport_close(self); /* else that greenlet would read on into what follows */
         }
         green_input_detach(input);
     }
@@ -307,7 +320,8 @@ connection_end_request(HandlerObject *self)
 
 /* ---- one request ---- */
 
-/* Ask whoever does upgrades (WebSocket) to put what it has into the environ. */
+/* Have server.upgrade(), if there is one, put what it offers (a WebSocket) into the environ.
+   Returns 0, or -1 with an exception. */
 static int
 connection_offer_upgrade(HandlerObject *self)
 {
@@ -334,7 +348,8 @@ connection_offer_upgrade(HandlerObject *self)
     return 0;
 }
 
-/* By the methods read_requestline() and read_request(), of which one is somebody else's. */
+/* Read a request by the methods read_requestline() and read_request(), at least one of which a
+   subclass has overridden. */
 static green_step
 connection_read_hooked(HandlerObject *self)
 {
@@ -432,7 +447,8 @@ connection_one_request(HandlerObject *self)
                                     : GREEN_STEP_ON;
 }
 
-/* The same by the method, whose result says what to do. */
+/* Serve a request by the method handle_one_request() of a subclass. The connection goes on if that
+   returns True; a pair is an answer to send before the connection ends. */
 static green_step
 connection_one_hooked(HandlerObject *self)
 {
@@ -460,7 +476,8 @@ connection_set_nodelay(HandlerObject *self)
     }
 }
 
-/* An exception that only says that the connection is gone. */
+/* Clear the current exception if it only says that the connection is gone. Returns 0 if it does,
+   else -1 with that exception. */
 static int
 connection_forgive(HandlerObject *self)
 {
@@ -618,7 +635,7 @@ connection_read_into(PyObject *op, PyObject *target)
         got = (size_t)view.len < count ? view.len : (Py_ssize_t)count;
         memcpy(view.buf, green_buffer_start(buffer), (size_t)got);
         buffer->begin += (size_t)got;
-        green_head_drop(&self->head); /* its bytes are gone */
+        green_head_drop(&self->head); /* the bytes that its offsets mean are gone */
     } else {
         got =
             view.len == 0 ? 0 : green_transport_receive(self, view.buf, (size_t)view.len, &seconds);

@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-/* Whatever the locale is. */
+/* strftime() would take these names from the locale. */
 static const char days[][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
 static const char months[][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                  "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};

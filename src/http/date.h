@@ -1,4 +1,5 @@
-/* The time as HTTP and the log write it, made anew once a second. */
+/* The time as HTTP and the log write it. The texts of the present time are made anew once a
+   second. */
 #ifndef GREEN_HTTP_DATE_H
 #define GREEN_HTTP_DATE_H
 
@@ -7,15 +8,16 @@
 
 enum { GREEN_DATE_LENGTH = 29, GREEN_DATE_LOCAL_LENGTH = 19 };
 
-/* "Sun, 06 Nov 1994 08:49:37 GMT", of now; and of a time given, into GREEN_DATE_LENGTH + 1 bytes.
- */
+/* Returns the present time as "Sun, 06 Nov 1994 08:49:37 GMT". The text is static. */
 const char *green_date_now(void);
+
+/* Write the time `when` likewise, into GREEN_DATE_LENGTH + 1 bytes. */
 void green_date_format(time_t when, char *into);
 
-/* "2026-11-28 14:53:14", of now, local. */
+/* Returns the local time as "2026-11-28 14:53:14". The text is static likewise. */
 const char *green_date_local(void);
 
-/* Seconds since the epoch. */
+/* Returns the present time in seconds since the epoch. */
 double green_date_clock(void);
 
 #endif

@@ -2,7 +2,7 @@
 
 #include <strings.h>
 
-/* Keys that never change; the order is that of `key_names`. */
+/* Keys that never change, in the order of `key_names`. */
 typedef enum {
     KEY_METHOD,
     KEY_PATH,
@@ -32,7 +32,7 @@ static PyObject *methods[HTTP_QUERY + 1];
 
 enum { CACHED = 256, CACHED_NAME = 40 };
 
-/* What was made for a name lately. */
+/* Keys that were made lately. A field's name has its place by its hash. */
 static struct {
     PyObject *key; /* owned, or NULL */
     uint8_t length;
@@ -74,7 +74,8 @@ key_make(const char *name, size_t length)
     return key;
 }
 
-/* Borrowed from the cache, or else from *made, which the caller then owns. */
+/* Returns the environ's key for a field's name, or NULL with an exception. The key is borrowed,
+   from the cache or from *made. *made, which the caller owns then, may be NULL. */
 static PyObject *
 key_get(const char *name, size_t length, PyObject **made)
 {
@@ -94,14 +95,14 @@ key_get(const char *name, size_t length, PyObject **made)
     }
     memcpy(cache[place].name, name, length);
     cache[place].length = (uint8_t)length;
-    *made = cache[place].key; /* may still be in use as the key of a field before */
+    *made = cache[place].key; /* the key that had this place before */
     cache[place].key = key;
     return key;
 }
 
 /* ---- values ---- */
 
-/* ISO 8859-1, as PEP 3333 has it. */
+/* Returns the bytes as a str. They are ISO 8859-1, as PEP 3333 has it. New reference. */
 static PyObject *
 text_of(const char *bytes, size_t length)
 {
@@ -125,7 +126,8 @@ hex_digit(char c)
                                   : -1;
 }
 
-/* With %XX decoded; what only looks like that stays. */
+/* Returns the bytes as a str, with %XX decoded. A "%" without two hexadecimal digits stays. New
+   reference. */
 static PyObject *
 text_unquoted(const char *bytes, size_t length)
 {
@@ -153,7 +155,8 @@ text_unquoted(const char *bytes, size_t length)
 
 /* ---- the target ---- */
 
-/* An absolute one names the host, too, and no field may say otherwise: *authority. */
+/* Set the path and the query from the target. An absolute target also names the host, which goes
+   before what a Host field says: *authority is that name (borrowed), or NULL. */
 static int
 fill_target(const green_head *head, PyObject *environ, const char *base, const char **authority,
             size_t *authority_length)
@@ -190,7 +193,7 @@ fill_target(const green_head *head, PyObject *environ, const char *base, const c
 
 /* ---- the fields ---- */
 
-/* Another field of the same name: their values in one. */
+/* Join the value of another field of the same name to the value before. */
 static int
 fill_again(PyObject *environ, PyObject *key, PyObject *value)
 {
@@ -209,7 +212,7 @@ fill_again(PyObject *environ, PyObject *key, PyObject *value)
     return result;
 }
 
-/* A folded value is one line again. */
+/* Make one line of a folded value. */
 static void
 value_unfold(char *value, size_t length)
 {
@@ -233,13 +236,14 @@ field_is_again(const green_head *head, const green_field *field, const char *bas
     return false;
 }
 
-/* `seen` has a bit for each hash, so that few names are compared with those before. */
+/* Add one field to the environ. `seen` has a bit for the hash of each name before, so that few
+   names are compared with those. */
 static int
 fill_field(const green_head *head, PyObject *environ, const char *base, const green_field *field,
            uint64_t *seen)
 {
     const char *name = base + field->name;
-    /* One with "_" could be taken for another one with "-". */
+    /* A name with "_" is left out, since its key would be that of the name with "-" instead. */
     if (memchr(name, '_', field->name_length) != NULL) {
         return 0;
     }
@@ -289,7 +293,7 @@ method_of(const green_head *head)
     return Py_XNewRef(methods[method]);
 }
 
-/* The client's address is no pair for a Unix socket. */
+/* Set the client's address and port. A client of a Unix socket has neither. */
 static int
 fill_remote(HandlerObject *handler, PyObject *environ)
 {

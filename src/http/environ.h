@@ -1,4 +1,4 @@
-/* The environ of a request. */
+/* Makes the environ of a request. */
 #ifndef GREEN_HTTP_ENVIRON_H
 #define GREEN_HTTP_ENVIRON_H
 
@@ -6,7 +6,8 @@
 #include "http/handler.h"
 
 /* Fill `environ`, a copy of the server's, from the handler's head, whose bytes start at `base`.
-   `folded`: a field's value may have line ends in it, which become spaces. -1 with an exception. */
+   `folded`: a field's value may have line ends in it, which become spaces. Returns 0, or -1 with an
+   exception. */
 int green_environ_fill(HandlerObject *handler, PyObject *environ, char *base, bool folded);
 
 int green_environ_exec(PyObject *module);

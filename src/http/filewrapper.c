@@ -6,7 +6,8 @@
 
 PyTypeObject *FileWrapper_Type;
 
-/* Files in memory have no descriptor, sockets no position. */
+/* Whether the current exception means that a file has no descriptor, as one in memory, or no
+   position, as a socket. */
 static bool
 error_means_none(void)
 {
@@ -128,8 +129,8 @@ static PyType_Slot filewrapper_slots[] = {
     {Py_tp_doc,
      "FileWrapper(filelike, block_size=65536)\n--\n\n"
      "A file as an answer's body: wsgi.file_wrapper.\n\n"
-     "A regular file goes from where it is by sendfile(2); of anything else, its read()\n"
-     "is asked for `block_size` bytes at a time. close() closes it."},
+     "A regular file is sent by sendfile(2), from its position on; anything else is read,\n"
+     "`block_size` bytes at a time. close() closes the file."},
     {Py_tp_new, filewrapper_new},
     {Py_tp_dealloc, filewrapper_dealloc},
     {Py_tp_traverse, filewrapper_traverse},

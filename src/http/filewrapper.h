@@ -13,8 +13,8 @@ typedef struct FileWrapperObject {
 
 extern PyTypeObject *FileWrapper_Type;
 
-/* A regular file's descriptor, where the next byte is and how many there are. 1; 0: it is no such
-   file; -1 with an exception. */
+/* Find the descriptor of a regular file, the offset of its next byte and the count of those left.
+   Returns 1; 0 if it is no regular file; -1 with an exception. */
 int green_filewrapper_find(FileWrapperObject *self, int *fd, Py_ssize_t *offset, Py_ssize_t *count);
 
 int green_filewrapper_exec(PyObject *module);

@@ -25,13 +25,13 @@ const char *const green_hook_names[HOOKS] = {
 };
 
 static PyObject *hook_names[HOOKS]; /* owned, interned */
-static PyObject *plain[HOOKS];      /* owned; Handler_Type's own */
-static PyObject *unlent;            /* owned; the service until a server has lent its own */
+static PyObject *plain[HOOKS];      /* owned; the methods of Handler_Type itself */
+static PyObject *unlent;            /* owned; the service of handlers that have none lent yet */
 
 /* ---- what a class overrides ---- */
 
-/* The class that was looked at last: a server has one. */
-static PyTypeObject *known_type; /* compared only */
+/* What was found for the class that was looked at last. A server has one class of handlers. */
+static PyTypeObject *known_type; /* never dereferenced */
 static unsigned int known_tag;
 static uint32_t known_overrides;
 
@@ -46,7 +46,7 @@ handler_find_overrides(PyTypeObject *type)
     for (int i = 0; i < HOOKS; i++) {
         PyObject *hook = PyObject_GetAttr((PyObject *)type, hook_names[i]);
         if (hook == NULL) {
-            PyErr_Clear(); /* deleted: who calls it, complains */
+            PyErr_Clear(); /* the method was deleted: a call of it will raise */
         }
         overrides |= hook == plain[i] ? 0 : UINT32_C(1) << i;
         Py_XDECREF(hook);
@@ -66,8 +66,8 @@ green_handler_call(HandlerObject *self, green_hook_id hook, PyObject *arg)
 
 /* ---- making ---- */
 
-/* What the server lends: its service, the environ to copy or None, whether it logs, the semaphore
-   of its pool or None. */
+/* Take what the server lends: its service; the environ to copy, or None; whether it logs; the
+   semaphore of its pool, or None. Returns 0, or -1 with an exception. */
 static int
 handler_borrow(HandlerObject *self)
 {
@@ -130,7 +130,7 @@ handler_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(k
     return (PyObject *)self;
 }
 
-/* What methods use without a look: never NULL before the end. */
+/* Methods use these without a look, so they are never NULL before the handler is deallocated. */
 #define EACH_SURE_OBJECT(DO)                                                                       \
     DO(socket)                                                                                     \
     DO(client_address)                                                                             \
@@ -397,15 +397,16 @@ handler_get_content_length(PyObject *op, void *Py_UNUSED(closure))
 
 static PyGetSetDef handler_getset[] = {
     SURE(socket, "The connection."),
-    SURE(client_address, "Where it comes from."),
-    SURE(server, "The server that it belongs to."),
+    SURE(client_address, "The client's address, as accept() returned it."),
+    SURE(server, "The server that the connection belongs to."),
     BOOL(close_connection, "Whether the connection is closed after this request."),
     BOOL(headers_sent, "Whether the answer's head was sent."),
     BOOL(response_use_chunked, "Whether the answer's body goes in chunks."),
     BOOL(connection_upgraded, "Whether the client asks for another protocol."),
     {"status", handler_get_status, handler_set_status, "The answer's status, bytes; or None.",
      NULL},
-    {"code", handler_get_code, handler_set_code, "The number in it.", NULL},
+    {"code", handler_get_code, handler_set_code, "The number in the answer's status, or None.",
+     NULL},
     {"response_headers", handler_get_response_headers, handler_set_response_headers,
      "The answer's header, a list of pairs of bytes.", NULL},
     {"provided_content_length", handler_get_provided_length, handler_set_provided_length,
@@ -413,7 +414,8 @@ static PyGetSetDef handler_getset[] = {
     {"requestline", handler_get_requestline, handler_set_requestline,
      "The request's first line, a str.", NULL},
     {"rfile", handler_get_rfile, handler_set_rfile, "The connection as a file to read.", NULL},
-    {"content_length", handler_get_content_length, NULL, "Of the request's body, or None.", NULL},
+    {"content_length", handler_get_content_length, NULL, "The request's Content-Length, or None.",
+     NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
@@ -424,7 +426,7 @@ static PyGetSetDef handler_getset[] = {
 
 static PyMemberDef handler_members[] = {
     OBJECT("environ", environ, "The request's environ."),
-    OBJECT("application", application, "Who answers it."),
+    OBJECT("application", application, "The application that answers the request."),
     OBJECT("result", result, "What the application returned."),
     OBJECT("wsgi_input", wsgi_input, "wsgi.input."),
     OBJECT("_headers", headers, "What `headers` returned."),

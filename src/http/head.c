@@ -28,7 +28,7 @@ head_on_url(llhttp_t *parser, const char *at, size_t length)
     return 0;
 }
 
-/* Trailers go nowhere. */
+/* Whether the head has ended. What llhttp finds after that is a trailer, which is dropped. */
 static inline bool
 head_is_past(const green_head *head)
 {
@@ -76,7 +76,8 @@ head_on_name(llhttp_t *parser, const char *at, size_t length)
     return 0;
 }
 
-/* The parts of a folded value are apart: it goes from the first byte of the first to the last's. */
+/* llhttp tells of a folded value in parts, between which there are line ends. The field's value is
+   all from the first part's first byte to the last part's last. */
 static int
 head_on_value(llhttp_t *parser, const char *at, size_t length)
 {
@@ -119,7 +120,8 @@ static const llhttp_settings_t settings = {
 
 /* ---- beginning and end ---- */
 
-/* The fields' array of the last head: few heads are incomplete at a time. */
+/* The array of fields of the head that was dropped last. One is enough, since few heads are
+   incomplete at a time. The interpreter lock guards it. */
 static green_field *spare_fields;
 static uint32_t spare_room;
 
@@ -178,7 +180,8 @@ green_head_begin_chunked(green_head *head)
 
 /* ---- the request line ---- */
 
-/* What can be in a Host: visible ASCII but for what ends an authority, or would be two of them. */
+/* Whether a Host is visible ASCII, without the characters that end an authority, would make two of
+   it, or are in no URI. */
 static bool
 host_is_valid(const char *host, size_t length)
 {
@@ -194,7 +197,7 @@ host_is_valid(const char *host, size_t length)
     return true;
 }
 
-/* Whether an absolute target names a host, and nothing that could be read as another one. */
+/* Whether an absolute target has a host, which can't be read as another one. */
 static bool
 target_has_host(const char *target, size_t length)
 {
@@ -214,8 +217,8 @@ target_is_absolute(const char *target, size_t length)
            target_has_host(target, length);
 }
 
-/* "METHOD target HTTP/1.x" with single spaces and CRLF, a method of HTTP, a target of one of the
-   forms that RFC 9112 has. */
+/* Refuse a request line that is not "METHOD target HTTP/1.x" with single spaces and CRLF, with a
+   method of HTTP and a target of one of the forms that RFC 9112 has. */
 static int
 head_check_line(green_head *head, const char *line)
 {
@@ -280,7 +283,7 @@ field_strip(green_field *field, const char *base)
     }
 }
 
-/* Which of the fields that decide how the request is read there were. */
+/* Which fields there were that decide how the request is read. */
 typedef struct fields_seen {
     int hosts;
     int encodings;
@@ -373,7 +376,7 @@ is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-/* Whether there is a version, though none that is known. */
+/* Whether the request line has a version, but none that is known. */
 static bool
 head_has_version(const green_head *head)
 {
@@ -419,7 +422,7 @@ head_failed(green_head *head, llhttp_errno_t code)
     return GREEN_HEAD_REFUSED;
 }
 
-/* Up to `until`. 0, or the code. */
+/* Feed llhttp what it has not had yet, up to the offset `until`. Returns its code. */
 static llhttp_errno_t
 head_run(green_head *head, size_t until)
 {

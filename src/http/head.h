@@ -1,4 +1,4 @@
-/* The head of a request: llhttp's reading of it, and what is demanded beyond llhttp. */
+/* The head of a request: llhttp parses it, and more is checked here than llhttp checks. */
 #ifndef GREEN_HTTP_HEAD_H
 #define GREEN_HTTP_HEAD_H
 
@@ -15,7 +15,7 @@ typedef struct green_refusal {
 } green_refusal;
 
 typedef struct green_field {
-    uint32_t name; /* offsets are those from the head's first byte */
+    uint32_t name; /* offsets are from the head's first byte */
     uint32_t name_length;
     uint32_t value;
     uint32_t value_length;
@@ -27,11 +27,11 @@ typedef enum { GREEN_BODY_NONE, GREEN_BODY_LENGTH, GREEN_BODY_CHUNKED } green_bo
 
 typedef struct green_head {
     llhttp_t parser;
-    const char *base;    /* borrowed, while llhttp runs: the head's first byte */
+    const char *base;    /* the head's first byte; borrowed, for the time of a call */
     green_field *fields; /* owned, until green_head_drop */
     uint32_t count;
     uint32_t room;
-    uint32_t most; /* fields */
+    uint32_t most; /* how many fields there may be */
     uint32_t fed;
     uint32_t line_length; /* with its CRLF; 0: not all here yet */
     uint32_t length;      /* with the empty line; 0: not all here yet */
@@ -49,22 +49,23 @@ typedef struct green_head {
     bool is_connect;
 } green_head;
 
-/* Prepare for another request. -1: MemoryError. */
+/* Prepare for another request. Returns 0, or -1 with MemoryError. */
 int green_head_begin(green_head *head, const ServiceObject *service);
 
-/* `base`: all `count` bytes there are from the head's first on, those fed before included. Refused:
-   head->refusal says why. The outcome is the same however the bytes were cut. */
+/* Parse what has come of a head: `count` bytes from its first one, `base`, on, those of earlier
+   calls included. If the head is refused, head->refusal says why. The outcome is the same however
+   the bytes were cut. */
 green_head_state green_head_feed(green_head *head, const char *base, size_t count,
                                  const ServiceObject *service);
 
-/* Only what the parser needs for the body is kept. */
+/* Give up the fields. What the parser needs for the body stays. */
 void green_head_drop(green_head *head);
 
-/* A parser that is at the first byte of a chunked body. */
+/* Make a head whose parser is at the first byte of a chunked body. */
 void green_head_begin_chunked(green_head *head);
 
-/* Whether two names are the same but for the case of letters: `name` of a field, `lower` a literal
-   of the same length. */
+/* Whether a field's name is `lower`, a literal of the same length in lower case, but for the case
+   of letters. */
 bool green_field_is(const char *name, const char *lower, size_t length);
 
 #endif

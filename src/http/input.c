@@ -18,7 +18,8 @@ typedef struct green_input_raw {
     InputObject *input; /* borrowed: its owner */
 } green_input_raw;
 
-/* Append what rfile.NAME(size) returns. Its length; -1 with an exception. */
+/* Append what rfile.NAME(size) returns to the buffer. Returns its length, or -1 with an
+   exception. */
 static Py_ssize_t
 raw_call(green_input_raw *raw, const char *name, size_t size)
 {
@@ -37,7 +38,8 @@ raw_call(green_input_raw *raw, const char *name, size_t size)
     return count;
 }
 
-/* Others may read the file after this request: no more is taken than belongs to it. */
+/* Read more from the file, but nothing behind the body: others may read the file after this
+   request. */
 static int
 raw_fill(green_source *source, size_t wanted)
 {
@@ -88,7 +90,7 @@ raw_free(green_input_raw *raw)
 
 /* ---- reading ---- */
 
-/* A client that waits for it is told to go on. */
+/* Tell a client that waits for it to send the body. Returns 0, or -1 with an exception. */
 static int
 input_send_continue(InputObject *self)
 {
@@ -103,7 +105,8 @@ input_send_continue(InputObject *self)
                : 0;
 }
 
-/* The request must not be over, nor have ended while its client was waited for. */
+/* Raise OSError if the request is over. It may also have ended while its client was waited for, so
+   this is called again after each wait. Returns 0 or -1. */
 static int
 input_check(const InputObject *self)
 {
@@ -114,8 +117,9 @@ input_check(const InputObject *self)
     return 0;
 }
 
-/* Before each read: nobody else may be at it. *handler, new reference or NULL, is what is read
-   from, even if the request ends meanwhile: for input_end. */
+/* Begin to read; it is an error if another greenlet is reading. *handler is what is read from, and
+   stays even if the request ends meanwhile: a new reference or NULL, for input_end. Returns 0, or
+   -1 with an exception. */
 static int
 input_begin(InputObject *self, HandlerObject **handler)
 {
@@ -152,7 +156,7 @@ input_into(InputObject *self, char *into, size_t size)
                : green_body_read(&self->body, self->head, self->source, self->service, into, size);
 }
 
-/* Bytes that are in the source's buffer. */
+/* Returns as green_body_peek does; it is an error if the request has ended meanwhile. */
 static Py_ssize_t
 input_peek(InputObject *self)
 {
@@ -162,7 +166,7 @@ input_peek(InputObject *self)
     return got < 0 || input_check(self) < 0 ? -1 : got;
 }
 
-/* `want` bytes, or what there is to the end. */
+/* Returns `want` bytes of the body, or what there is up to its end. New reference. */
 static PyObject *
 input_bytes(InputObject *self, size_t want)
 {
@@ -199,7 +203,8 @@ input_bytes(InputObject *self, size_t want)
     return bytes;
 }
 
-/* A size of Python's: None and negative ones are all there is. -1 with an exception. */
+/* Parse the size that a method was given: none, None or a negative one means all there is. Returns
+   0, or -1 with an exception. */
 static int
 input_size(PyObject *const *args, Py_ssize_t nargs, const char *name, size_t *size)
 {

@@ -14,27 +14,27 @@ struct HandlerObject;
 typedef struct InputObject {
     PyObject_HEAD
     green_body body;
-    green_head *head;     /* borrowed: the handler's or the raw one's; NULL: the request is over */
-    green_source *source; /* likewise */
+    green_head *head;              /* borrowed from `handler` or `raw`; NULL: the request is over */
+    green_source *source;          /* likewise */
     ServiceObject *service;        /* owned */
-    struct HandlerObject *handler; /* owned, while the request lasts; NULL for one made by Python */
-    struct green_input_raw *raw;   /* owned; for one made by Python, over a file */
+    struct HandlerObject *handler; /* owned; NULL: the request is over, or Python code made this */
+    struct green_input_raw *raw;   /* owned; the file, if Python code made this, or NULL */
     PyObject *content_length;      /* owned; NULL: None */
     PyObject *socket;              /* owned, or NULL */
     bool continue_pending; /* the client waits for `100 Continue` before it sends the body */
-    bool reading;          /* somebody is at it */
+    bool reading;          /* a greenlet reads */
 } InputObject;
 
 extern PyTypeObject *Input_Type;
 
-/* The body of the handler's request. New reference. */
+/* Make the input for the body of the handler's request. New reference. */
 InputObject *green_input_new(struct HandlerObject *handler);
 
-/* Read on to the end, at most `most` bytes, and drop it. 1: the end was reached; 0: it was not, or
-   somebody else is reading; -1 with an exception. */
+/* Read the body to its end and drop it, but give up after `most` bytes. Returns 1 if the end was
+   reached; 0 if it was not, or if another greenlet is reading; -1 with an exception. */
 int green_input_discard(InputObject *self, size_t most);
 
-/* The request is over: whoever kept it can read no more. */
+/* Cut the input off its request, which is over: who has kept the input can read no more. */
 void green_input_detach(InputObject *self);
 
 int green_input_exec(PyObject *module);

@@ -1,9 +1,9 @@
-/* The log line of a request. */
+/* Writes the log line of a request. */
 #include "http/handler.h"
 
 #include "http/date.h"
 
-/* The client's host, or what stands for it. */
+/* Returns the client's host as a str, or whatever its address is. New reference. */
 static PyObject *
 log_client(const HandlerObject *self)
 {
@@ -14,7 +14,7 @@ log_client(const HandlerObject *self)
     return PyObject_Str(address);
 }
 
-/* The first word of the status, as it is now. */
+/* Returns the first word of the status, as it is now. New reference. */
 static PyObject *
 log_status(const HandlerObject *self)
 {

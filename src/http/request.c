@@ -1,4 +1,4 @@
-/* A request up to its environ: waiting for it, reading its head. */
+/* A request up to its environ: waits for it and reads its head. */
 #include "http/request.h"
 
 #include "http/environ.h"
@@ -8,7 +8,8 @@ PyObject *green_exc_InvalidClientRequest;
 
 /* ---- the pool's place ---- */
 
-/* An idle connection leaves its place to others; one with a request waits for a place again. */
+/* Leave the connection's place in the pool to others, for it is idle. With the next request it
+   waits for a place again. Returns 0, or -1 with an exception. */
 static int
 slot_release(HandlerObject *self)
 {
@@ -65,7 +66,8 @@ request_receive(HandlerObject *self, double *seconds)
     return got < 0 ? -1 : got > 0;
 }
 
-/* What has come already: a new connection's request is often there. */
+/* Receive what has come already, since a new connection's request is often there. Returns 1; 0 at
+   the end; GREEN_NOT_YET; -1 with an exception. */
 static int
 request_try(HandlerObject *self)
 {
@@ -81,7 +83,7 @@ request_try(HandlerObject *self)
     return got > 0 ? 1 : (int)got;
 }
 
-/* An idle connection holds nothing of the last request. */
+/* Give up what is left of the last request, for the connection is idle. */
 static void
 request_forget(HandlerObject *self)
 {
@@ -91,13 +93,15 @@ request_forget(HandlerObject *self)
     Py_CLEAR(self->headers);
 }
 
-/* So long a new connection keeps the pool's place that it was accepted with: its first request is
-   under way as a rule, and a server that is ending waits until all places are free. */
+/* A new connection keeps the place in the pool that it was accepted with for so many seconds. As a
+   rule its first request is under way, and a server that is ending waits until all places are
+   free. */
 #define FIRST_SECONDS 1.0
 
 enum { IN_A_ROW_MAX = 16 };
 
-/* A client that never lets the server wait leaves a turn to others now and then. */
+/* Let other greenlets run now and then, even if the client never lets the server wait. Returns 0,
+   or -1 with an exception. */
 static int
 request_take_turns(HandlerObject *self)
 {
@@ -108,7 +112,6 @@ request_take_turns(HandlerObject *self)
     return green_wait_yield();
 }
 
-/* Some bytes of a request are there: 1. 0: the connection has ended, or is to. */
 int
 green_request_await(HandlerObject *self)
 {
@@ -138,8 +141,8 @@ green_request_await(HandlerObject *self)
     return seen <= 0 ? seen : request_receive(self, &seconds);
 }
 
-/* An empty line before a request is what some clients end a body with: one is skipped. True: more
-   must come to tell. */
+/* Skip one empty line before a request, for some clients end a body with it. Returns whether more
+   bytes must come. */
 static bool
 request_skip_line(HandlerObject *self, bool *skipped)
 {
@@ -159,7 +162,7 @@ request_skip_line(HandlerObject *self, bool *skipped)
     return green_buffer_count(buffer) == 0;
 }
 
-/* The request line as far as it is there, for the log. */
+/* Returns the request line, as much as there is, as a str. New reference. */
 static PyObject *
 request_line(HandlerObject *self)
 {
@@ -173,7 +176,7 @@ request_line(HandlerObject *self)
     return PyUnicode_DecodeLatin1(count == 0 ? "" : start, (Py_ssize_t)count, NULL);
 }
 
-/* All of the head. GREEN_STEP_FAILED with InvalidClientRequest where it is refused. */
+/* Read all of the head. If it is refused, GREEN_STEP_FAILED comes with InvalidClientRequest. */
 static green_step
 request_read_head(HandlerObject *self)
 {
@@ -197,7 +200,7 @@ request_read_head(HandlerObject *self)
         }
         int got = request_receive(self, &seconds);
         if (got == 0) {
-            return GREEN_STEP_CLOSE; /* there is nobody to tell */
+            return GREEN_STEP_CLOSE; /* nobody is left to be told */
         }
         if (got < 0) {
             if (!PyErr_ExceptionMatches(PyExc_TimeoutError)) {
@@ -223,7 +226,7 @@ request_keeps_text(const HandlerObject *self)
     return self->overrides != 0 || self->logs;
 }
 
-/* The head is complete: keep of it what will be asked for. */
+/* Keep what may be asked for of the head, which is complete. Returns 0, or -1 with an exception. */
 static int
 request_take_head(HandlerObject *self)
 {
@@ -276,7 +279,6 @@ request_has_head(const HandlerObject *self)
            green_buffer_count(&self->source.buffer) >= head->length;
 }
 
-/* New reference. The head's bytes are used up with it. */
 PyObject *
 green_request_environ(HandlerObject *self)
 {
@@ -296,7 +298,6 @@ green_request_environ(HandlerObject *self)
     return environ;
 }
 
-/* The line that a hook has read, put back before what follows it. */
 int
 green_request_put_back(HandlerObject *self, PyObject *line)
 {
@@ -351,7 +352,7 @@ request_read_requestline(PyObject *op, PyObject *Py_UNUSED(unused))
     PyObject *line = request_line(self);
     if (line != NULL) {
         buffer->begin += (size_t)PyUnicode_GET_LENGTH(line);
-        green_head_drop(&self->head); /* one read before has lost its first line */
+        green_head_drop(&self->head); /* a head that was read before has lost its first line */
     }
     return line;
 }

@@ -1,4 +1,4 @@
-/* The answer to a request: what start_response, write and the result make of it. */
+/* The answer to a request: what start_response, write and the application's result make of it. */
 #include "http/handler.h"
 
 #include <sys/uio.h>
@@ -150,7 +150,7 @@ response_check_length(HandlerObject *self)
     return 0;
 }
 
-/* The exception of an application that gives up after the head was sent. */
+/* Raise the exception of an application that gives up after the head was sent. */
 static void
 response_reraise(PyObject *exc_info)
 {
@@ -206,7 +206,8 @@ pair_of_bytes(const char *name, size_t name_length, const char *value, size_t le
     return pair;
 }
 
-/* The fields of the head's text as pairs of bytes, for who looks at them. */
+/* Returns the fields of the head as a list of pairs of bytes. It is made of the head's text when
+   somebody asks first, and stands for it from then on. New reference. */
 PyObject *
 green_response_get_headers(HandlerObject *self)
 {
@@ -244,7 +245,8 @@ response_append(HandlerObject *self, const char *name, const char *value, size_t
     return green_answer_append(&self->out, name, value, length);
 }
 
-/* A hook has looked at the headers, and may have changed them: the text anew. */
+/* Make the head's text anew, because a hook has looked at the status or the fields and may have
+   changed them. */
 static int
 response_rebuild(HandlerObject *self)
 {
@@ -279,8 +281,8 @@ response_rebuild(HandlerObject *self)
     return 0;
 }
 
-/* How the client learns where the body ends, and whether the connection stays. `total`: bytes of
-   the body, -1 where that is not known yet. */
+/* Add the fields that tell the client where the body ends and whether the connection stays, and the
+   date. `total`: bytes of the body, -1 where that is not known yet. */
 static int
 response_finalize(HandlerObject *self, Py_ssize_t total)
 {
@@ -337,7 +339,7 @@ response_buffer(PyObject *data, Py_buffer *view)
     return PyObject_GetBuffer(data, view, PyBUF_SIMPLE);
 }
 
-/* How many bytes one part of a body has. -1 with an exception. */
+/* Returns how many bytes one part of a body has, or -1 with an exception. */
 static Py_ssize_t
 response_size(PyObject *data)
 {
@@ -353,7 +355,8 @@ response_size(PyObject *data)
     return size;
 }
 
-/* Whether all parts of a result are there, and nobody has another way to go through them. */
+/* Whether all parts of a result are there: it is a list or a tuple, of a class that iterates as
+   those do. */
 static bool
 result_is_whole(PyObject *result)
 {
@@ -361,7 +364,7 @@ result_is_whole(PyObject *result)
            (PyTuple_Check(result) && Py_TYPE(result)->tp_iter == PyTuple_Type.tp_iter);
 }
 
-/* Bytes of the result, if all of it is there; -1: not known, -2 with an exception. */
+/* Returns how many bytes the result has; -1 if not all of it is there, -2 with an exception. */
 static Py_ssize_t
 response_total(HandlerObject *self)
 {
@@ -378,7 +381,7 @@ response_total(HandlerObject *self)
     return total;
 }
 
-/* Everything up to the empty line, in `out`. */
+/* Complete the head in `out`, with the empty line. Returns 0, or -1 with an exception. */
 static int
 response_make_head(HandlerObject *self, Py_ssize_t total)
 {
@@ -395,7 +398,8 @@ response_make_head(HandlerObject *self, Py_ssize_t total)
         return -1;
     }
     if (self->overrides != 0) {
-        /* The text goes when it is sent; a hook, such as log_request, may ask after that. */
+        /* The text is given up once it is sent, but a hook, such as log_request, may ask for the
+           fields after that. */
         PyObject *kept = green_response_get_headers(self);
         if (kept == NULL) {
             return -1;
@@ -407,7 +411,8 @@ response_make_head(HandlerObject *self, Py_ssize_t total)
 
 /* ---- the body ---- */
 
-/* The head to send. It stays where it is, whatever other greenlets do to the handler meanwhile. */
+/* Take the head out of the handler to send it, so that it stays whatever other greenlets do to the
+   handler meanwhile. The caller drops it. */
 static green_buffer
 response_take_head(HandlerObject *self)
 {
@@ -439,8 +444,8 @@ response_send(HandlerObject *self, struct iovec *vector, int count)
     return green_transport_send(self, vector, count);
 }
 
-/* The head, if it has not been sent, and `size` bytes of the body, in a chunk where they come so.
- */
+/* Send the head, if it has not been sent, and `size` bytes of the body, as a chunk if the body goes
+   in chunks. `total` is response_finalize's. Returns 0, or -1 with an exception. */
 static int
 response_send_part(HandlerObject *self, Py_ssize_t total, const void *data, size_t size)
 {
@@ -454,7 +459,7 @@ response_send_part(HandlerObject *self, Py_ssize_t total, const void *data, size
             return -1;
         }
         if (sends && size <= COPIED_SIZE && !self->response_use_chunked) {
-            /* A plain send of the two is cheaper than a gathering one. */
+            /* It is cheaper to copy the body and send one piece than to send two. */
             if (green_buffer_append(&self->out, data, size) < 0) {
                 return -1;
             }
@@ -503,7 +508,8 @@ response_write_total(HandlerObject *self, PyObject *data, Py_ssize_t total)
     if (self->handed_over) {
         return 0;
     }
-    /* That one must be without a body is said before what the body must be. */
+    /* An answer that must not have a body is refused for that first, and then for a body of a wrong
+       type. */
     Py_ssize_t length = PyObject_Length(data);
     if (length < 0) {
         PyErr_Clear();
@@ -551,7 +557,8 @@ response_write_empty(HandlerObject *self)
 
 /* ---- the result ---- */
 
-/* All of a body of `total` bytes follows: is that what the head will say? */
+/* Check that a body of `total` bytes, all of which follow, is what the head will say. Returns 0, or
+   -1 with an exception. */
 static int
 response_check_whole(HandlerObject *self, Py_ssize_t total)
 {
@@ -565,7 +572,7 @@ response_check_whole(HandlerObject *self, Py_ssize_t total)
     return 0;
 }
 
-/* A body that is all there, in a tuple: head and body leave together. */
+/* Send head and body together: the body is all there, in the tuple `items`. */
 static int
 response_send_items(HandlerObject *self, PyObject *items)
 {
@@ -598,14 +605,15 @@ done:
     return result;
 }
 
-/* 1: sent; 0: there are too many parts for that. */
+/* Send head and body together. Returns 1; 0 if the result has too many parts for that; -1 with an
+   exception. */
 static int
 response_send_whole(HandlerObject *self, PyObject *result)
 {
     Py_ssize_t size = PySequence_Fast_GET_SIZE(result);
     int sent;
     if (size == 1 && PyBytes_CheckExact(PySequence_Fast_GET_ITEM(result, 0))) {
-        /* The usual case, without a buffer object. */
+        /* The usual case does without a Py_buffer. */
         PyObject *item = Py_NewRef(PySequence_Fast_GET_ITEM(result, 0));
         Py_ssize_t total = PyBytes_GET_SIZE(item);
         sent = response_check_whole(self, total) < 0
@@ -624,7 +632,8 @@ response_send_whole(HandlerObject *self, PyObject *result)
     return sent < 0 ? -1 : 1;
 }
 
-/* Its parts, as they come; of a HEAD request, only until the head is known. */
+/* Send the parts of the result as they come. For a HEAD request this stops once the head was
+   sent. */
 static int
 response_send_iterated(HandlerObject *self, PyObject *result)
 {
@@ -646,7 +655,8 @@ response_send_iterated(HandlerObject *self, PyObject *result)
     return written < 0 || PyErr_Occurred() ? -1 : 0;
 }
 
-/* A file that the kernel can copy to the socket: 1, it was sent; 0: it is not so. */
+/* Send a result that is a file, if the kernel can copy that to the socket. Returns 1; 0 if it
+   can't; -1 with an exception. */
 static int
 response_send_file(HandlerObject *self, PyObject *result)
 {
@@ -702,7 +712,8 @@ response_end(HandlerObject *self)
     return 0;
 }
 
-/* What the application returned may be sent at once. */
+/* Whether nothing was sent and nobody else does the sending, so that the result may go together
+   with the head. */
 static bool
 response_is_untouched(const HandlerObject *self)
 {

@@ -1,4 +1,4 @@
-/* Where a request's bytes come from: a connection, or any file of Python's. */
+/* A source is where a request's bytes come from: a connection, or any file of Python's. */
 #ifndef GREEN_HTTP_SOURCE_H
 #define GREEN_HTTP_SOURCE_H
 
@@ -7,10 +7,11 @@
 
 typedef struct green_source {
     green_buffer buffer;
-    /* Put more into the buffer, which may have something in it. `wanted`: how many bytes the caller
-       knows that it needs, 0 for a line. 1; 0 at the end; -1 with an exception. */
+    /* Put more bytes into the buffer, which may have some. `wanted`: how many bytes the caller
+       knows that it needs; 0: it needs a line. Returns 1; 0 at the end; -1 with an exception. */
     int (*fill)(struct green_source *source, size_t wanted);
-    /* Read past the empty buffer, 1 to `size` bytes. 0 at the end; -1 with an exception. */
+    /* Read bytes without the buffer, which is empty. Returns how many, from 1 to `size`; 0 at the
+       end; -1 with an exception. */
     Py_ssize_t (*read)(struct green_source *source, char *into, size_t size);
 } green_source;
 

@@ -1,5 +1,5 @@
-/* A connection's bytes: by system calls where it is a plain socket, by the methods of whatever else
-   it is. */
+/* Receives and sends a connection's bytes: by system calls on a plain socket, else by the methods
+   of whatever the socket is. */
 #include "http/handler.h"
 
 #include <errno.h>
@@ -15,7 +15,7 @@
 
 /* ---- waiting ---- */
 
-/* What is left of `seconds` after waiting from `start` on. */
+/* Take the time since `start`, ns, off `*seconds`. Negative ones stay: for ever. */
 static void
 seconds_spend(double *seconds, uint64_t start)
 {
@@ -25,7 +25,8 @@ seconds_spend(double *seconds, uint64_t start)
     }
 }
 
-/* Bytes have moved: at the least rate, that gives back as many seconds as it took. */
+/* Give back seconds for bytes that have moved: as many as those take at the least rate, up to
+   `most` in all. If there is no rate, the time begins anew. */
 static void
 seconds_earn(double *seconds, double most, double rate, size_t bytes)
 {
@@ -44,7 +45,8 @@ green_transport_renew(HandlerObject *self)
     self->write_credit = self->service->write_timeout;
 }
 
-/* 0; -1 with TimeoutError or what ended the wait. */
+/* Wait for `events`, at most `*seconds`. Returns 0, or -1 with TimeoutError or what ended the
+   wait. */
 static int
 transport_wait(HandlerObject *self, int events, double *seconds, const char *verb)
 {
@@ -60,7 +62,8 @@ transport_wait(HandlerObject *self, int events, double *seconds, const char *ver
     return seen > 0 ? 0 : -1;
 }
 
-/* After a failed system call: 0, make it again; -1 with an exception. */
+/* Wait after a system call that failed, if it only had to wait. Returns 0 if the call is to be made
+   again, else -1 with an exception. */
 static int
 transport_again(HandlerObject *self, int events, double *seconds, const char *verb)
 {
@@ -105,7 +108,7 @@ transport_receive_call(HandlerObject *self, char *into, size_t size, double *sec
     return count;
 }
 
-/* From the file that was given in the socket's place. */
+/* Receive from the file that was given in place of the socket. */
 static Py_ssize_t
 transport_receive_file(HandlerObject *self, char *into, size_t size)
 {
@@ -129,7 +132,8 @@ transport_receive_file(HandlerObject *self, char *into, size_t size)
 
 /* ---- receiving ---- */
 
-/* A small part is all there was; behind a big one, there is soon more. */
+/* Note whether the next call waits first. After a small part it does, for that was all there was;
+   behind a big one there is soon more. */
 static void
 transport_received(green_socket *plain, size_t got, size_t size)
 {
@@ -231,7 +235,7 @@ green_transport_init(HandlerObject *self)
 
 /* ---- idle ---- */
 
-/* TLS may have decrypted more than was read so far. */
+/* Whether TLS has decrypted bytes that were not read yet. -1 with an exception. */
 static int
 transport_pending(HandlerObject *self)
 {
@@ -277,7 +281,8 @@ green_transport_idle(HandlerObject *self, double seconds)
 
 /* ---- sending ---- */
 
-/* What TLS and others are given to send at once, each with a time-out. */
+/* TLS and sockets of other classes are given so many bytes at once to send, each time with a
+   time-out. */
 enum { SLICE_SIZE = 64 * 1024 };
 
 static void
@@ -340,8 +345,8 @@ transport_send_plain(HandlerObject *self, struct iovec *vector, int count)
     }
 }
 
-/* Nothing more can be sent. A client that takes nothing in time gets no more of what the kernel has
-   for it, either. */
+/* Note that nothing more can be sent. If the client has taken nothing in time, the kernel is told
+   to drop at the close what it still has for the client. */
 static void
 transport_abort(HandlerObject *self)
 {
@@ -377,7 +382,7 @@ green_transport_send_file(HandlerObject *self, const green_buffer *head, int fil
     int fd = self->plain->file.fd, one = 1, none = 0;
     off_t at = offset;
     Py_ssize_t left = count;
-    /* The head waits for the file's first bytes. */
+    /* The kernel holds the head back until the file's first bytes come. */
     setsockopt(fd, IPPROTO_TCP, TCP_CORK, &one, sizeof(one));
     int result =
         green_transport_send_bytes(self, green_buffer_start(head), green_buffer_count(head));
@@ -440,7 +445,7 @@ green_transport_linger(HandlerObject *self)
         uint64_t now = green_time_now();
         if (now >= until || green_file_wait(&plain->file, GREEN_READ, (double)(until - now) / 1e9,
                                             "WSGI end", self->connection) <= 0) {
-            return; /* an exception is the caller's */
+            return; /* an exception stays set, for the caller */
         }
     }
 }
@@ -454,12 +459,13 @@ green_transport_close(HandlerObject *self)
     PyObject *connection = self->connection;
     if (done != NULL && connection != NULL && PyObject_TypeCheck(connection, Socket_Type) &&
         green_socket_of(connection)->file.fd >= 0) {
-        /* Files that it made are still open, or a request's input is kept. */
+        /* The descriptor is still open, since files made of the socket are, or a request's input is
+           kept. */
         done = PyObject_CallMethod(connection, "_real_close", NULL);
         Py_XDECREF(done);
     }
     if (done == NULL) {
-        PyErr_Clear(); /* somebody closed the descriptor */
+        PyErr_Clear(); /* somebody else has closed the descriptor */
     }
     green_error_raise(raised);
 }
