@@ -15,23 +15,23 @@
 #include "websocket/reader.h"
 #include "websocket/writer.h"
 
-/* What comes in goes here first, so that a connection that waits has no buffer; the interpreter
-   lock guards it. */
+/* Bytes are received into this, so that a connection that waits has no buffer. The interpreter lock
+   guards it. */
 enum { SCRATCH_SIZE = 64 * 1024 };
 static unsigned char scratch[SCRATCH_SIZE];
 
-/* A frame of that size is made on the stack. */
+/* A frame of up to so many bytes is made on the stack. */
 enum { SMALL_FRAME = 256 };
 
-/* A code of close frames: there was none. */
+/* The code of a connection that ended without a close frame. */
 enum { CLOSE_ABNORMAL = 1006 };
 
 typedef struct {
     PyObject_HEAD
     PyObject *socket;         /* owned; NULL: not open yet */
-    green_socket *plain;      /* the same, if system calls will do; else its methods are called */
-    SemaphoreObject *sending; /* owned; whoever sends a frame has it */
-    PyObject *ping_interval;  /* owned; None, or _recv() keeps the time */
+    green_socket *plain;      /* borrowed from `socket`; NULL: the socket's methods are called */
+    SemaphoreObject *sending; /* owned; held by whoever sends a frame */
+    PyObject *ping_interval;  /* owned; not None: _recv() receives, and keeps the time */
     Py_ssize_t deflate_min;   /* bytes from which a message is deflated; -1: none is */
     char client;
     char closed;
@@ -46,7 +46,8 @@ static PyObject *exc_WebSocketError;
 
 /* ---- the ends ---- */
 
-/* 0, or -1 with an exception. */
+/* Open the WebSocket by the method _open(), if it is not open yet. Returns 0, or -1 with an
+   exception. */
 static int
 connection_open(ConnectionObject *self)
 {
@@ -61,7 +62,7 @@ connection_open(ConnectionObject *self)
     return done == NULL || self->socket == NULL ? -1 : 0;
 }
 
-/* The connection ends without a goodbye. 0, or -1 with an exception. */
+/* End the connection without a close frame. Returns 0, or -1 with an exception. */
 static int
 connection_end(ConnectionObject *self)
 {
@@ -71,7 +72,7 @@ connection_end(ConnectionObject *self)
     return done == NULL ? -1 : 0;
 }
 
-/* It can't go on after the exception that is set. */
+/* End the connection, which can't go on after the current exception. That is kept. */
 static void
 connection_break(ConnectionObject *self)
 {
@@ -84,7 +85,8 @@ connection_break(ConnectionObject *self)
 
 /* ---- receiving ---- */
 
-/* Keep what is to be read later, behind what is kept already. -1: MemoryError. */
+/* Keep bytes that are to be read later, behind those kept already. Returns 0, or -1 with
+   MemoryError. */
 static int
 connection_keep(ConnectionObject *self, const unsigned char *bytes, size_t count)
 {
@@ -108,7 +110,7 @@ connection_keep(ConnectionObject *self, const unsigned char *bytes, size_t count
     return 0;
 }
 
-/* Read on in what is kept. Returns as green_reader_next does. */
+/* Read the bytes that are kept. Returns as green_reader_next does. */
 static int
 connection_read_kept(ConnectionObject *self, green_arrived *arrived)
 {
@@ -128,7 +130,7 @@ connection_read_kept(ConnectionObject *self, green_arrived *arrived)
     return result;
 }
 
-/* Read what has just been received. Returns likewise. */
+/* Read bytes that were just received. Returns as green_reader_next does. */
 static int
 connection_read(ConnectionObject *self, unsigned char *bytes, size_t count, green_arrived *arrived)
 {
@@ -145,7 +147,8 @@ connection_read(ConnectionObject *self, unsigned char *bytes, size_t count, gree
     return result;
 }
 
-/* 1: received; 0: the connection has ended; -1 with an exception. */
+/* Receive *got bytes into `scratch`. Returns 1; 0 when the connection has ended; -1 with an
+   exception. */
 static int
 connection_receive_plain(ConnectionObject *self, Py_ssize_t *got)
 {
@@ -160,7 +163,8 @@ connection_receive_plain(ConnectionObject *self, Py_ssize_t *got)
     return *got < 0 ? -1 : *got > 0;
 }
 
-/* The slow way: TLS, sockets of other classes, and where time is kept. Returns likewise. */
+/* Receive by the method _recv(), and keep the bytes. This is the slow way, for TLS, for sockets of
+   other classes, and where the time of silence counts. Returns likewise. */
 static int
 connection_receive_call(ConnectionObject *self)
 {
@@ -176,7 +180,7 @@ connection_receive_call(ConnectionObject *self)
     return result;
 }
 
-/* Receive once, and read. Returns as green_reader_next does. */
+/* Receive once, and read what came. Returns as green_reader_next does. */
 static int
 connection_receive_once(ConnectionObject *self, green_arrived *arrived)
 {
@@ -194,8 +198,8 @@ connection_receive_once(ConnectionObject *self, green_arrived *arrived)
     return result;
 }
 
-/* What is no plain message: the message inflated; or None: there is none. `arrived` loses what it
-   owns. NULL with an exception. */
+/* Deal with what is no plain message: returns a compressed message inflated, and None for all else.
+   Takes the payload out of `arrived`. New reference, or NULL with an exception. */
 static PyObject *
 connection_handle(ConnectionObject *self, green_arrived *arrived)
 {
@@ -310,7 +314,7 @@ connection_send_frame(ConnectionObject *self, green_frame_head *head, const unsi
                                  (size_t)head->length);
 }
 
-/* The same with what the payload has been deflated to. */
+/* Send a frame with the message deflated. Returns 0, or -1 with an exception. */
 static int
 connection_send_deflated(ConnectionObject *self, green_frame_head *head, PyObject *message)
 {
@@ -328,8 +332,8 @@ connection_send_deflated(ConnectionObject *self, green_frame_head *head, PyObjec
     return result;
 }
 
-/* Send a frame with the `message`, whose bytes are `view`, when it is its turn. 1: sent; 0: a close
-   frame has been sent, so nothing can be; -1 with an exception. */
+/* Send a frame with the `message`, whose bytes are `view`, when its turn comes. Returns 1; 0 if a
+   close frame was sent before, so nothing can be; -1 with an exception. */
 static int
 connection_transmit(ConnectionObject *self, int opcode, PyObject *message, const Py_buffer *view)
 {
@@ -357,7 +361,8 @@ connection_transmit(ConnectionObject *self, int opcode, PyObject *message, const
     return result;
 }
 
-/* Bytes of a str, in UTF-8, or of what is bytes-like. -1 with an exception. */
+/* Get the bytes of a str, in UTF-8, or of something bytes-like. Returns 0, or -1 with an
+   exception. */
 static int
 payload_get(PyObject *message, Py_buffer *view)
 {
@@ -403,7 +408,7 @@ connection_send(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject 
 }
 
 PyDoc_STRVAR(send_control_doc, "_send_frame($self, opcode, payload, /)\n--\n\n\
-Send a control frame. Returns False when nothing can be sent any more, a close frame having been.");
+Send a control frame. Returns False when a close frame was sent before, so nothing can be.");
 
 static PyObject *
 connection_send_control(PyObject *op, PyObject *args)
@@ -427,7 +432,7 @@ connection_send_control(PyObject *op, PyObject *args)
 }
 
 PyDoc_STRVAR(open_doc, "_open($self, /)\n--\n\n\
-Called before the first use of what is not open: for a subclass.");
+Called before the first use of a WebSocket that is not open: a subclass opens it then.");
 
 static PyObject *
 connection_refuse(PyObject *Py_UNUSED(op), PyObject *Py_UNUSED(unused))
@@ -498,8 +503,8 @@ connection_traverse(PyObject *op, visitproc visit, void *arg)
     return 0;
 }
 
-/* Nobody can call it any more, but for finalizers of what it had: the socket stays, which has no
-   reference to it. */
+/* Only finalizers of what the connection had can still call it, and they may need the socket. The
+   socket has no reference to the connection, so no cycle needs it cleared here. */
 static int
 connection_clear(PyObject *op)
 {
@@ -525,9 +530,10 @@ connection_dealloc(PyObject *op)
 
 static PyMemberDef connection_members[] = {
     {"socket", T_OBJECT, offsetof(ConnectionObject, socket), READONLY,
-     "What it goes over; None: it is not open yet."},
-    {"client", T_BOOL, offsetof(ConnectionObject, client), READONLY, "This end is the client's."},
-    {"closed", T_BOOL, offsetof(ConnectionObject, closed), 0, "It is over."},
+     "The socket that the WebSocket goes over; None until it is open."},
+    {"client", T_BOOL, offsetof(ConnectionObject, client), READONLY,
+     "Whether this end is the client."},
+    {"closed", T_BOOL, offsetof(ConnectionObject, closed), 0, "Whether the WebSocket has ended."},
     {"_close_sent", T_BOOL, offsetof(ConnectionObject, close_sent), 0, NULL},
     {"ping_interval", T_OBJECT, offsetof(ConnectionObject, ping_interval), 0,
      "Seconds of silence after which a ping is sent, or None."},

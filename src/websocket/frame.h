@@ -31,14 +31,14 @@ typedef struct green_frame_head {
     unsigned char mask[4];
 } green_frame_head;
 
-/* Control frames may stand between the frames of a message. */
+/* Whether a frame is a control frame. Those may stand between the frames of a message. */
 static inline bool
 green_frame_is_control(unsigned opcode)
 {
     return opcode >= GREEN_OPCODE_CLOSE;
 }
 
-/* Bytes of the whole head, known once two are there. */
+/* Returns how many bytes the whole head has. Its first two bytes tell. */
 static inline size_t
 green_frame_head_size(const unsigned char bytes[2])
 {
@@ -46,7 +46,7 @@ green_frame_head_size(const unsigned char bytes[2])
     return 2 + (length == 126 ? 2 : length == 127 ? 8 : 0) + (bytes[1] & 0x80 ? 4 : 0);
 }
 
-/* Read a whole head. */
+/* Parse a head, all of whose bytes are there. */
 void green_frame_head_read(green_frame_head *head, const unsigned char *bytes);
 
 /* Write a head. Returns its size. */
@@ -56,7 +56,8 @@ size_t green_frame_head_write(const green_frame_head *head, unsigned char *into)
 size_t green_frame_write(const green_frame_head *head, const unsigned char *payload,
                          unsigned char *into);
 
-/* Mask, or take the mask off: the same. `phase`: how many bytes of the payload came before. */
+/* Mask bytes, or take the mask off, which is the same; `into` may be `from`. `phase`: how many
+   bytes of the payload came before. */
 void green_frame_mask(unsigned char *into, const unsigned char *from, size_t count,
                       const unsigned char mask[4], size_t phase);
 

@@ -3,7 +3,8 @@
 
 enum { ROOM_MIN = 512, ROOM_KEPT = 16 * 1024 };
 
-/* The room doubles: an announced length alone reserves nothing. */
+/* Make room for `count` more bytes, which are here, by doubling: a length that was only announced
+   reserves nothing. Returns 0, or -1 with MemoryError. */
 static int
 message_reserve(green_message *message, size_t count)
 {
@@ -48,8 +49,8 @@ green_message_check(green_message *message)
         message->checked == message->count) {
         return 1;
     }
-    /* The decoder stops before a character whose end is missing, and refuses what none begins with.
-     */
+    /* The decoder stops before a character whose end is missing, and refuses bytes with which none
+       begins. */
     Py_ssize_t used = 0;
     PyObject *text = PyUnicode_DecodeUTF8Stateful(message->bytes + message->checked,
                                                   (Py_ssize_t)(message->count - message->checked),

@@ -15,20 +15,21 @@ typedef struct green_message {
     size_t checked; /* so many of `count` are known to be UTF-8 */
 } green_message;
 
-/* Add a piece of payload, taking the mask off where there is one (else NULL). -1: MemoryError. */
+/* Add a piece of payload, and take `mask` off it unless that is NULL. `phase`: how many bytes of
+   the frame's payload came before. Returns 0, or -1 with MemoryError. */
 int green_message_add(green_message *message, const unsigned char *from, size_t count,
                       const unsigned char *mask, size_t phase);
 
-/* Look at what has come of a text that is not complete: whether it can become UTF-8. 1: it can; 0:
-   it can't; -1 with MemoryError. */
+/* Check whether what has come of an incomplete text can become UTF-8. Returns 1 if it can, 0 if
+   not, -1 with MemoryError. */
 int green_message_check(green_message *message);
 
-/* It is complete: a str or bytes, and nothing is arriving any more. Compressed: bytes. NULL with
-   UnicodeDecodeError or MemoryError. */
+/* Returns the message, which is complete, as a str or, if it is compressed or binary, as bytes.
+   After this none is arriving. NULL with UnicodeDecodeError or MemoryError. */
 PyObject *green_message_finish(green_message *message);
 
-/* A message that arrives at once, masked unless `mask` is NULL: a str (the mask is taken off in
-   place) or bytes. NULL as above. */
+/* Returns a message that has arrived at once, as a str or bytes. `mask` is taken off it (from a
+   text in place, in `from`) unless it is NULL. NULL with UnicodeDecodeError or MemoryError. */
 PyObject *green_message_whole(bool text, unsigned char *from, size_t count,
                               const unsigned char *mask);
 

@@ -4,9 +4,9 @@
 /* Codes of a close frame (RFC 6455, section 7.4.1). */
 enum { CLOSE_PROTOCOL = 1002, CLOSE_NO_CODE = 1005, CLOSE_NOT_UTF8 = 1007, CLOSE_TOO_BIG = 1009 };
 
-/* Those that follow return 1 when something has arrived, 0 to go on, -1 with an exception. */
+/* The functions below return 1 when something has arrived, 0 to go on, -1 with an exception. */
 
-/* `payload` is stolen and may be NULL, with an exception set. */
+/* Fill in `arrived`. `payload` is stolen; it may be NULL, with an exception set. */
 static int
 reader_emit(green_arrived *arrived, int opcode, PyObject *payload, long code)
 {
@@ -21,7 +21,7 @@ reader_fail(green_reader *reader, green_arrived *arrived, long code, const char 
     return reader_emit(arrived, GREEN_ARRIVAL_FAILED, PyUnicode_FromString(why), code);
 }
 
-/* What is wrong with the frame that begins, or NULL. */
+/* Returns what is wrong with the frame that begins, or NULL. */
 static const char *
 reader_fault(const green_reader *reader)
 {
@@ -81,7 +81,7 @@ reader_begin_frame(green_reader *reader, green_arrived *arrived)
     return 0;
 }
 
-/* Those that a peer may send (section 7.4.2). */
+/* Whether a peer may send this code (section 7.4.2). */
 static bool
 close_code_is_valid(long code)
 {
@@ -121,7 +121,7 @@ reader_check_text(green_reader *reader, green_arrived *arrived)
                       : 0;
 }
 
-/* The message is complete, `whole` (stolen), or NULL with an exception. */
+/* Tell of a message that is complete: `whole` (stolen), or NULL with an exception. */
 static int
 reader_end_message(green_reader *reader, green_arrived *arrived, PyObject *whole, int opcode,
                    bool compressed)
@@ -157,7 +157,8 @@ reader_end_frame(green_reader *reader, green_arrived *arrived)
     return reader_end_message(reader, arrived, whole, opcode, compressed);
 }
 
-/* A message in a single frame that is all here: no copy is made but the message. */
+/* Take a message that is all here, in a single frame. The message itself is the only copy that is
+   made. */
 static int
 reader_take_whole(green_reader *reader, unsigned char *from, green_arrived *arrived)
 {
@@ -203,7 +204,7 @@ reader_take_payload(green_reader *reader, const unsigned char *from, size_t coun
     return (Py_ssize_t)count;
 }
 
-/* Take what there is of a head, whose size its second byte tells. Returns how many bytes. */
+/* Take what there is of a head, whose second byte tells its size. Returns how many bytes. */
 static size_t
 reader_take_head(green_reader *reader, const unsigned char *from, size_t count, bool *complete)
 {
@@ -258,7 +259,7 @@ green_reader_next(green_reader *reader, unsigned char *from, size_t count, size_
 {
     size_t done = 0;
     int result = 0;
-    /* A payload of no bytes ends without one more. */
+    /* A frame without payload ends without another byte. */
     while (result == 0 && !reader->ended &&
            (done < count || (reader->in_payload && reader->left == 0))) {
         size_t step = 0;

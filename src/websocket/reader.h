@@ -1,4 +1,4 @@
-/* What a peer sends, from bytes to messages and control frames: does no input of its own. */
+/* Makes messages and control frames of the bytes that a peer sends. It does no input of its own. */
 #ifndef GREEN_WEBSOCKET_READER_H
 #define GREEN_WEBSOCKET_READER_H
 
@@ -7,15 +7,15 @@
 #include "websocket/frame.h"
 #include "websocket/message.h"
 
-/* In place of an opcode: what the peer sent breaks the protocol. */
+/* Stands in place of an opcode: what the peer sent breaks the protocol. */
 enum { GREEN_ARRIVAL_FAILED = -1 };
 
-/* What has arrived whole. */
+/* A message, a control frame or a failure, which has arrived whole. */
 typedef struct green_arrived {
-    int opcode;        /* of a message its first frame's; GREEN_ARRIVAL_FAILED */
-    bool compressed;   /* the payload is as it came: bytes to inflate */
-    long code;         /* of a close frame, 1005 where it has none; that says what failed */
-    PyObject *payload; /* owned: a text, the reason of a close, why it failed: str; else bytes */
+    int opcode;        /* a frame's; of a message, its first frame's; or GREEN_ARRIVAL_FAILED */
+    bool compressed;   /* the payload is still deflated */
+    long code;         /* a close frame's, 1005 if it has none; a failure's, to close with */
+    PyObject *payload; /* owned; str for a text, or the reason of a close or failure; else bytes */
 } green_arrived;
 
 typedef struct green_reader {
@@ -33,9 +33,9 @@ typedef struct green_reader {
     green_message message;
 } green_reader;
 
-/* Read up to the end of the first thing that arrives whole; *taken: how many of the `count` bytes
-   that took. The mask may be taken off in place. 1: `arrived` is filled in; 0: all is taken, and
-   more must come; -1: MemoryError, and nothing more can be read. */
+/* Read until something has arrived whole. *taken is how many of the `count` bytes were used for it.
+   The mask may be taken off in place, in `from`. Returns 1 with `arrived` filled in; 0 when all
+   bytes are taken and more must come; -1 with MemoryError, after which nothing more can be read. */
 int green_reader_next(green_reader *reader, unsigned char *from, size_t count, size_t *taken,
                       green_arrived *arrived);
 

@@ -4,8 +4,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* A mask that nobody can foretell (RFC 6455, section 10.3). -1 with OSError. The C library's
-   getrandom() is younger than the C libraries that wheels are for. */
+/* Nobody may foretell the mask (RFC 6455, section 10.3). This is a bare system call, because the C
+   libraries that wheels are for may be older than getrandom(). */
 int
 green_writer_draw_mask(unsigned char mask[4])
 {
