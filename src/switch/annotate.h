@@ -1,5 +1,5 @@
-/* What tools that watch the stack need to be told: AddressSanitizer and valgrind. Nothing in a
-   plain build. valgrind's requests are compiled in with -DGREEN_VALGRIND. */
+/* Tells AddressSanitizer and valgrind what they need to know of stacks. In a plain build nothing of
+   this is compiled in. -DGREEN_VALGRIND compiles in the requests to valgrind. */
 #ifndef GREEN_SWITCH_ANNOTATE_H
 #define GREEN_SWITCH_ANNOTATE_H
 
@@ -21,7 +21,7 @@
 #include <valgrind/valgrind.h>
 #endif
 
-/* The memory of the stack is in use as a stack from now on. */
+/* From now on the stack's memory is in use as a stack. */
 static inline void
 green_annotate_begin(green_stack *stack)
 {
@@ -32,7 +32,7 @@ green_annotate_begin(green_stack *stack)
 #endif
 }
 
-/* The frames on it are gone, though they never returned. */
+/* The frames on the stack are gone, though they never returned. */
 static inline void
 green_annotate_vacant(green_stack *stack)
 {

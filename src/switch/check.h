@@ -1,10 +1,10 @@
-/* Checks of a build for debugging (GREENCORE_DEBUG=1): what holds of a structure while nobody
-   changes it is asserted at each turn. A check looks at some of the members only, or a turn among
-   many would take as long as there are many. */
+/* Checks in a build for debugging (GREENCORE_DEBUG=1). At each turn they assert what holds of a
+   structure while nobody changes it. A check looks at some of the members only, since to look at
+   all of many would make each turn slow. */
 #ifndef GREEN_SWITCH_CHECK_H
 #define GREEN_SWITCH_CHECK_H
 
-/* What released memory is filled with. */
+/* Released memory is filled with this byte. */
 enum { GREEN_POISON = 0xdb };
 
 #ifdef GREEN_DEBUG
@@ -17,7 +17,7 @@ enum { GREEN_CHECK_REACH = 32 };
 
 #define GREEN_CHECK(statement) statement
 
-/* The neighbours of the first and the last members know each other. */
+/* Asserts that the neighbours of the first and of the last members point back at them. */
 static inline void
 green_list_check(const green_link *head)
 {
@@ -40,7 +40,7 @@ green_poison(char *from, const char *to)
     memset(from, GREEN_POISON, (size_t)(to - from));
 }
 
-/* Nobody has written there since. */
+/* Asserts that nobody has written to poisoned memory. */
 static inline void
 green_poison_check(const char *from, const char *to)
 {

@@ -1,10 +1,11 @@
-/* Hints to the compiler about ways that are seldom taken. */
+/* Hints to the compiler about what seldom happens. */
 #ifndef GREEN_SWITCH_HINT_H
 #define GREEN_SWITCH_HINT_H
 
 #define GREEN_RARELY(condition) __builtin_expect((condition) != 0, 0)
 
-/* A function of its own: compiled into a hot one, its registers would be saved on every call. */
+/* Keeps a function out of line: inside a hot function, it would make that one save registers on
+   every call. */
 #define GREEN_COLD __attribute__((cold, noinline))
 
 #endif

@@ -1,4 +1,4 @@
-/* An intrusive doubly linked list: a circle through a head. */
+/* An intrusive doubly linked list: a circle of links through a head. */
 #ifndef GREEN_SWITCH_LIST_H
 #define GREEN_SWITCH_LIST_H
 
@@ -12,7 +12,7 @@ typedef struct green_link {
 
 #define GREEN_CONTAINER(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 
-/* An unlinked node and an empty head look alike: a circle of one. */
+/* Makes a circle of one, which is an empty head as well as an unlinked node. */
 static inline void
 green_list_init(green_link *head)
 {
@@ -46,7 +46,7 @@ green_list_prepend(green_link *head, green_link *link)
     green_list_append(head->next, link);
 }
 
-/* Harmless on an unlinked node. */
+/* Does nothing to an unlinked node. */
 static inline void
 green_list_remove(green_link *link)
 {
@@ -55,7 +55,7 @@ green_list_remove(green_link *link)
     link->next = link->prev = link;
 }
 
-/* The head must not be empty. */
+/* Removes the first node and returns it. The head must not be empty. */
 static inline green_link *
 green_list_pop(green_link *head)
 {
@@ -64,7 +64,7 @@ green_list_pop(green_link *head)
     return first;
 }
 
-/* Move all of `from` behind the last of `to`, in order; `from` is empty after it. */
+/* Moves all of `from` behind the last of `to`, in order. `from` is empty afterwards. */
 static inline void
 green_list_splice(green_link *to, green_link *from)
 {

@@ -14,19 +14,19 @@
 #define MADV_GUARD_INSTALL 102
 #endif
 
-#define MAPPINGS_DEFAULT 65530 /* of vm.max_map_count */
+#define MAPPINGS_DEFAULT 65530 /* the default of vm.max_map_count */
 
-/* Address space that stacks leave to the rest of the process, which has to say that there is no
- * more. */
+/* Stacks leave this much address space to the rest of the process, which needs some to report that
+   there is no more. */
 #define ROOM_BYTES ((size_t)32 << 20)
 
 static struct {
     size_t page;
     green_guard_kind best;
     size_t mprotects_left;
-    bool strict; /* the system commits itself to no more memory than it has */
+    bool strict; /* the system promises no more memory than it has */
     long fail_after;
-    char *last_around; /* green_map_new_around gave this last */
+    char *last_around; /* what green_map_new_around returned last */
 } map;
 
 static bool
@@ -54,8 +54,8 @@ green_map_page(void)
     return map.page;
 }
 
-/* By system call: profilers of memory put themselves in the place of the C library's function, and
-   would book a terabyte that nobody touches. */
+/* Maps pages by the system call itself: profilers of memory put themselves in the place of the C
+   library's function, and would book a terabyte that nobody touches. */
 static char *
 pages_map(char *hint, size_t bytes, int protection)
 {
@@ -81,7 +81,7 @@ room_left(void)
     return true;
 }
 
-/* The number behind `name` in a file of /proc, or `otherwise`. */
+/* Returns the number behind `name` in a file of /proc, or `otherwise` where there is none. */
 static size_t
 proc_number(const char *path, const char *name, size_t otherwise)
 {
@@ -101,7 +101,7 @@ proc_number(const char *path, const char *name, size_t otherwise)
     return number;
 }
 
-/* What is mapped and wanted, or NULL: the end of the address space is near. */
+/* Returns the mapping. Where it leaves too little address space, unmaps it and returns NULL. */
 static char *
 pages_accept(char *address, size_t bytes)
 {
@@ -110,7 +110,7 @@ pages_accept(char *address, size_t bytes)
         errno = ENOMEM;
         return NULL;
     }
-    madvise(address, bytes, MADV_NOHUGEPAGE); /* refused by a kernel that has none: fine */
+    madvise(address, bytes, MADV_NOHUGEPAGE); /* refused where there are no huge pages: fine */
     return address;
 }
 
@@ -124,7 +124,7 @@ green_map_new(size_t bytes)
     return address == NULL ? NULL : pages_accept(address, bytes);
 }
 
-/* As much more as it may take to find the place in it. */
+/* Maps `unit` bytes too many, so that the wanted place is among them, and unmaps the others. */
 static char *
 pages_map_around(size_t bytes, size_t unit, size_t before)
 {
@@ -179,8 +179,9 @@ green_map_drop(char *address, size_t bytes)
     madvise(address, bytes, MADV_DONTNEED);
 }
 
-/* Emulators accept the advice and do nothing: only a refused system call proves a guard. Not the C
-   library's getrandom, which may write in the process itself and die of the guard. */
+/* Returns whether the kernel makes the page a guard. Emulators accept the advice and do nothing, so
+   only a system call that is refused proves the guard. The C library's getrandom will not do: it
+   may write to the page in the process itself, and the guard would kill the process. */
 static bool
 guard_works(char *page)
 {
@@ -197,14 +198,14 @@ map_probe(void)
     }
     map.best = guard_works(page) ? GREEN_GUARD_MADVISE : GREEN_GUARD_MPROTECT;
     green_map_free(page, green_map_page());
-    /* An eighth is for the rest of the process. */
+    /* An eighth of the mappings is left to the rest of the process. A guard takes two. */
     size_t allowed = proc_number("/proc/sys/vm/max_map_count", "", MAPPINGS_DEFAULT);
     map.mprotects_left = (allowed - allowed / 8) / 2;
     map.strict = proc_number("/proc/sys/vm/overcommit_memory", "", 0) == 2;
     return 0;
 }
 
-/* What a limit in bytes leaves beside what is used already, in KiB. */
+/* Returns how much of a limit in bytes is not used yet, in KiB. SIZE_MAX: there is no limit. */
 static size_t
 limit_left(int resource, const char *used)
 {
@@ -217,7 +218,7 @@ limit_left(int resource, const char *used)
     return allowed > taken ? allowed - taken : 0;
 }
 
-/* What such a system would still grant, in KiB. */
+/* Returns how much a strict system would still grant, in KiB. SIZE_MAX: it is not strict. */
 static size_t
 commitment_left(void)
 {
@@ -271,7 +272,8 @@ green_map_guard_kind(size_t *count)
     return GREEN_GUARD_MPROTECT;
 }
 
-/* A kind that stops working (memory is locked, others use up the mappings) is not tried again. */
+/* When madvise stops working, since memory is locked, it is not tried again. When mprotect does,
+   since others use up the mappings, it is tried again once guards have been freed. */
 int
 green_map_guard(char *address, size_t bytes, green_guard_kind kind)
 {

@@ -13,24 +13,25 @@
 #define KIB ((size_t)1 << 10)
 #define MIB ((size_t)1 << 20)
 
-#define ROOMY_SIZE (2 * MIB)   /* from here on a stack is for code that knows no limits */
+#define ROOMY_SIZE (2 * MIB)   /* a stack of this size or more is for unknown code */
 #define GUARD_ROOMY MIB        /* as the kernel's gap below a thread's stack: no frame jumps it */
-#define GUARD_SMALL (64 * KIB) /* C frames with large arrays jump a single page */
-#define SPACING (64 * MIB)     /* where there are no guards: ten times what Python's limits allow */
-#define TABLE_SPAN (2 * MIB)   /* what a page table is for, where pages have 4 KiB */
-#define DATA_BELOW 1536        /* of the data area, in the hot page */
-#define DATA_ABOVE (16 * KIB)  /* or a sixteenth of a small stack */
+#define GUARD_SMALL (64 * KIB) /* more than a page: C frames with large arrays jump over one */
+#define SPACING (64 * MIB)     /* in place of a guard: ten times what Python's limits allow */
+#define TABLE_SPAN (2 * MIB)   /* what one page table maps, where pages have 4 KiB */
+#define DATA_BELOW 1536        /* bytes of the data area in the hot page */
+#define DATA_ABOVE (16 * KIB)  /* bytes of it above the hot page; of a small stack, a sixteenth */
 
-#define SLAB_SIZE_MAX (160 * MIB) /* of such that may be unmapped soon */
+#define SLAB_SIZE_MAX (160 * MIB) /* small enough to be unmapped soon */
 #define SLAB_SIZE_MAX_SPACED (16 * KIB * MIB)
 #define SLAB_COUNT_FIRST 16
-#define SHARE                                                                                      \
-    512 /* of what is left of a limited address space a stack by default takes one part            \
-         */
+
+/* Where address space is limited, a stack of the default size takes at most one such part of what
+   is left. */
+#define SHARE 512
 
 #define CLASS_SHIFT 14
-#define CLASS_COUNT 31  /* two to a doubling */
-#define TRIM_BATCH 1024 /* stacks, for some milliseconds at most */
+#define CLASS_COUNT 31  /* two for each doubling of the size */
+#define TRIM_BATCH 1024 /* stacks a trim, which takes some milliseconds at most */
 
 _Static_assert(GREEN_STACK_SIZE_MIN == (size_t)1 << CLASS_SHIFT, "the smallest class");
 _Static_assert(GREEN_STACK_SIZE_MAX == GREEN_STACK_SIZE_MIN << (CLASS_COUNT / 2),
@@ -38,22 +39,22 @@ _Static_assert(GREEN_STACK_SIZE_MAX == GREEN_STACK_SIZE_MIN << (CLASS_COUNT / 2)
 _Static_assert(sizeof(green_stack) % 16 == 0 && DATA_BELOW % 16 == 0,
                "base and data are 16-byte aligned");
 
-/* One mapping, cut into `count` stacks of one class, the lowest first. A stack whose memory was
-   given back to the system is cold: its header is gone, its guard is not, and its bit in `cold` is
-   set. */
+/* A slab is one mapping, which is cut into `count` stacks of one class, the lowest first. A cold
+   stack is one whose memory was given back to the system: its header is gone, its guard is still
+   there, and its bit in `cold` is set. */
 typedef struct green_slab {
-    green_link link;  /* in its class's list if any of its stacks is cold or not cut yet */
-    green_link every; /* in the list of all */
+    green_link link;  /* in its class's `room`, while any of its stacks is cold or not cut yet */
+    green_link every; /* in pool.slabs */
     char *memory;
     size_t bytes;
     size_t stride;
-    size_t guard_size; /* or spacing */
+    size_t guard_size; /* or the size of the spacing */
     green_guard_kind guard_kind;
     uint32_t size_class;
     uint32_t count;
     uint32_t cut;
     uint32_t cold_count;
-    uint32_t leaving; /* during a trim: the cached stacks about to become cold */
+    uint32_t leaving; /* during a trim: the cached stacks that are about to become cold */
     uint64_t cold[];
 } green_slab;
 
@@ -62,19 +63,19 @@ typedef struct {
     green_stack *idle;  /* released before that: a list of lists */
     size_t live;
     size_t cached;
-    size_t count;    /* in all slabs */
+    size_t count;    /* stacks in all its slabs, cut or not */
     green_link room; /* slabs with a cold or uncut stack */
 } stack_class;
 
 static struct {
-    uint32_t size_class;   /* by default, now */
-    uint32_t wanted_class; /* by default, where there is room */
-    uint32_t least_class;  /* by default, where there is none */
+    uint32_t size_class;   /* the default now */
+    uint32_t wanted_class; /* the default where there is room */
+    uint32_t least_class;  /* the default where there is little room */
     void (*tell)(size_t size);
     green_guard_kind guard_kind; /* the weakest so far */
     size_t mapped;
     green_link slabs;      /* green_slab.every, oldest first */
-    green_slab *walk_slab; /* where green_stack_walk goes on; NULL: at the first */
+    green_slab *walk_slab; /* where green_stack_walk goes on; NULL: at the first slab */
     uint32_t walk_index;
     stack_class classes[CLASS_COUNT];
 } pool = {
@@ -102,7 +103,7 @@ class_size(uint32_t size_class)
     return whole_pages((size_t)(2 + size_class % 2) << (CLASS_SHIFT - 1 + size_class / 2));
 }
 
-/* `size` is at most GREEN_STACK_SIZE_MAX. */
+/* Returns the class of a size, which is at most GREEN_STACK_SIZE_MAX. */
 static inline uint32_t
 class_of_size(size_t size)
 {
@@ -119,7 +120,8 @@ class_is_roomy(uint32_t size_class)
     return class_size(size_class) >= ROOMY_SIZE;
 }
 
-/* What faults below a stack, or in its spacing. */
+/* Returns how many bytes below a stack are a guard. In a slab with spacing, so many are a guard
+   below the lowest stack, and the tripwire below the others. */
 static size_t
 class_guard(uint32_t size_class)
 {
@@ -133,7 +135,7 @@ class_data_above(uint32_t size_class)
     return whole_pages(sixteenth < DATA_ABOVE ? sixteenth : DATA_ABOVE);
 }
 
-/* From one stack of a slab to the next. */
+/* Returns the bytes from one stack of a slab to the next. */
 static size_t
 class_stride(uint32_t size_class, green_guard_kind kind)
 {
@@ -161,8 +163,9 @@ green_stack_on_shrink(void (*tell)(size_t size))
     pool.tell = tell;
 }
 
-/* Lay the slab out and map it. The hot page of a roomy stack and the guard above it share a page
-   table: what the table is for ends with the guard. 0, or -1 if the system refuses so much. */
+/* Lays the slab out and maps it. Guards of roomy stacks end where the span of a page table ends, so
+   that the hot page of a stack and the guard above it share a table. 0, or -1 if the system refuses
+   so much. */
 static int
 slab_map(green_slab *slab, size_t count)
 {
@@ -185,7 +188,8 @@ slab_map(green_slab *slab, size_t count)
     return 0;
 }
 
-/* As many stacks as the class has already, within bounds; fewer where the system refuses. */
+/* Makes a slab for as many stacks as the class has already, within bounds, and for fewer where the
+   system refuses so much. NULL: there is no memory. */
 static green_slab *
 slab_new(uint32_t size_class)
 {
@@ -262,7 +266,7 @@ slab_stack(const green_slab *slab, uint32_t index)
     return (green_stack *)(boundary - DATA_BELOW - sizeof(green_stack));
 }
 
-/* Make the header of a cold or newly cut stack. */
+/* Makes the header of a cold or newly cut stack. */
 static green_stack *
 slab_stack_init(green_slab *slab, uint32_t index)
 {
@@ -278,7 +282,8 @@ slab_stack_init(green_slab *slab, uint32_t index)
     return stack;
 }
 
-/* Cut the next stack off. 0, or -1: no guard is to be had, and the slab gives no more. */
+/* Cuts off the next stack. -1: no guard can be had, and the slab, which is freed if nothing was cut
+   from it, gives no more. */
 static int
 slab_cut(green_slab *slab)
 {
@@ -311,7 +316,7 @@ slab_warm(green_slab *slab)
     return word * 64 + bit;
 }
 
-/* A stack off the idle lists, or NULL. */
+/* Takes a stack off the idle lists. NULL: there is none. */
 static green_stack *
 class_pop_idle(stack_class *class)
 {
@@ -329,7 +334,7 @@ class_pop_idle(stack_class *class)
     return stack;
 }
 
-/* A stack that no cache holds. */
+/* Returns a stack that no cache holds: a cold one, or one that is newly cut. */
 static green_stack *
 class_cut(uint32_t size_class)
 {
@@ -359,7 +364,7 @@ class_cut(uint32_t size_class)
 }
 
 #ifdef GREEN_DEBUG
-/* Where released frames were: what of them is poisoned. */
+/* Returns where the poisoned part of the C frames begins, in a released stack. */
 static char *
 stack_poisoned_from(const green_stack *stack)
 {
@@ -374,7 +379,7 @@ stack_poison(green_stack *stack)
     green_poison(stack->data, stack->data + DATA_BELOW);
 }
 
-/* The first of a cache lies there as it was released. */
+/* Asserts that the first stack of the cache is as it was when it was released. */
 static void
 class_check(const stack_class *class)
 {
@@ -396,7 +401,7 @@ class_check(const stack_class *class)
 
 static size_t pool_chill(size_t budget);
 
-/* What is in the caches counts as idle from now on. */
+/* Makes all stacks in the caches idle. */
 static void
 pool_age(void)
 {
@@ -419,7 +424,8 @@ class_lend(stack_class *class, green_stack *stack)
     return stack;
 }
 
-/* Ways out of a refusal: another kind of guard, and what caches hold. */
+/* Takes an idle stack, or cuts one. Where that is refused, all that the caches hold goes back to
+   the system, and the next try finds that memory, or another kind of guard. */
 static green_stack *
 acquire_of_class(stack_class *class, uint32_t size_class)
 {
@@ -434,7 +440,8 @@ acquire_of_class(stack_class *class, uint32_t size_class)
     return stack == NULL ? NULL : class_lend(class, stack);
 }
 
-/* Whether one more stack takes no more than its share of what is left of the address space. */
+/* Returns whether one more stack needs no new slab, or takes no more than its share of the address
+   space that is left. */
 static bool
 class_fits(const stack_class *class, uint32_t size_class)
 {
@@ -442,8 +449,8 @@ class_fits(const stack_class *class, uint32_t size_class)
            class_stride(size_class, GREEN_GUARD_MADVISE) <= green_map_left() / SHARE;
 }
 
-/* Nothing was released lately. Where nobody said how large the stack is to be, a smaller one will
-   do. */
+/* Finds a stack though none was released lately. Where nobody has asked for a size, a smaller stack
+   will do. */
 GREEN_COLD static green_stack *
 acquire_slowly(uint32_t size_class, bool by_default)
 {
@@ -485,7 +492,8 @@ green_stack_acquire(size_t size)
     return class_lend(class, stack);
 }
 
-/* No fault stopped a frame that left a spaced stack, but it left traces above the stack below. */
+/* Aborts the process if frames of this stack have gone beyond its spacing. No fault stopped them,
+   but they have left traces above the stack below. */
 GREEN_COLD static void
 spacing_check(const green_stack *stack)
 {
@@ -515,7 +523,8 @@ green_stack_release(green_stack *stack)
     GREEN_CHECK(class_check(class));
 }
 
-/* Make `count` stacks cold. A slab without any other is unmapped, which takes one system call. */
+/* Makes `count` stacks of a list cold. A slab that has no others is unmapped, which takes one
+   system call. Returns how many bytes were given back. */
 static size_t
 class_chill(stack_class *class, green_stack *stack, size_t count)
 {
@@ -543,7 +552,7 @@ class_chill(stack_class *class, green_stack *stack, size_t count)
     return bytes;
 }
 
-/* Make idle stacks cold, `budget` at most. */
+/* Makes idle stacks cold, at most `budget` of them. Returns how many bytes were given back. */
 static size_t
 pool_chill(size_t budget)
 {
@@ -568,7 +577,7 @@ green_stack_trim(void)
 {
     size_t bytes = pool_chill(TRIM_BATCH);
     pool_age();
-    pool.size_class = pool.wanted_class; /* in case that there is room again */
+    pool.size_class = pool.wanted_class; /* there may be room again */
     return bytes;
 }
 
@@ -610,7 +619,7 @@ green_stack_walk(size_t count, void (*visit)(green_stack *stack))
     return false;
 }
 
-/* The pages wholly inside. */
+/* Gives the pages wholly inside back to the system. Returns how many bytes these are. */
 static size_t
 pages_drop(const char *from, const char *to)
 {
@@ -627,7 +636,7 @@ pages_drop(const char *from, const char *to)
 size_t
 green_stack_shed(green_stack *stack, const void *sp, const void *data_top)
 {
-    /* Below its stack pointer a function may use 128 bytes. */
+    /* On x86-64 a function may use 128 bytes below its stack pointer. */
     return pages_drop(stack->limit, (const char *)sp - 128) +
            pages_drop(data_top, stack->data + stack->data_size);
 }

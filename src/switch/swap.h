@@ -1,23 +1,25 @@
-/* The contract of the assembly: one machine stack is left, another one entered. */
+/* What the assembly does: it leaves one machine stack and enters another. */
 #ifndef GREEN_SWITCH_SWAP_H
 #define GREEN_SWITCH_SWAP_H
 
 #include <stddef.h>
 
-/* Push what the ABI calls callee-saved (registers, floating-point control words) on the current
-   stack, store the stack pointer in *from, continue on the stack `to`. Returns, there, `arg`. */
+/* Pushes what the ABI makes the callee keep (registers, floating-point control words) on the
+   current stack, stores the stack pointer in *from, and goes on, on the stack `to`. The call that
+   has left that stack returns `arg` there. */
 void *green_swap(void **from, void *to, void *arg);
 
-/* Lay out a first frame below `base` (the end of a stack's memory, 16-byte aligned). A swap to the
-   stack pointer returned calls entry(arg), which must never return. Callers unwind no further. The
-   floating-point control words are those of the caller of this function. */
+/* Lays out a first frame below `base`, which is the end of a stack's memory, 16-byte aligned, and
+   returns the stack pointer. A swap to it calls entry(arg), which must never return. Unwinders stop
+   at this frame. Its floating-point control words are those of the caller of this function. */
 void *green_swap_prepare(void *base, void (*entry)(void *arg));
 
-/* The resume address of every parked stack: with its stack pointer, all that an unwinder needs. */
+/* The address at which every parked stack goes on. It and the stack pointer are all that an
+   unwinder needs. */
 extern const char green_swap_parked[];
 
-/* 1 if the processor checks return addresses against a shadow stack (CET, GCS) in this thread: a
-   swap would then be fatal. */
+/* Returns 1 if the processor checks this thread's return addresses against a shadow stack (CET,
+   GCS), which would make a swap fatal; else 0. */
 int green_swap_shadow_stack_active(void);
 
 #endif

@@ -1,12 +1,12 @@
-/* The swap for AArch64, AAPCS64. A parked stack, from its stack pointer up:
+/* The swap for AArch64 (AAPCS64). A parked stack holds, from its stack pointer up:
 
       0  FPCR            64  x25, x26       128  d12, d13
      16  x19, x20        80  x27, x28       144  d14, d15
      32  x21, x22        96  d8, d9         160  x29 (frame pointer), x30 (return address)
      48  x23, x24       112  d10, d11
 
-   On a stack that has not run yet x19 is the entry function, x29 is 0 (the end of the chain of frame
-   pointers) and the return address is green_swap_start. */
+   On a stack that has not run yet, x19 is the entry function, x29 is 0, which ends the chain of
+   frame pointers, and the return address is green_swap_start. */
 #define FRAME 176
 
         .text
@@ -56,8 +56,8 @@ green_swap:
         mov     x9, sp
         str     x9, [x0]
         mov     sp, x1
-        /* Both stacks look alike here, so the same unwind rules hold on either side. A debugger
-           unwinds a parked stack from its stack pointer and this address. */
+        /* Both stacks have the same layout here, so the same unwind rules hold before and after. A
+           debugger unwinds a parked stack from its stack pointer and this address. */
         .globl  green_swap_parked
         .hidden green_swap_parked
 green_swap_parked:
@@ -100,8 +100,8 @@ green_swap_parked:
         .cfi_endproc
         .size   green_swap, . - green_swap
 
-/* The outermost frame: nothing to return to, so unwinders stop. They look up the instruction before
-   a return address, hence the nop. */
+/* The outermost frame. Its return address is undefined, so unwinders stop here. They look up the
+   instruction before a return address, which is why there is a nop before green_swap_start. */
         .type   green_swap_bottom, %function
         .p2align 4
 green_swap_bottom:
@@ -131,8 +131,8 @@ green_swap_prepare:
         .cfi_endproc
         .size   green_swap_prepare, . - green_swap_prepare
 
-/* CHKFEAT clears bit 0 of x16 if the guarded control stack is on; before that extension it is a
-   no-op. */
+/* CHKFEAT clears bit 0 of x16 if the guarded control stack is on. On processors that lack the
+   extension it is a no-op. */
         .globl  green_swap_shadow_stack_active
         .hidden green_swap_shadow_stack_active
         .type   green_swap_shadow_stack_active, %function
@@ -149,7 +149,8 @@ green_swap_shadow_stack_active:
 
         .section .note.GNU-stack, "", %progbits
 
-/* BTI yes, guarded control stack no: a loader that enforces it must refuse this object. */
+/* The object is marked as fit for BTI, but not for the guarded control stack: a loader that
+   enforces that must refuse the object. */
         .section .note.gnu.property, "a", %note
         .p2align 3
         .long   4, 16, 5

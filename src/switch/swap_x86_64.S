@@ -1,12 +1,12 @@
-/* The swap for x86-64, System V ABI. A parked stack, from its stack pointer up:
+/* The swap for x86-64 (System V ABI). A parked stack holds, from its stack pointer up:
 
       0  MXCSR, 4 x87 control word       32  r12
       8  r15                             40  rbx
      16  r14                             48  rbp
      24  r13                             56  return address
 
-   On a stack that has not run yet rbx is the entry function, rbp is 0 (the end of the chain of frame
-   pointers) and the return address is green_swap_start. */
+   On a stack that has not run yet, rbx is the entry function, rbp is 0, which ends the chain of
+   frame pointers, and the return address is green_swap_start. */
         .text
 
         .globl  green_swap
@@ -34,8 +34,8 @@ green_swap:
         .cfi_rel_offset rbp, 48
         movq    %rsp, (%rdi)
         movq    %rsi, %rsp
-        /* Both stacks look alike here, so the same unwind rules hold on either side. A debugger
-           unwinds a parked stack from its stack pointer and this address. */
+        /* Both stacks have the same layout here, so the same unwind rules hold before and after. A
+           debugger unwinds a parked stack from its stack pointer and this address. */
         .globl  green_swap_parked
         .hidden green_swap_parked
 green_swap_parked:
@@ -60,8 +60,8 @@ green_swap_parked:
         .cfi_endproc
         .size   green_swap, . - green_swap
 
-/* The outermost frame: nothing to return to, so unwinders stop. They look up the byte before a
-   return address, hence the nop. */
+/* The outermost frame. Its return address is undefined, so unwinders stop here. They look up the
+   byte before a return address, which is why there is a nop before green_swap_start. */
         .type   green_swap_bottom, @function
         .p2align 4
 green_swap_bottom:
@@ -93,7 +93,7 @@ green_swap_prepare:
         .cfi_endproc
         .size   green_swap_prepare, . - green_swap_prepare
 
-/* rdsspq is a no-op where there are no shadow stacks. */
+/* Where there are no shadow stacks, rdsspq is a no-op and leaves 0. */
         .globl  green_swap_shadow_stack_active
         .hidden green_swap_shadow_stack_active
         .type   green_swap_shadow_stack_active, @function
@@ -112,7 +112,8 @@ green_swap_shadow_stack_active:
 
         .section .note.GNU-stack, "", @progbits
 
-/* IBT yes, shadow stacks no: a loader that enforces them must refuse this object. */
+/* The object is marked as fit for IBT, but not for shadow stacks: a loader that enforces those must
+   refuse the object. */
         .section .note.gnu.property, "a", @note
         .p2align 3
         .long   4, 16, 5
