@@ -2,14 +2,14 @@
 
 #include "greenlet/type.h"
 
-/* The object of loop.run_callback: one call, queued. The queue owns a reference while it is in it.
- */
+/* One queued call, which is what loop.run_callback returns. While it is queued, the queue owns a
+   reference. */
 typedef struct {
     PyObject_HEAD
     PyObject *weakrefs;
     LoopObject *loop; /* owned */
     PyObject *func;   /* owned; NULL once called or stopped */
-    PyObject *args;   /* owned, a tuple; likewise */
+    PyObject *args;   /* owned, a tuple; NULL likewise */
     green_ready ready;
 } CallbackObject;
 
@@ -28,7 +28,7 @@ callback_turn(green_ready *ready)
     Py_XDECREF(result);
     Py_DECREF(func);
     Py_DECREF(args);
-    Py_DECREF(self); /* the queue's */
+    Py_DECREF(self); /* the queue's reference */
     return NULL;
 }
 
@@ -101,7 +101,7 @@ callback_repr(CallbackObject *self)
     if (self->func == NULL) {
         return PyUnicode_FromFormat("<%s at %p stopped>", Py_TYPE(self)->tp_name, self);
     }
-    /* Held, since their own repr may stop it. */
+    /* They are held, since their own repr may stop the call. */
     PyObject *func = Py_NewRef(self->func), *args = Py_NewRef(self->args);
     PyObject *text = PyUnicode_FromFormat("<%s at %p pending callback=%R args=%R>",
                                           Py_TYPE(self)->tp_name, self, func, args);

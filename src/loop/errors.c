@@ -10,7 +10,7 @@ PyObject *green_exc_ConcurrentObjectUseError;
 PyObject *green_exc_InvalidThreadUseError;
 PyObject *green_exc_HubDestroyed;
 
-/* args[index] of an exception, or None where it has fewer. */
+/* Returns args[index] of an exception, or None where it has fewer. */
 static PyObject *
 error_arg(PyObject *self, Py_ssize_t index)
 {
@@ -24,7 +24,7 @@ loopexit_get_hub(PyObject *self, void *Py_UNUSED(closure))
     return error_arg(self, 1);
 }
 
-/* The message, then a line for each greenlet that waits (args[2], a list of str). */
+/* Returns the message, and a line for each greenlet that waits (args[2] is a list of str). */
 static PyObject *
 loopexit_str(PyObject *self)
 {

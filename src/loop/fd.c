@@ -1,5 +1,5 @@
-/* One uv_poll_t per descriptor number and loop, bound to the number for good: closing a descriptor
-   stops it, and whatever gets the number next starts it again. */
+/* Descriptors: one uv_poll_t for each number in a loop. It is bound to the number for good: closing
+   a descriptor stops it, and whatever gets the number next starts it again. */
 #include "loop/fd.h"
 
 #include <errno.h>
@@ -14,14 +14,14 @@
 struct green_fd {
     uv_poll_t handle;
     green_seen seen;
-    int revents; /* that were seen and are not told */
+    int revents; /* events that were seen and are still to be told */
     green_link interests;
     green_link link;      /* among green_fds.fresh or .unpollable, or a circle of one */
     green_fd_owner owner; /* whose registration it is; 0: it ends with the last interest */
     int number;
-    uint8_t armed;   /* events registered */
+    uint8_t armed;   /* events that are registered */
     bool bound;      /* uv_poll_init succeeded */
-    bool unpollable; /* epoll refuses the file: always ready */
+    bool unpollable; /* epoll refuses the file, which counts as always ready */
 };
 
 typedef struct green_fds {
@@ -29,12 +29,12 @@ typedef struct green_fds {
     LoopObject *loop; /* borrowed; it lives longer */
     green_fd **table; /* by descriptor number */
     size_t size;
-    green_link fresh;      /* started since the last poll */
+    green_link fresh;      /* armed since the last poll, so the next one registers them */
     green_link unpollable; /* those with interests, and those to register again */
-    uv_prepare_t checker;  /* active while there are fresh ones */
-    uv_idle_t spinner;     /* active while there are unpollable ones: the poll must not sleep */
-    int unclosed;          /* of the two handles above; the last one frees */
-    unsigned forks;        /* as of the process that polls here */
+    uv_prepare_t checker;  /* active while `fresh` has members */
+    uv_idle_t spinner;     /* active while the poll must not sleep, as for the unpollable ones */
+    int unclosed;   /* how many of the two handles above are not closed; the last one frees */
+    unsigned forks; /* green_forks of the process that polls here */
 } green_fds;
 
 enum { EVERY_EVENT = GREEN_READ | GREEN_WRITE | GREEN_PRIORITY };
@@ -47,7 +47,7 @@ static int fds_forked(green_part *part);
 
 static const green_part_kind fds_kind;
 
-/* NULL: none in this loop yet. */
+/* Returns the poll's descriptors. NULL: it has none yet. */
 static inline green_fds *
 fds_peek(const green_poll *poll)
 {
@@ -83,8 +83,9 @@ fds_get(LoopObject *loop)
     return fds;
 }
 
-/* A forked child shares its parent's epoll instance until uv_loop_fork: what it stops or closes
-   before, the parent would lose. Whoever forked may not have said so. */
+/* Gives a forked child its own epoll instance. It shares its parent's until uv_loop_fork: what it
+   stopped or closed before, the parent would lose. C code that forks does not have this done at
+   once. */
 static void
 fds_own(green_fds *fds)
 {
@@ -104,7 +105,7 @@ static green_fd *
 fds_add(green_fds *fds, int number)
 {
     if ((size_t)number >= fds->size) {
-        /* Only what is open may size the table. */
+        /* Only a number that is open may size the table. */
         if (number < 0 || fcntl(number, F_GETFD) < 0) {
             errno = EBADF;
             PyErr_SetFromErrno(PyExc_OSError);
@@ -139,14 +140,14 @@ fds_add(green_fds *fds, int number)
 
 /* ---- registration ---- */
 
-/* Of one that is bound. */
+/* Returns the poll of a descriptor that is bound. */
 static green_poll *
 fd_poll(const green_fd *fd)
 {
     return GREEN_CONTAINER(fd->handle.loop, green_poll, uv);
 }
 
-/* Without the interpreter lock. */
+/* Notes what was seen. Called without the interpreter lock. */
 static void
 fd_note(green_poll *poll, green_fd *fd, int revents)
 {
@@ -176,7 +177,7 @@ fd_disarm(green_fd *fd)
 
 static void fd_ready_cb(uv_poll_t *handle, int status, int events);
 
-/* 0 or a libuv error code. */
+/* Has libuv poll for these events and no others. 0 or a libuv error code. */
 static int
 fd_arm(green_fds *fds, green_fd *fd, int events)
 {
@@ -204,7 +205,8 @@ fd_ready_cb(uv_poll_t *handle, int status, int events)
                   (events & UV_WRITABLE ? GREEN_WRITE : 0) |
                   (events & UV_PRIORITIZED ? GREEN_PRIORITY : 0);
     if (status < 0) {
-        /* The file has an error to tell, by the next system call; libuv has stopped the handle. */
+        /* The file has an error, which the next system call will tell. libuv has stopped the
+           handle. */
         revents = EVERY_EVENT;
         fd->armed = 0;
         int wanted = fd_wanted(fd);
@@ -231,7 +233,7 @@ fd_tell(green_seen *seen)
         }
     }
     if (unwanted) {
-        /* Level-triggered: it would fire for nobody, again and again. */
+        /* epoll is level-triggered: what nobody wants would fire again and again. */
         int rest = fd->armed & ~unwanted;
         if (rest == 0 || fd_arm(fds_peek(fd_poll(fd)), fd, rest) != 0) {
             fd_disarm(fd);
@@ -239,7 +241,8 @@ fd_tell(green_seen *seen)
     }
 }
 
-/* As the poll begins: what was closed since its start, in whatever thread, is told to who waits. */
+/* Called as the poll begins: registers those that were armed since the last poll. Where one was
+   closed meanwhile, in whatever thread, whoever waits for it is told. */
 static void
 checker_cb(uv_prepare_t *handle)
 {
@@ -282,7 +285,7 @@ spinner_cb(uv_idle_t *handle)
     }
 }
 
-/* End the registration, and forget what was seen. */
+/* Ends the registration, and forgets what was seen. */
 static void
 fd_rest(green_fds *fds, green_fd *fd)
 {
@@ -295,8 +298,8 @@ fd_rest(green_fds *fds, green_fd *fd)
     }
 }
 
-/* Can epoll watch what has this number now? 0, UV_EPERM (no: always ready) or another error code.
-   Only asked for descriptors that others open and close. */
+/* Returns 0 if epoll can watch what has this number now, UV_EPERM if it cannot (the file is always
+   ready), or another error code. This is only asked for descriptors that others open and close. */
 static int
 fd_pollable(green_poll *poll, int number)
 {
@@ -316,7 +319,8 @@ fd_pollable(green_poll *poll, int number)
     return 0;
 }
 
-/* uv_poll_init makes the file non-blocking, which is not ours to decide. */
+/* Makes the handle. uv_poll_init makes the file non-blocking, which is not ours to decide, so that
+   is undone. 0 or a libuv error code. */
 static int
 fd_bind(green_poll *poll, green_fd *fd)
 {
@@ -337,7 +341,8 @@ fd_bind(green_poll *poll, green_fd *fd)
     return 0;
 }
 
-/* Make the handle fit for what has the number now, as far as `owner` lets us know. */
+/* Makes the handle fit for what has the number now, as far as `owner` lets us know. 0 or a libuv
+   error code. */
 static int
 fd_renew(green_fds *fds, green_fd *fd, green_fd_owner owner)
 {
@@ -351,12 +356,12 @@ fd_renew(green_fds *fds, green_fd *fd, green_fd_owner owner)
     }
     fd_rest(fds, fd);
     fd->unpollable = code == UV_EPERM;
-    /* Shared between owners, it can only be trusted while somebody waits. */
+    /* A registration that owners share can only be trusted while somebody waits. */
     fd->owner = green_list_empty(&fd->interests) || fd->owner == owner ? owner : 0;
     return 0;
 }
 
-/* Have `events` polled for, beside what is. 0 or a libuv error code. */
+/* Has `events` polled for, beside what is wanted already. 0 or a libuv error code. */
 static int
 fd_watch(green_fds *fds, green_fd *fd, int events, green_fd_owner owner)
 {
@@ -371,7 +376,7 @@ fd_watch(green_fds *fds, green_fd *fd, int events, green_fd_owner owner)
         }
         return 0;
     }
-    /* What is armed for reading stays so; writing only while it is wanted. */
+    /* What is armed for reading stays so. Writing is armed only while it is wanted. */
     events |= fd_wanted(fd);
     return (fd->armed & events) == events ? 0 : fd_arm(fds, fd, events | (fd->armed & GREEN_READ));
 }
@@ -543,7 +548,8 @@ fds_forked(green_part *part)
         if (fd == NULL || !fd->armed) {
             continue;
         }
-        /* libuv registers again what is started; the child may have closed it by then. */
+        /* libuv registers again all that is started, but the child may have closed it by then. So
+           what nobody waits for is stopped, and checker_cb looks at the rest. */
         if (green_list_empty(&fd->interests)) {
             fd_disarm(fd);
         } else if (!green_link_linked(&fd->link)) {

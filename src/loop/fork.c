@@ -7,17 +7,18 @@
 
 unsigned green_forks;
 
-/* In each child, at once. Only what a handler of signals may do. */
+/* Called in each child, at once, also where C code forks. It may do only what a handler of signals
+   may. */
 static void
 fork_cb(void)
 {
     /* 1. What was noted with another number is known to be the parent's. */
     green_forks++;
-    /* 2. The threads are gone that were inside of the signals' handler. */
+    /* 2. The threads that were inside the signals' handler are gone. */
     green_signals_forked();
 }
 
-/* In the child of a fork of Python's, before other code of Python. */
+/* Called in the child of a fork that Python code made, before os.fork() returns. */
 static PyObject *
 fork_in_child(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
 {
@@ -28,11 +29,11 @@ fork_in_child(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
         LoopObject *loop = GREEN_CONTAINER(link, LoopObject, link);
         next = link->next;
         if (loop->thread != NULL && loop->thread != green_thread_self) {
-            /* 4. Loops of other threads are given up: they may be in any state, and closing them
+            /* 4. Loops of other threads are given up. They may be in any state, and closing them
                would take descriptors out of the parent's pollers. */
             green_loop_abandon(loop);
         } else {
-            /* 5. This thread's get descriptors of their own, and fire their fork watchers. */
+            /* 5. The others get descriptors of their own, and fire their fork watchers. */
             failed |= green_loop_forked(loop);
             loop->reinited = true;
         }
@@ -43,8 +44,8 @@ fork_in_child(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
     Py_RETURN_NONE;
 }
 
-/* Is it the parent's? All are but the one that forked; for the hub, in which handlers of signals
-   run, this is the main one. */
+/* Returns whether the greenlet is the parent's. All are, except the hub and the greenlet that
+   forked. If the hub forked, in which handlers of signals run, the main one counts as that. */
 static bool
 fork_stale(const GreenletObject *g)
 {

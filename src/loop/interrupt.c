@@ -10,7 +10,7 @@
 #include "greenlet/name.h"
 #include "switch/list.h"
 
-/* ns between looks at the slot */
+/* The time between two looks at the slot, ns. */
 #define CLAIM_INTERVAL 20000000
 
 typedef struct green_interrupt {
@@ -18,15 +18,15 @@ typedef struct green_interrupt {
     int read_fd;
     int write_fd;
     uint64_t claimed; /* when the slot was looked at last, ns */
-    int forward;      /* the program's own, which gets each byte, too; -1: none */
-    dev_t device;     /* what that is, for its number may become another file's */
+    int forward;      /* the program's descriptor, which gets each byte, too; -1: none */
+    dev_t device;     /* the file that `forward` was, since its number may become another file's */
     ino_t inode;
     uv_poll_t handle;
 } green_interrupt;
 
 static const green_part_kind interrupt_kind;
 
-/* The poll's, or NULL. */
+/* Returns the poll's interrupt. NULL: it has none. */
 static green_interrupt *
 interrupt_peek(const green_poll *poll)
 {
@@ -40,7 +40,8 @@ interrupt_closed_cb(uv_handle_t *handle)
     free(handle->data);
 }
 
-/* The program's descriptor, if it is still the file that it was. */
+/* Looks at the program's descriptor: *status tells which file it is now. False: there is none, or
+   it is closed. */
 static bool
 interrupt_forwards(const green_interrupt *interrupt, struct stat *status)
 {
@@ -53,7 +54,7 @@ interrupt_forward(const green_interrupt *interrupt, const char *bytes, size_t co
     struct stat now;
     if (interrupt_forwards(interrupt, &now) && now.st_dev == interrupt->device &&
         now.st_ino == interrupt->inode && write(interrupt->forward, bytes, count) < 0) {
-        /* Full: its reader has enough to wake up for. */
+        /* The descriptor is full: its reader has enough to wake up for. */
     }
 }
 
@@ -71,12 +72,13 @@ interrupt_cb(uv_poll_t *handle, int Py_UNUSED(status), int Py_UNUSED(events))
     } while (count == (ssize_t)sizeof(bytes));
 }
 
-/* signal.set_wakeup_fd(fd): the descriptor before it, or -2 with an exception. The C module's,
-   which is never patched. `warn`: when its buffer is full. */
+/* Calls signal.set_wakeup_fd(fd) of the C module, which is never patched. Returns the descriptor
+   that was set before, or -2 with an exception. `warn`: Python warns when the descriptor's buffer
+   is full. */
 static int
 interrupt_set_slot(int fd, bool warn)
 {
-    static PyObject *set; /* kept for good */
+    static PyObject *set; /* owned, kept for good */
     if (set == NULL) {
         set = green_name_get("_signal", "set_wakeup_fd");
     }
@@ -93,8 +95,8 @@ interrupt_set_slot(int fd, bool warn)
     return before;
 }
 
-/* Whose was in the slot gets the bytes from now on. 1 if it was not ours, 0 if it was; -1 with an
-   exception: ValueError in any thread but the main one. */
+/* Claims the slot. What was in it gets the bytes from now on. Returns 1 if that was not ours, 0 if
+   it was; -1 with an exception, which is ValueError in any thread but the main one. */
 static int
 interrupt_claim(green_interrupt *interrupt)
 {
@@ -122,7 +124,7 @@ interrupt_close(green_interrupt *interrupt, bool released)
     uv_close((uv_handle_t *)&interrupt->handle, interrupt_closed_cb);
 }
 
-/* Whether the slot is free of it for certain. */
+/* Gives the slot back to the program. Returns whether the pipe is out of it for certain. */
 static bool
 interrupt_release(green_interrupt *interrupt)
 {
@@ -136,7 +138,7 @@ interrupt_release(green_interrupt *interrupt)
         before = interrupt_set_slot(before, true);
     }
     if (before == -2) {
-        PyErr_Clear(); /* the program has closed its own, or this is no main thread */
+        PyErr_Clear(); /* the program has closed its own, or this is not the main thread */
     }
     green_error_raise(error);
     return released;
@@ -191,10 +193,11 @@ green_interrupt_claim(green_poll *poll, uint64_t now)
     interrupt->claimed = now;
     int claimed = interrupt_claim(interrupt);
     if (claimed >= 0) {
-        return claimed > 0 ? PyErr_CheckSignals() : 0; /* of what came before */
+        /* Signals may have come while the slot was not ours. */
+        return claimed > 0 ? PyErr_CheckSignals() : 0;
     }
     if (PyErr_ExceptionMatches(PyExc_OSError) || PyErr_ExceptionMatches(PyExc_ValueError)) {
-        PyErr_Clear(); /* or its number is another's */
+        PyErr_Clear(); /* it was closed, or its number is another file's */
         return 1;
     }
     return -1;

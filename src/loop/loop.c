@@ -10,13 +10,13 @@
 #include "loop/watcher.h"
 #include "switch/check.h"
 
-/* Turns between looks at the clock, and ns between polls, while greenlets are ready all the time:
-   I/O and timers get their chance without a system call on each switch. */
+/* While greenlets are ready all the time, so many turns pass between looks at the clock, and so
+   many ns between polls. I/O and timers get their chance without a system call on each switch. */
 #define LOOP_BUDGET 128
 #define LOOP_INTERVAL 500000
 
-/* ns between looks for memory to give back, and how often it looks without anything having run:
-   what is not used twice in a row is given back. */
+/* The ns between two looks for memory to give back, and how often the loop wakes itself for one
+   when nothing runs. What is unused at two looks in a row is given back. */
 #define LOOP_TRIM_INTERVAL 1000000000
 #define LOOP_TRIMS 3
 
@@ -77,7 +77,8 @@ green_loop_drop_trash(LoopObject *loop)
 {
     PyObject *trash = loop->trash;
     loop->trash = NULL;
-    /* Not green_error_take: before 3.12 it may call the exception's class, which could switch. */
+    /* green_error_take will not do: before 3.12 it may call the exception's class, which could
+       switch. */
     PyObject *type, *value, *traceback;
     PyErr_Fetch(&type, &value, &traceback);
     Py_XDECREF(trash);
@@ -131,7 +132,7 @@ green_loop_next(LoopObject *loop)
     return NULL;
 }
 
-/* The handler raised instead of handling `value`: an error of its own is printed; what is no
+/* The handler has raised instead of handling `value`. An error of its own is printed. What is no
    Exception (HubDestroyed, SystemExit) ends the run of the loop. */
 static void
 loop_fail(LoopObject *loop, PyObject *value)
@@ -154,7 +155,7 @@ green_loop_handle_error(LoopObject *loop, PyObject *context)
 {
     PyObject *value = green_error_take();
     if (PyErr_GivenExceptionMatches(value, green_exc_HubDestroyed)) {
-        Py_XSETREF(loop->failure, value); /* no error, whatever handles them */
+        Py_XSETREF(loop->failure, value); /* no error, so the handler is not asked */
         loop->stopping = true;
         return;
     }
@@ -170,7 +171,7 @@ green_loop_handle_error(LoopObject *loop, PyObject *context)
     Py_DECREF(value);
 }
 
-/* Take the turns of the queue until it is empty or it is time to poll. */
+/* Takes turns from the queue until it is empty or it is time to poll. */
 static void
 loop_run_ready(LoopObject *loop)
 {
@@ -208,7 +209,7 @@ loop_run_ready(LoopObject *loop)
     }
 }
 
-/* When the loop must wake by itself, ns. */
+/* Returns when the loop must wake by itself, ns. */
 static uint64_t
 loop_deadline(const LoopObject *loop)
 {
@@ -219,7 +220,7 @@ loop_deadline(const LoopObject *loop)
     return timers < own ? timers : own;
 }
 
-/* Poll. What is seen is still to be told. -1 with an exception where the loop is lost. */
+/* Polls. What is seen is still to be told. -1 with an exception where the loop is lost. */
 static int
 loop_look(LoopObject *loop, bool nowait)
 {
@@ -279,7 +280,7 @@ loop_poll(LoopObject *loop, bool nowait)
     if (green_loop_destroyed(loop)) {
         return;
     }
-    /* Timers before I/O, and time-outs last: what came in time counts. */
+    /* Timers come before I/O, and time-outs last, so that what came in time counts. */
     loop->polled = green_time_now();
     green_list_splice(&loop->ready, &loop->later);
     if (green_timers_deadline(&loop->timers) <= loop->polled) {
@@ -379,7 +380,7 @@ green_loop_run(LoopObject *loop, bool nowait, bool once)
     loop->stopping = false;
     loop->runner = outer;
     if (outer == NULL && !loop->held) {
-        loop->thread = NULL; /* the next to run it may be anybody */
+        loop->thread = NULL; /* anybody may run it next */
     }
     if (loop->failure != NULL) {
         PyObject *failure = loop->failure;
@@ -428,7 +429,7 @@ green_loop_forked(LoopObject *loop)
     atomic_store(&loop->wakers, 0);
     if (loop->state == GREEN_LOOP_OPEN &&
         (green_poll_forked(loop->poll) < 0 ||
-         /* This thread may not have been the main one, as it is now. */
+         /* This thread may not have been the main one before the fork. It is now. */
          (loop->held && green_interrupt_install(loop->poll) < 0))) {
         return -1;
     }
@@ -505,6 +506,6 @@ green_loop_destroy(LoopObject *loop)
     loop->poll = NULL;
     Py_CLEAR(loop->trash);
     if (loop->runner == NULL) {
-        Py_CLEAR(loop->error_handler); /* else whoever runs it still has a use for it */
+        Py_CLEAR(loop->error_handler); /* else who runs the loop still needs it */
     }
 }

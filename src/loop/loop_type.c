@@ -31,7 +31,7 @@ loop_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|OO", keywords, &flags, &wanted)) {
         return NULL;
     }
-    /* flags chose among another loop's back ends: here is one. */
+    /* `flags` chose among the back ends of another loop. Here is one. */
     int is_default = wanted == NULL || wanted == Py_None ? 1 : PyObject_IsTrue(wanted);
     if (is_default < 0) {
         return NULL;
@@ -145,10 +145,11 @@ loop_handle_error(LoopObject *self, PyObject *args)
             PyErr_SetObject(type, value);
         }
         PyErr_PrintEx(0);
-        self->stopping = true; /* nobody is there to decide */
+        self->stopping = true; /* nobody is there to decide whether to go on */
         Py_RETURN_NONE;
     }
-    /* Looked up at each call: it may be replaced. A plain callable serves as well. */
+    /* The method is looked up at each call, since it may be replaced. A plain callable serves as
+       well. */
     PyObject *handler = Py_NewRef(self->error_handler);
     PyObject *method = PyObject_GetAttrString(handler, "handle_error");
     if (method == NULL && PyErr_ExceptionMatches(PyExc_AttributeError)) {
@@ -179,14 +180,14 @@ static PyObject *
 loop_reinit(LoopObject *self, PyObject *Py_UNUSED(ignored))
 {
     if (self->reinited) {
-        self->reinited = false; /* the fork's handler has done it */
+        self->reinited = false; /* the handler of the fork has done it */
     } else if (!green_loop_destroyed(self) && green_loop_forked(self) < 0) {
         return NULL;
     }
     Py_RETURN_NONE;
 }
 
-/* Wake up for signals: for the loop of the main thread's hub. */
+/* Has signals end the sleep of the loop, which is that of the main thread's hub. */
 static PyObject *
 loop_install_interrupt(LoopObject *self, PyObject *Py_UNUSED(ignored))
 {
@@ -277,7 +278,7 @@ loop_closing_fd(LoopObject *self, PyObject *args, PyObject *kwargs)
 
 /* ---- watchers ---- */
 
-/* type(self, *args, **kwargs) */
+/* Returns type(self, *args, **kwargs), for the type of that name. */
 static PyObject *
 loop_make_watcher(LoopObject *self, const char *name, PyObject *args, PyObject *kwargs)
 {
@@ -351,7 +352,8 @@ loop_get_depth(LoopObject *self, void *Py_UNUSED(closure))
     return PyLong_FromLong(self->runner != NULL);
 }
 
-/* The uv_loop_t *, for libraries that share the loop; the capsule keeps the loop object alive. */
+/* The capsule has the uv_loop_t *, for libraries that share the loop. It keeps the loop object
+   alive. */
 static void
 loop_capsule_free(PyObject *capsule)
 {

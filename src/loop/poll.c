@@ -11,9 +11,9 @@
 #include "loop/timer.h"
 #include "switch/list.h"
 
-/* ns: what remains until a deadline and is less than it takes to fall asleep and wake. */
+/* What remains until a deadline and is less than it takes to fall asleep and wake, ns. */
 #define POLL_SHORT 2000
-/* ns, at least, between two looks for the timerfd before sleeps. */
+/* The least time between two looks for the timerfd before sleeps, ns. */
 #define LOOK_INTERVAL 1000000
 
 PyObject *
@@ -28,11 +28,12 @@ poll_drain(int fd)
 {
     uint64_t count;
     if (read(fd, &count, sizeof(count)) < 0) {
-        /* Drained before: nothing to do. */
+        /* It was drained before. */
     }
 }
 
-/* libuv 1.45 and newer open an io_uring after the poller, which gave it the next free number. */
+/* Returns libuv's io_uring, or -1. libuv 1.45 and newer open it after the poller, so its number is
+   the first that was free above the poller's. */
 static int
 poll_find_ring(const uv_loop_t *uv)
 {
@@ -49,7 +50,7 @@ poll_find_ring(const uv_loop_t *uv)
     return -1;
 }
 
-/* It ends a sleep; a signal's handler does that, too. */
+/* Another thread has ended the sleep, or a signal's handler has. */
 static void
 poll_wake_cb(uv_poll_t *handle, int Py_UNUSED(status), int Py_UNUSED(events))
 {
@@ -104,7 +105,8 @@ green_poll_register(uv_poll_t *handle)
         return -errno;
     }
     io->events = io->pevents;
-    /* Out of the list of what is to be told; its links are {next, prev} in each version. */
+    /* Take the handle out of libuv's list of what is to be told to the kernel. The links in that
+       list are {next, prev} in each version. */
     void **link = (void **)(void *)&io->watcher_queue, **next = link[0], **prev = link[1];
     prev[0] = next;
     next[1] = prev;
@@ -112,7 +114,7 @@ green_poll_register(uv_poll_t *handle)
     return 0;
 }
 
-/* Has the timerfd gone? All of ours have, then. */
+/* Returns whether the timerfd has gone. Then all descriptors of ours have. */
 static bool
 poll_alarm_lost(const green_poll *poll)
 {
@@ -120,7 +122,8 @@ poll_alarm_lost(const green_poll *poll)
     return timerfd_gettime(poll->alarm_fd, &at) < 0;
 }
 
-/* Is the poller still ours, with the eventfd in it, and the timerfd? Too dear for each poll. */
+/* Returns whether the timerfd is there, and the poller is still ours, with the eventfd in it. This
+   is too dear for each poll. */
 static bool
 poll_watched(const green_poll *poll)
 {
@@ -136,7 +139,8 @@ poll_watched(const green_poll *poll)
     return false;
 }
 
-/* 0, or a negative errno. */
+/* Has `fd` watched for reading. A negative `fd` could not be opened, for the reason in errno. 0, or
+   a negative errno. */
 static int
 poll_watch(green_poll *poll, uv_poll_t *handle, int fd, uv_poll_cb callback)
 {
@@ -218,7 +222,7 @@ green_poll_free(green_poll *poll, bool lost)
     uv_walk(&poll->uv, poll_close_walk_cb, NULL);
     close(poll->wake_fd);
     close(poll->alarm_fd);
-    /* Closing takes one iteration; more would mean a callback that starts anew. */
+    /* Closing takes one iteration. It takes more where a callback starts something anew. */
     for (int i = 0; i < 8; i++) {
         if (uv_loop_close(&poll->uv) == 0) {
             free(poll);
@@ -226,7 +230,7 @@ green_poll_free(green_poll *poll, bool lost)
         }
         uv_run(&poll->uv, UV_RUN_NOWAIT);
     }
-    /* A request of somebody else's is still under way: its end will be written here. */
+    /* Somebody else's request is still under way, and its end will be written to this memory. */
 }
 
 bool
@@ -255,11 +259,11 @@ green_poll_wake(green_poll *poll)
 {
     uint64_t one = 1;
     if (write(poll->wake_fd, &one, sizeof(one)) < 0) {
-        /* Full: woken often enough. */
+        /* The eventfd is full, so the loop wakes anyway. */
     }
 }
 
-/* With a referenced handle: without one, libuv has nothing to look for. */
+/* Without a referenced handle, libuv has nothing to look for, so a poll has one. */
 static void
 poll_ref(green_poll *poll)
 {
@@ -278,7 +282,8 @@ green_poll_sleeps(green_poll *poll, uint64_t deadline)
     if (deadline != UINT64_MAX && deadline <= green_time_now() + POLL_SHORT) {
         return false;
     }
-    /* One that is set too early is left: it costs a look in vain, not a system call each time. */
+    /* An alarm that is set too early is left: it costs one look in vain, where setting it anew
+       would cost a system call each time. */
     if (deadline < poll->alarm_at) {
         struct itimerspec at = {
             .it_value = {(time_t)(deadline / 1000000000u), (long)(deadline % 1000000000u)}};
@@ -296,8 +301,8 @@ green_poll_sleeps(green_poll *poll, uint64_t deadline)
 bool
 green_poll_intact(green_poll *poll, bool sleeps, uint64_t now)
 {
-    /* A system call more would be felt between sleeps that follow each other closely: there now and
-       then is enough. */
+    /* Between sleeps that follow each other closely, one more system call would be felt. To look
+       now and then is enough. */
     if (!sleeps || now - poll->looked >= LOOK_INTERVAL) {
         poll->looked = now;
         poll->suspect = poll->suspect || poll_alarm_lost(poll);
@@ -316,8 +321,8 @@ green_poll_run(green_poll *poll, bool sleeps)
     poll_unref(poll);
 }
 
-/* Put a descriptor of our own in the place of one that we share with the parent, whom it would
-   wake. 0, or a negative errno. Steals `fd`. */
+/* Puts a descriptor of our own in the place of one shared with the parent, which would be woken by
+   it. `fd` is stolen; where it is negative, errno has the reason. 0, or a negative errno. */
 static int
 poll_renew(int shared, int fd)
 {

@@ -9,18 +9,19 @@
 
 #include "loop/poll.h"
 
-/* What the handler knows of a loop. Never freed, since it may be looking, but used again. */
+/* What the handler knows of a loop. A listener is never freed, since the handler may be looking at
+   it. It is used again for another loop. */
 typedef struct green_listener {
     green_part part;
-    atomic_int wake_fd;             /* -1: no loop's */
-    atomic_uint_least64_t wanted;   /* a bit for each signal, from signal 1 on */
-    atomic_uint_least64_t happened; /* since the last look */
-    green_link signals;             /* green_signal */
+    atomic_int wake_fd;             /* the loop's eventfd; -1: no loop has the listener */
+    atomic_uint_least64_t wanted;   /* a bit for each signal that the loop wants, from 1 on */
+    atomic_uint_least64_t happened; /* those that came since the last look */
+    green_link signals;             /* the loop's interests: green_signal */
     struct green_listener *next;
 } green_listener;
 
 static _Atomic(green_listener *) listeners;
-static atomic_int handling; /* handlers under way */
+static atomic_int handling; /* how many calls of the handler are under way */
 
 static struct {
     unsigned interests;
@@ -43,7 +44,7 @@ signals_handler(int signalnum)
         if (atomic_load(&l->wanted) & bit) {
             atomic_fetch_or(&l->happened, bit);
             if (write(atomic_load(&l->wake_fd), &one, sizeof(one)) < 0) {
-                /* Full: woken often enough. */
+                /* The eventfd is full, so the loop wakes anyway. */
             }
         }
     }
@@ -53,7 +54,7 @@ signals_handler(int signalnum)
 
 static const green_part_kind listener_kind;
 
-/* The poll's, or a new one for it. NULL with an exception. */
+/* Returns the poll's listener, or makes it one. NULL with an exception. */
 static green_listener *
 listener_get(green_poll *poll)
 {
@@ -108,7 +109,7 @@ static void
 signal_uninstall(int number)
 {
     if (--installed[number].interests == 0) {
-        /* Only where nobody has changed it meanwhile. */
+        /* The former handler is put back only where nobody has changed it meanwhile. */
         struct sigaction now;
         sigaction(number, NULL, &now);
         if (now.sa_handler == signals_handler) {
@@ -158,7 +159,7 @@ listener_woken(green_part *part)
     }
 }
 
-/* What came before is the parent's. */
+/* What came before the fork is the parent's. */
 static int
 listener_forked(green_part *part)
 {
@@ -166,7 +167,7 @@ listener_forked(green_part *part)
     return 0;
 }
 
-/* The eventfd is not written to any more. */
+/* The eventfd is about to be closed, and must not be written to afterwards. */
 static void
 listener_closed(green_part *part, bool Py_UNUSED(lost))
 {

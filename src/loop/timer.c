@@ -22,7 +22,7 @@ green_time_after(double seconds)
     if (seconds <= 0) {
         return green_time_now();
     }
-    /* Half the range (some 292 years) leaves the sum room, and is as good as for ever. */
+    /* Some 146 years are as good as for ever, and less leaves the sum room. */
     double ns = ceil(seconds * NS_PER_SECOND);
     if (ns >= (double)(INT64_MAX / 2)) {
         return INT64_MAX;
@@ -131,7 +131,7 @@ green_timers_settle(green_timers *timers)
     return 0;
 }
 
-/* All become new ones, so that those to be stopped are found in a list. */
+/* All timers become new ones, so that those to be stopped are found in one list. */
 void
 green_timers_prune(green_timers *timers, bool (*stale)(const struct GreenletObject *))
 {
@@ -156,7 +156,7 @@ green_timers_check(const green_timers *timers)
     green_list_check(&timers->fresh);
     assert(timers->count < timers->room || timers->room == 0);
     for (size_t i = 1; i <= timers->count && i <= GREEN_CHECK_REACH; i++) {
-        /* One near the root, and one near the leaves. */
+        /* One timer near the root, and one near the leaves. */
         size_t places[] = {i, timers->count + 1 - i};
         for (int j = 0; j < 2; j++) {
             const green_timer *timer = timers->heap[places[j]];
@@ -173,7 +173,7 @@ green_timers_deadline(const green_timers *timers)
     return timers->count ? timers->heap[1]->deadline : UINT64_MAX;
 }
 
-/* Those with the other `late` are skipped in due order and put back: an iteration finds few. */
+/* Timers with the other `late` are taken out in due order and put back. An iteration finds few. */
 void
 green_timers_expire(green_timers *timers, uint64_t now, bool late)
 {

@@ -1,5 +1,5 @@
-/* async watchers: fired by send() from any thread, at the next poll. The queue is guarded by the
-   interpreter lock, and a push ends the loop's sleep; no handle is needed. */
+/* async watchers: send(), in any thread, makes one fire at the next poll. No handle of libuv is
+   needed, since the interpreter lock guards the queue, and a push ends the loop's sleep. */
 #include "loop/watcher.h"
 
 static int

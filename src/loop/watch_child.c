@@ -1,6 +1,6 @@
 /* child watchers. A child's end is seen on its pidfd, which leaves SIGCHLD and its handler to the
-   program. Where the kernel has none, and for stopped or continued children (trace) and for any
-   child (pid 0), a SIGCHLD watcher asks waitpid. */
+   program. Where the kernel has no pidfds, for stopped or continued children (trace), and for any
+   child (pid 0), waitpid is asked at each SIGCHLD. */
 #include <errno.h>
 #include <signal.h>
 #include <sys/syscall.h>
@@ -19,15 +19,15 @@
 typedef struct ChildWatcherObject {
     WatcherObject base;
     green_fd_interest interest;
-    green_signal signal; /* SIGCHLD, where the pidfd does not serve */
+    green_signal signal; /* SIGCHLD, where a pidfd will not do */
     int pidfd;           /* -1: none */
     int pid;
-    int rpid; /* what waitpid said: whose status */
+    int rpid; /* the child whose status waitpid has told last */
     int rstatus;
     bool trace;
 } ChildWatcherObject;
 
-/* Ask for the status; whether there was one. */
+/* Asks waitpid for the status. Returns whether there was one. */
 static bool
 childwatcher_reap(ChildWatcherObject *self)
 {
@@ -37,7 +37,7 @@ childwatcher_reap(ChildWatcherObject *self)
         pid = waitpid(self->pid ? self->pid : -1, &status, flags);
     } while (pid < 0 && errno == EINTR);
     if (pid < 0 && errno == ECHILD && self->pid) {
-        /* Somebody else has waited for it: its end is all that is known. */
+        /* Somebody else has waited for the child: its end is all that is known. */
         pid = self->pid;
         status = 0;
     }
@@ -74,14 +74,14 @@ childwatcher_start(WatcherObject *watcher)
             return green_fd_start(watcher->loop, &self->interest, self->pidfd, 0);
         }
         if (errno == ESRCH) {
-            green_watcher_push(watcher); /* ended, and waited for by somebody else */
+            green_watcher_push(watcher); /* it has ended, and somebody else waited for it */
             return 0;
         }
     }
     if (green_signal_start(watcher->loop, &self->signal) < 0) {
         return -1;
     }
-    green_watcher_push(watcher); /* it may have ended before the handler was there */
+    green_watcher_push(watcher); /* the child may have ended before the handler was there */
     return 0;
 }
 
@@ -105,7 +105,7 @@ childwatcher_due(WatcherObject *watcher)
         return false;
     }
     if (self->pid != 0 && (WIFEXITED(self->rstatus) || WIFSIGNALED(self->rstatus))) {
-        /* It has no more to say; the watcher stays active until it is stopped, as its peers' do. */
+        /* The child has no more to say. As in gevent, the watcher stays active until stopped. */
         green_fd_stop(watcher->loop, &self->interest);
     }
     return true;

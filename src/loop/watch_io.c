@@ -1,4 +1,4 @@
-/* io watchers: an interest in a descriptor. */
+/* io watchers: each is an interest in a descriptor. */
 #include "loop/fd.h"
 #include "loop/watcher.h"
 
@@ -64,7 +64,7 @@ iowatcher_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
         self->fd = fd;
         green_list_init(&self->interest.link);
         self->interest.events = events;
-        self->interest.ref = false; /* the watcher is counted itself */
+        self->interest.ref = false; /* the watcher itself is counted */
         self->interest.fire = iowatcher_fire;
     }
     return (PyObject *)self;

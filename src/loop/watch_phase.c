@@ -1,5 +1,6 @@
-/* idle, prepare, check and fork watchers: fired by the loop itself at a point of each iteration
-   (when nothing is ready, before the poll, after it), and in a forked child. */
+/* idle, prepare, check and fork watchers. The loop itself fires them: prepare at the beginning of
+   each iteration, check after its poll, idle there, too, when nothing is ready, and fork in a
+   forked child. */
 #include "loop/watcher.h"
 
 static PyTypeObject *phase_types[4];

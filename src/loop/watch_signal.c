@@ -1,4 +1,4 @@
-/* signal watchers. */
+/* signal watchers: each is an interest in a signal. */
 #include <signal.h>
 
 #include "loop/signals.h"

@@ -1,28 +1,28 @@
-/* stat watchers: os.stat at an interval. One call a tick in the hub is cheaper than the threads
-   that libuv would start for it. */
+/* stat watchers call os.stat at an interval. One call at a time in the hub is cheaper than the
+   threads that libuv would start for it. */
 #include <math.h>
 
 #include "greenlet/name.h"
 #include "loop/watcher.h"
 
-#define STAT_INTERVAL 5.0 /* seconds, where none is given */
+#define STAT_INTERVAL 5.0 /* seconds, where no interval is given */
 #define STAT_LEAST 0.1
 
 typedef struct {
     WatcherObject base;
-    green_timer timer; /* counted by the watcher */
+    green_timer timer; /* without `ref`: the watcher itself is counted */
     PyObject *path;    /* owned, as given */
     PyObject *encoded; /* owned; bytes */
     PyObject *attr;    /* owned; os.stat_result, or None where there is no file */
-    PyObject *prev;    /* owned; the one before */
-    double interval;   /* seconds, as given; what it comes to once started */
+    PyObject *prev;    /* owned; attr before the last change */
+    double interval;   /* seconds: as given, and from the start on what that comes to */
 } StatWatcherObject;
 
-/* New reference; None where the file cannot be looked at. */
+/* Looks at the file. New reference; None where the file cannot be looked at. */
 static PyObject *
 statwatcher_look(StatWatcherObject *self)
 {
-    PyObject *stat = green_name_get("posix", "stat"); /* never patched */
+    PyObject *stat = green_name_get("posix", "stat"); /* the C function, which is never patched */
     PyObject *found = stat == NULL ? NULL : PyObject_CallOneArg(stat, self->encoded);
     Py_XDECREF(stat);
     if (found == NULL && PyErr_ExceptionMatches(PyExc_OSError)) {
@@ -64,7 +64,8 @@ statwatcher_stop(WatcherObject *watcher)
     green_timer_stop(&watcher->loop->timers, &((StatWatcherObject *)watcher)->timer);
 }
 
-/* Reading a file is no change: access times are left out. -1 with an exception. */
+/* Returns whether two looks have seen the same. Access times are left out, since to read a file is
+   no change. -1 with an exception. */
 static int
 statwatcher_same(PyObject *a, PyObject *b)
 {

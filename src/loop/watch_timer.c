@@ -1,14 +1,14 @@
-/* timer watchers, on the loop's own timers. */
+/* timer watchers, made of the loop's own timers. */
 #include <math.h>
 
 #include "loop/watcher.h"
 
 typedef struct {
     WatcherObject base;
-    green_timer timer; /* counted by the watcher, not by itself */
+    green_timer timer; /* without `ref`: the watcher itself is counted */
     double after;      /* seconds */
     double repeat;     /* seconds; 0: once */
-    double due;        /* seconds of the next start: after, or repeat from again() */
+    double due;        /* seconds that the next start takes: after, or repeat from again() */
 } TimerWatcherObject;
 
 static void
@@ -98,7 +98,7 @@ timerwatcher_dealloc(TimerWatcherObject *self)
     Watcher_Type->tp_dealloc((PyObject *)self);
 }
 
-/* `update` has no effect here either. */
+/* `update` is accepted, and has no effect here either. */
 static PyObject *
 timerwatcher_again(TimerWatcherObject *self, PyObject *args, PyObject *Py_UNUSED(kwargs))
 {

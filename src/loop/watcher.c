@@ -57,7 +57,7 @@ watcher_turn(green_ready *ready)
     Py_INCREF(self);
     bool due = !self->active || self->kind->due == NULL || self->kind->due(self);
     if (due && self->callback != NULL && watcher_call(self) < 0) {
-        if (self->kind->level) { /* else it would fail for ever, and the loop never sleep */
+        if (self->kind->level) { /* else it would fail for ever, and the loop would never sleep */
             PyObject *error = green_error_take();
             green_watcher_stop(self);
             green_error_raise(error);
@@ -106,7 +106,7 @@ watcher_set_count(WatcherObject *self)
     return 0;
 }
 
-/* -1 with an exception: another thread polls, and libuv allows no second. */
+/* Returns -1 with an exception where another thread polls, since libuv allows no second one. */
 static int
 watcher_check_thread(const WatcherObject *self)
 {
@@ -149,7 +149,7 @@ green_watcher_start(WatcherObject *self, PyObject *callback, PyObject *args)
     Py_INCREF(self);
     green_list_append(&self->loop->watchers, &self->started);
     if (self->loop->polling) {
-        green_poll_wake(self->loop->poll); /* it may have to wait less now */
+        green_poll_wake(self->loop->poll); /* the poll may have to end earlier now */
     }
     return watcher_set_count(self);
 }
@@ -230,7 +230,7 @@ watcher_traverse(WatcherObject *self, visitproc visit, void *arg)
 static int
 watcher_clear(WatcherObject *self)
 {
-    /* The loop stays until the end: dealloc takes itself out of its lists. */
+    /* The loop is kept until the end, since dealloc takes the watcher out of the loop's lists. */
     Py_CLEAR(self->callback);
     Py_CLEAR(self->args);
     return 0;
@@ -253,8 +253,8 @@ watcher_dealloc(WatcherObject *self)
 
 /* ---- Python ---- */
 
-/* The keyword arguments of start(), as far as the kind has them; `callback` is borrowed. What is
-   not given stays as it is. -1 with an exception. */
+/* Reads the keyword arguments of start(), as far as the kind has them. What is not given stays as
+   it is. `callback` is borrowed. -1 with an exception. */
 static int
 watcher_parse_start(const WatcherObject *self, PyObject *kwargs, PyObject **callback,
                     int *pass_events)
@@ -365,7 +365,7 @@ watcher_repr(WatcherObject *self)
         return PyUnicode_FromFormat("<%s at %p%s%s>", name, self, self->active ? " active" : "",
                                     green_ready_queued(&self->ready) ? " pending" : "");
     }
-    /* Held, since their own repr may stop the watcher. */
+    /* They are held, since their own repr may stop the watcher. */
     PyObject *callback = Py_NewRef(self->callback);
     PyObject *args = Py_NewRef(self->args ? self->args : Py_None);
     PyObject *text = PyUnicode_FromFormat(
@@ -533,7 +533,7 @@ static PyType_Spec watcher_spec = {
     .name = "greencore._core.watcher",
     .basicsize = sizeof(WatcherObject),
     .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC |
-             Py_TPFLAGS_DISALLOW_INSTANTIATION, /* only the kinds of it */
+             Py_TPFLAGS_DISALLOW_INSTANTIATION, /* only its kinds have objects */
     .slots = watcher_slots,
 };
 

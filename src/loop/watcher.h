@@ -1,5 +1,5 @@
-/* Watchers: the Python objects of loop.io(), loop.timer() and so on. Each is a callback and a ready
-   node; kinds differ in how they are started and what fires them: watch_<kind>.c. */
+/* Watchers: the Python objects that loop.io(), loop.timer() and so on return. Each is a callback
+   and a ready node. Kinds differ in how they are started and in what fires them: watch_<kind>.c. */
 #ifndef GREEN_LOOP_WATCHER_H
 #define GREEN_LOOP_WATCHER_H
 
@@ -10,17 +10,17 @@
 
 struct WatcherObject;
 
-/* What a kind adds. */
+/* What a kind of watchers adds. */
 typedef struct green_watcher_kind {
-    int (*start)(struct WatcherObject *self); /* arm it; -1 with an exception */
-    void (*stop)(struct WatcherObject *self); /* disarm it; harmless when it is not armed */
-    /* Its turn has come: is there something to call back for? Keeps itself armed, or stops being
-       active by setting self->done. NULL: always. */
+    int (*start)(struct WatcherObject *self); /* arms it; -1 with an exception */
+    void (*stop)(struct WatcherObject *self); /* disarms it; does nothing when it is not armed */
+    /* Called at the watcher's turn: returns whether there is something to call back for. It keeps
+       the watcher armed, or sets self->done to have it stopped. NULL: there always is something. */
     bool (*due)(struct WatcherObject *self);
-    bool uv;     /* start and stop call libuv, which only the loop's own thread may */
-    bool level;  /* fires for as long as something is so: stopped when its callback fails */
+    bool uv;     /* start and stop are refused while another thread polls, as libuv demands */
+    bool level;  /* fires for as long as something is so, and stops when its callback fails */
     bool events; /* start() takes pass_events */
-    bool clock;  /* start() takes update, without effect: what time it is is always known anew */
+    bool clock;  /* start() takes update, without effect: the loop always knows the time */
 } green_watcher_kind;
 
 typedef struct WatcherObject {
@@ -30,43 +30,46 @@ typedef struct WatcherObject {
     LoopObject *loop;   /* owned */
     PyObject *callback; /* owned; NULL: none */
     PyObject *args;     /* owned; a tuple, or NULL */
-    green_ready ready;  /* queued: pending. The queue borrows: active, the loop owns it; or fed */
+    green_ready ready;  /* queued while a call is pending; kept alive by `active` or `fed` */
     green_link started; /* in loop->watchers while active */
-    green_link link;    /* among the loop's of its phase, where it has one */
-    int priority;       /* kept, and without effect */
+    green_link link;    /* in one of loop->phases, for a watcher of a phase */
+    int priority;       /* below 0 it makes a timer late; without effect otherwise */
     int revents;        /* what pass_events hands to the callback */
-    bool active;        /* started */
-    bool ref;           /* while active it keeps the loop running */
+    bool active;        /* started; the loop owns a reference */
+    bool ref;           /* keeps the loop running while active */
     bool counted;       /* in loop->refs */
     bool pass_events;   /* the callback gets revents before args */
-    bool done;          /* stop before the callback is called */
+    bool done;          /* to be stopped before the callback is called */
     bool fed;           /* queued by feed(): the queue owns a reference until its turn */
 } WatcherObject;
 
 extern PyTypeObject *Watcher_Type;
 
-/* tp_new of every kind: the fields above, for `loop` (a loop not destroyed), with ref and priority
-   as given. NULL with an exception. */
+/* What tp_new of every kind calls: makes a watcher for `loop`, with ref and priority as given.
+   priority may be NULL. NULL with an exception, as for a loop that is destroyed. */
 WatcherObject *green_watcher_new(PyTypeObject *type, const green_watcher_kind *kind, PyObject *loop,
                                  int ref, PyObject *priority);
 
-/* Something happened: queue its turn. No-op when it is queued. */
+/* Something has happened: queues the watcher's turn. Does nothing when it is queued. */
 void green_watcher_push(WatcherObject *self);
 
-/* 0, or -1 with an exception. Starting an active one replaces callback and args only. */
+/* Starts or stops a watcher. Starting an active one only replaces callback and args. 0, or -1 with
+   an exception. */
 int green_watcher_start(WatcherObject *self, PyObject *callback, PyObject *args);
 void green_watcher_stop(WatcherObject *self);
 
-/* Stop all of a loop that is being destroyed. */
+/* Stops all watchers of a loop that is being destroyed. */
 void green_watcher_stop_all(LoopObject *loop);
 
-/* -1 with an AttributeError when it is active: what it watches can only be changed before. */
+/* Returns -1 with an AttributeError when the watcher is active: what it watches can only be changed
+   before. */
 int green_watcher_check_inactive(WatcherObject *self, const char *attribute);
 
-/* Add a kind's type, a subtype of Watcher_Type, to the module. NULL with an exception. */
+/* Adds the type of a kind, a subtype of Watcher_Type, to the module and returns it. NULL with an
+   exception. */
 PyTypeObject *green_watcher_add_type(PyObject *module, PyType_Spec *spec);
 
-/* Queue the started ones of a phase, in their order. */
+/* Queues the started watchers of a phase, in their order. */
 void green_watcher_push_phase(LoopObject *loop, green_phase phase);
 
 int green_watcher_exec(PyObject *module);
