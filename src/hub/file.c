@@ -1,4 +1,4 @@
-/* A file that one waits on, and the ways to close one. */
+/* A file that greenlets wait on, and the ways to close one. */
 #include "hub/file.h"
 
 #include <errno.h>
@@ -111,10 +111,12 @@ green_file_closing(green_file *file)
         green_fd_closed(hub->loop, file->fd);
     }
     file->fd = -1;
-    green_file_cancel(file, GREEN_READ | GREEN_WRITE, green_exc_cancel_wait); /* other threads' */
+    /* This reaches those in other threads. */
+    green_file_cancel(file, GREEN_READ | GREEN_WRITE, green_exc_cancel_wait);
 }
 
-/* Before somebody else does what they like with the descriptor. */
+/* Stops the interest of a wait in this thread, before somebody else does with the descriptor what
+   they like. */
 static void
 wait_leave(green_fd_wait *wait, LoopObject *here)
 {
@@ -138,7 +140,8 @@ green_file_leaving(green_file *file)
 
 /* ---- os.close ---- */
 
-/* For the running thread's loop, if there is one. */
+/* Tells the running thread's loop, if there is one, that a descriptor is about to be closed. False:
+   it must stay open. */
 static bool
 file_closing_here(int number)
 {
@@ -190,7 +193,7 @@ static PyMethodDef file_functions[] = {
 
 /* ---- the exception ---- */
 
-/* Its arguments are always the same, whatever it is called with. */
+/* Sets the arguments of the exception, which are always the same, whatever it is called with. */
 static int
 cancel_wait_init(PyObject *self, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwargs))
 {

@@ -3,16 +3,19 @@
 #include <structmember.h>
 #include "greenlet/type.h"
 
-/* Callbacks run here, whatever size the program's greenlets have. */
+/* The size of a hub's stack. Callbacks run there, whatever size the program's greenlets have. */
 #define HUB_STACK_SIZE ((size_t)8 << 20)
 
 PyTypeObject *Hub_Type;
-static PyObject *hub_switch_method;             /* owned; Hub.switch as it is defined here */
-static PyObject *name_switch, *name_switch_out; /* interned: others would fill the type cache */
+static PyObject *hub_switch_method; /* owned; Hub.switch as it is defined here */
+
+/* Owned and interned: a string that is not would fill the type cache. */
+static PyObject *name_switch, *name_switch_out;
 
 /* ---- switching ---- */
 
-/* A value for whoever is next in the queue is set by its turn; the hub itself gets None. */
+/* Returns who is next, borrowed. For one from the queue, its turn has set what is handed over; the
+   hub itself gets None. */
 static inline GreenletObject *
 hub_choose(HubObject *hub, green_thread *thread)
 {
@@ -35,15 +38,14 @@ hub_choose(HubObject *hub, green_thread *thread)
     return target;
 }
 
-/* green_thread.next: a greenlet whose parent is the hub has ended. */
 GreenletObject *
 green_hub_next(green_thread *thread)
 {
     return hub_choose((HubObject *)thread->hub, thread);
 }
 
-/* Tools replace Hub.switch, on the class, in a subclass or on the object: then theirs is called.
-   Looked up again only when the type has changed. */
+/* Looks `switch` up, which tools replace on the class, in a subclass or on the object. Returns
+   whether theirs is to be called. Looked up again only when the type has changed. */
 GREEN_COLD static bool
 hub_find_switch(HubObject *hub)
 {
@@ -67,8 +69,8 @@ hub_switch_is_replaced(HubObject *hub)
                                                             : hub->switch_replaced;
 }
 
-/* Types known, by version tag, to have no switch_out(), the hook that a greenlet's class may
- * define. */
+/* Version tags of types that are known to have no switch_out(), a hook that a greenlet's class may
+   define. */
 static unsigned int hub_plain_tags[256];
 
 GREEN_COLD static int
@@ -154,7 +156,8 @@ hub_switch_out(HubObject *Py_UNUSED(self), PyObject *Py_UNUSED(ignored))
 
 /* ---- queued starts ---- */
 
-/* There was no stack for it. On the hub, since whoever is told may run Python code. */
+/* There was no stack for the greenlet. The turn is taken on the hub, since whoever is told may run
+   Python code. */
 static GreenletObject *
 unborn_turn(green_ready *ready)
 {
@@ -190,7 +193,8 @@ start_turn(green_ready *ready)
         green_ready_push_front(((HubObject *)green_thread_self->hub)->loop, &g->ready);
         return NULL;
     }
-    /* The value goes unused; the queue's reference travels as such, and is dropped on arrival. */
+    /* Nobody uses the value, so the queue's reference travels as the value, and is dropped on
+       arrival. */
     green_thread_self->value = (PyObject *)g;
     return g;
 }
@@ -219,7 +223,6 @@ green_hub_start(HubObject *hub, GreenletObject *g)
     green_ready_push(hub->loop, &g->ready);
 }
 
-/* Out of the queue again; no-op when its turn has come. */
 void
 green_hub_unstart(GreenletObject *g)
 {
@@ -239,9 +242,10 @@ hub_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     GreenletObject *self = (GreenletObject *)Greenlet_Type->tp_new(type, args, kwargs);
     if (self != NULL) {
         self->kind = &hub_kind;
-        /* Whoever makes it: what ends a program is raised in the main greenlet. */
+        /* Whoever makes the hub, the main greenlet is its parent: what ends a program is raised
+           there. */
         Py_SETREF(self->parent, (GreenletObject *)Py_NewRef(green_thread_get()->main));
-        if (green_stack_get_default() < HUB_STACK_SIZE) { /* greenlets that are to be small */
+        if (green_stack_get_default() < HUB_STACK_SIZE) { /* where greenlets are to be small */
             self->stack_kib = HUB_STACK_SIZE >> 10;
         }
     }

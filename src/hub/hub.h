@@ -9,7 +9,7 @@
 
 typedef struct HubObject {
     GreenletObject base;
-    LoopObject *loop; /* owned; NULL once destroyed */
+    LoopObject *loop; /* owned; NULL once the hub is destroyed */
     PyObject
         *stand_in; /* owned; a program's object in the loop's place, or NULL: run() is its own */
     unsigned int switch_tag; /* type version for which `switch` was last looked up */
@@ -19,11 +19,11 @@ typedef struct HubObject {
 
 extern PyTypeObject *Hub_Type;
 
-/* green_hub_get where the thread has none, or one whose loop was destroyed. */
+/* What green_hub_get does where the thread has no hub, or one that was destroyed. */
 HubObject *green_hub_renew(void);
 
-/* This thread's hub, made on first use by the default hub class. Borrowed; NULL with an exception.
- */
+/* Returns this thread's hub, which is made on first use by the default hub class. Borrowed; NULL
+   with an exception. */
 static inline HubObject *
 green_hub_get(void)
 {
@@ -32,7 +32,7 @@ green_hub_get(void)
     return __builtin_expect(hub != NULL && hub->loop != NULL, 1) ? hub : green_hub_renew();
 }
 
-/* This thread's hub or NULL, without an exception. Borrowed. */
+/* Returns this thread's hub, or NULL without an exception. Borrowed. */
 static inline HubObject *
 green_hub_peek(void)
 {
@@ -40,7 +40,7 @@ green_hub_peek(void)
     return thread == NULL ? NULL : (HubObject *)thread->hub;
 }
 
-/* Who arrives on a switch drops what the way there has given up: green_loop_drop_trash. */
+/* Called by who arrives from a switch: drops the trash that a turn has left in the loop. */
 static inline void
 green_hub_drop_trash(void)
 {
@@ -50,26 +50,27 @@ green_hub_drop_trash(void)
     }
 }
 
-/* Set BlockingSwitchOutError, for a greenlet that may not wait: in a section that forbids switches,
-   or the hub itself. */
+/* Sets BlockingSwitchOutError, for a greenlet that may not wait: in a section that forbids
+   switches, or the hub itself. */
 void green_hub_refuse(const green_thread *thread);
 
-/* Leave the running greenlet for whoever is next; returns what the switch back hands over. Calls
-   for green_hub_drop_trash, once the caller has unlinked what it waited with. To be asked for only
-   where switches are not forbidden: who is next would lose the turn. */
+/* Leaves the running greenlet for whoever is next. Returns what the switch back hands over; NULL
+   with an exception. The caller then unlinks what it waited with, and calls green_hub_drop_trash.
+   This must not be called where switches are forbidden: whoever is next would lose the turn. */
 PyObject *green_hub_switch(HubObject *hub);
 
-/* green_thread.next: who runs when a greenlet whose parent is the hub has ended. Borrowed. */
+/* green_thread.next: returns who runs when a greenlet has ended that had the hub for its parent.
+   Borrowed. */
 GreenletObject *green_hub_next(green_thread *thread);
 
-/* Queue the start of an unstarted greenlet (args and kwargs are set in it). The queue owns a
-   reference until it runs. */
+/* Queues the start of an unstarted greenlet, in which args and kwargs are set. The queue owns a
+   reference until the greenlet runs. */
 void green_hub_start(HubObject *hub, GreenletObject *g);
 
-/* Take a queued start out again; no-op when its turn has come. */
+/* Takes a queued start back. Does nothing when its turn has come. */
 void green_hub_unstart(GreenletObject *g);
 
-/* hub_run.c: a hub's body, and Hub.run(). */
+/* A hub's body, and Hub.run(): hub_run.c. */
 PyObject *green_hub_body(GreenletObject *self);
 PyObject *green_hub_run(HubObject *self, PyObject *ignored);
 

@@ -18,8 +18,8 @@ hub_loop_exit(HubObject *self)
     return exc;
 }
 
-/* The main greenlet is the parent process's: `exc` (stolen) cannot be raised there, and ends this
-   process instead. Returns -1 with an exception if that fails. */
+/* Ends this process with `exc` (stolen), which cannot be raised in the main greenlet: that is the
+   parent process's. Returns -1, with an exception, if that fails. */
 static int
 hub_leave_process(PyObject *exc)
 {
@@ -31,9 +31,10 @@ hub_leave_process(PyObject *exc)
     return -1;
 }
 
-/* Raise `exc` (stolen) in the main greenlet, and what is thrown into the hub there meanwhile, too:
-   it goes on when somebody waits again. -1 with an exception that is for the hub itself:
-   GreenletExit, so HubDestroyed. */
+/* Raises `exc` (stolen) in the main greenlet, and then what is thrown into the hub there meanwhile.
+   Returns 0 when somebody waits again, so that the hub goes on. Returns -1 with an exception that
+   is for the hub itself (GreenletExit, so HubDestroyed, too), or where there is no way to the main
+   greenlet. */
 static int
 hub_raise_in_main(HubObject *self, PyObject *exc)
 {
@@ -55,7 +56,8 @@ hub_raise_in_main(HubObject *self, PyObject *exc)
     return -1;
 }
 
-/* Whether there is more to come; -1 with an exception. */
+/* Runs the loop, or what stands in for it. Returns whether there is more to come; -1 with an
+   exception. */
 static int
 hub_run_loop(HubObject *self, LoopObject *loop)
 {
@@ -99,7 +101,7 @@ green_hub_run(HubObject *self, PyObject *Py_UNUSED(ignored))
         Py_DECREF(loop);
         wait_on = more == 0 && !destroyed && green_other_threads_may_wake(self->base.parent);
         if (wait_on || (more >= 0 && destroyed)) {
-            continue; /* destroyed by what it called: the hub's end, or an error for who waits */
+            continue; /* if destroyed: the hub ends, or its next run raises in who waits */
         }
         PyObject *exc = more < 0 ? NULL : hub_loop_exit(self);
         if (hub_raise_in_main(self, exc == NULL ? green_error_take() : exc) < 0) {
@@ -109,7 +111,7 @@ green_hub_run(HubObject *self, PyObject *Py_UNUSED(ignored))
     Py_RETURN_NONE;
 }
 
-/* A hub that ends without destroy() leaves its loop to the next one. */
+/* Runs the hub. One that ends without destroy() leaves its loop to the next one. */
 PyObject *
 green_hub_body(GreenletObject *self)
 {

@@ -1,11 +1,11 @@
-/* Which hub a thread has: made on first use, and ended with the thread. */
+/* Which hub a thread has. The hub is made on first use, and ends with the thread. */
 #include "greenlet/error.h"
 #include "greenlet/name.h"
 #include "hub/hub.h"
 
 static PyObject *hub_default_class; /* owned; NULL: greencore.hub.Hub, not looked up yet */
 
-/* Borrowed; NULL with an exception. */
+/* Returns the default hub class. Borrowed; NULL with an exception. */
 static PyObject *
 hub_class(void)
 {
@@ -14,13 +14,13 @@ hub_class(void)
         if (hub_default_class == NULL) {
             hub_default_class = class;
         } else {
-            Py_XDECREF(class); /* the import let another thread set it */
+            Py_XDECREF(class); /* the import has let another thread set it */
         }
     }
     return hub_default_class;
 }
 
-/* green_thread.leave: a thread that ends takes its hub along, and all that the loop has open. */
+/* green_thread.leave: ends the hub of a thread that ends, and closes all that its loop has open. */
 static void
 hub_leave(green_thread *thread)
 {
@@ -60,7 +60,7 @@ hub_attach(green_thread *thread, PyObject *hub)
     Py_XDECREF(old);
 }
 
-/* Borrowed; NULL with an exception. */
+/* Makes the thread's hub. Borrowed; NULL with an exception. */
 static HubObject *
 hub_make(green_thread *thread)
 {
@@ -77,7 +77,7 @@ hub_make(green_thread *thread)
     if (thread->hub == NULL) {
         hub_attach(thread, hub);
     }
-    Py_DECREF(hub); /* the thread's is left */
+    Py_DECREF(hub); /* the thread has a reference */
     return (HubObject *)thread->hub;
 }
 

@@ -2,7 +2,7 @@
 
 #include "hub/wait.h"
 
-/* ns between looks whether other threads are still there */
+/* The time between two looks whether other threads are still there, ns. */
 #define LOOK_INTERVAL 20000000
 
 static bool heeds_threads = true;

@@ -5,7 +5,7 @@
 #include "greenlet/type.h"
 #include "hub/wait.h"
 
-static PyObject *zero; /* owned; the one int that it is */
+static PyObject *zero; /* owned; the one int object that is 0 */
 
 static PyObject *
 sleep_sleep(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
@@ -53,7 +53,7 @@ sleep_time_sleep(PyObject *Py_UNUSED(module), PyObject *arg)
     if (seconds == -1 && PyErr_Occurred()) {
         return NULL;
     }
-    if (!(seconds >= 0)) { /* nor is NaN */
+    if (!(seconds >= 0)) { /* true for NaN, too */
         PyErr_SetString(PyExc_ValueError, "sleep length must be non-negative");
         return NULL;
     }
@@ -68,7 +68,8 @@ static PyMethodDef sleep_functions[] = {
     {NULL, NULL, 0, NULL},
 };
 
-/* Reads and is pickled as what it is in greencore.time; the function above has its name here. */
+/* time.sleep. Its repr and its pickle name greencore.time, where it is `sleep`; in this module the
+   function above has that name. */
 static PyMethodDef time_sleep = {
     "sleep", sleep_time_sleep, METH_O,
     "sleep(seconds, /)\n--\n\n"

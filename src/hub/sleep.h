@@ -1,4 +1,4 @@
-/* sleep() and time.sleep() of Python: arguments, then hub/wait.h. */
+/* The Python functions sleep() and time.sleep(): they read arguments and call hub/wait.h. */
 #ifndef GREEN_HUB_SLEEP_H
 #define GREEN_HUB_SLEEP_H
 

@@ -12,7 +12,7 @@ waiter_turn(green_ready *ready)
         return NULL;
     }
     if (w->status == GREEN_PARKED) {
-        w->status = GREEN_TIMED_OUT; /* it asked for one turn of each only */
+        w->status = GREEN_TIMED_OUT; /* the wait was only for one turn of all others */
     }
     w->greenlet->thread->value = Py_NewRef(Py_None);
     return w->greenlet;
@@ -51,7 +51,7 @@ green_waiter_init(green_waiter *w, const char *verb, PyObject *object)
     }
     green_list_init(&w->link);
     green_ready_init(&w->ready, &waiter_kind);
-    w->timer.late = w->timer.ref = true; /* for wait_start_timer */
+    w->timer.late = w->timer.ref = true; /* wait_start_timer keeps these */
     w->greenlet = (GreenletObject *)Py_NewRef((PyObject *)thread->current);
     w->loop = (LoopObject *)Py_NewRef((PyObject *)hub->loop);
     w->status = GREEN_PARKED;
@@ -80,7 +80,7 @@ green_wake(green_waiter *w)
     }
 }
 
-/* Out of its list and the queue, woken unless it was timed out before. */
+/* Takes the waiter out of its list and the queue. It counts as woken unless it had timed out. */
 static inline void
 waiter_take(green_waiter *w)
 {
@@ -106,7 +106,7 @@ green_wake_now(green_waiter *w)
     return w->greenlet;
 }
 
-/* The switch came from nobody who knew of the wait. */
+/* Sets InvalidSwitchError: the switch came from somebody who did not know of the wait. */
 GREEN_COLD static void
 waiter_stray(green_waiter *w, PyObject *got)
 {
@@ -114,7 +114,8 @@ waiter_stray(green_waiter *w, PyObject *got)
                  w->object ? w->object : Py_None, got);
 }
 
-/* No seconds are one turn of each in the queue. */
+/* Starts the timer of the wait. For 0 seconds the waiter is queued instead, so that all others in
+   the queue have one turn. */
 static __attribute__((noinline)) void
 wait_start_timer(green_waiter *w, double seconds)
 {
@@ -158,7 +159,7 @@ green_wait_in(HubObject *hub, green_waiter *w, double seconds)
 int
 green_wait(green_waiter *w, double seconds)
 {
-    HubObject *hub = green_hub_get(); /* another one, where it was destroyed since init */
+    HubObject *hub = green_hub_get(); /* another hub, where the first was destroyed since init */
     if (hub == NULL) {
         green_waiter_cancel(w);
         return -1;
@@ -173,7 +174,7 @@ green_wait_seconds(PyObject *timeout, double *seconds)
         *seconds = -1;
         return 0;
     }
-    /* An int goes without a float object in between. */
+    /* An int is read without making a float object. */
     double value =
         PyLong_CheckExact(timeout) ? PyLong_AsDouble(timeout) : PyFloat_AsDouble(timeout);
     if (value == -1 && PyErr_Occurred()) {
@@ -216,12 +217,13 @@ green_wait_yield(void)
         green_hub_refuse(thread);
         return -1;
     }
-    /* Within another call, by what its switch dropped: the node is queued already. */
+    /* The node is queued already where this call is nested in another: the other's switch has
+       dropped something that called this. */
     bool nested = green_ready_queued(&greenlet->ready);
     if (__builtin_expect(nested, 0)) {
         green_ready_cancel(&greenlet->ready);
     }
-    Py_INCREF(greenlet); /* the queue borrows it */
+    Py_INCREF(greenlet); /* the queue borrows the greenlet */
     green_ready_init(&greenlet->ready, &yield_kind);
     green_ready_push(hub->loop, &greenlet->ready);
     PyObject *got = green_hub_switch(hub);
