@@ -12,10 +12,10 @@ bool green_ancestry_tracking = true;
 
 typedef struct {
     PyObject_VAR_HEAD
-    green_code_position positions[]; /* code is owned */
+    green_code_position positions[]; /* each `code` is owned */
 } StackObject;
 
-/* One entry of spawning_stack: what traceback and debuggers read of a frame. */
+/* One entry of spawning_stack. It has what tracebacks and debuggers read of a frame. */
 typedef struct {
     PyObject_HEAD
     PyObject *code;
@@ -26,7 +26,7 @@ typedef struct {
 static PyTypeObject *Stack_Type;
 static PyTypeObject *Frame_Type;
 static PyObject *str_tree_locals;
-static StackObject *stack_last; /* owned; spawns in a loop share one */
+static StackObject *stack_last; /* owned; the last one made, which spawns in a loop share */
 
 static void
 stack_dealloc(StackObject *self)
@@ -148,10 +148,10 @@ static PyType_Spec frame_spec = {
 
 /* ---- the spawner ---- */
 
-/* Who spawns one spawns more. */
+/* The last spawner is noted, since who spawns one greenlet spawns more. */
 static struct {
-    PyWeakReference *reference; /* owned; NULL: nobody has */
-    green_ancestry *ancestry;   /* inside the spawner, while that lives; NULL: it has none */
+    PyWeakReference *reference; /* owned; NULL: nobody has spawned one yet */
+    green_ancestry *ancestry;   /* inside the spawner, valid while that lives; NULL: it has none */
 } spawner_last;
 
 static struct {
@@ -188,8 +188,8 @@ ancestry_of(GreenletObject *g)
     return NULL;
 }
 
-/* The locals that a child of `spawner`, whose own ancestry is `above`, shares: new reference; NULL,
-   without an exception too: it begins a family of its own. */
+/* Returns the locals that a child of `spawner`, whose own ancestry is `above`, shares (new
+   reference). NULL: with an exception, it failed; without, the child begins a family of its own. */
 static PyObject *
 ancestry_inherit(GreenletObject *spawner, green_ancestry *above)
 {

@@ -1,4 +1,5 @@
-/* Where a greenlet was spawned: by whom, from which calls, in which family of spawn-tree locals. */
+/* The ancestry of a greenlet tells who spawned it, from which calls, and which spawn-tree locals it
+   shares. */
 #ifndef GREEN_TASK_ANCESTRY_H
 #define GREEN_TASK_ANCESTRY_H
 
@@ -9,17 +10,18 @@
 typedef struct green_ancestry {
     PyObject *spawner; /* owned weak reference; NULL: not tracked */
     PyObject *locals;  /* owned dict; NULL: none yet, or not tracked */
-    PyObject *stack;   /* owned; an opaque record; NULL: none */
+    PyObject *stack;   /* owned; a StackObject or the frames made of it; NULL: none */
 } green_ancestry;
 
-/* config.track_greenlet_tree, for the process. */
+/* The setting config.track_greenlet_tree, which holds for the whole process. */
 extern bool green_ancestry_tracking;
 
-/* Note the running greenlet as the spawner, with at most `stack_limit` of its calls. 0 or -1. */
+/* Note the running greenlet as the spawner, with at most `stack_limit` of its calls. 0, or -1 with
+   an exception. */
 int green_ancestry_note(green_ancestry *ancestry, int stack_limit);
 
-/* The attributes spawning_greenlet, spawn_tree_locals, spawning_stack: new reference or NULL with
-   an exception. */
+/* Return the attributes spawning_greenlet, spawn_tree_locals and spawning_stack: new references
+   (None where it is not tracked), or NULL with an exception. */
 PyObject *green_ancestry_get_spawner(green_ancestry *ancestry);
 PyObject *green_ancestry_get_locals(green_ancestry *ancestry);
 PyObject *green_ancestry_get_stack(green_ancestry *ancestry);
@@ -27,8 +29,9 @@ PyObject *green_ancestry_get_stack(green_ancestry *ancestry);
 int green_ancestry_traverse(green_ancestry *ancestry, visitproc visit, void *arg);
 void green_ancestry_clear(green_ancestry *ancestry);
 
-/* A class with an ancestry (Task's and the raw one's) tells where it lies in its objects, so that
-   children find their spawner's. */
+/* A class whose objects have an ancestry (the task's and the raw greenlet's) tells at which offset
+   in bytes it lies in them, so that children find their spawner's ancestry. 0, or -1 with an
+   exception. */
 int green_ancestry_register(PyTypeObject *type, size_t offset);
 
 int green_ancestry_exec(PyObject *module);

@@ -5,9 +5,10 @@
 
 #define TASK(op) ((TaskObject *)(op))
 
-/* ---- looks ---- */
+/* ---- what repr() shows ---- */
 
-/* What it runs, as the attribute _run: new reference. */
+/* Returns what the task runs, or where that is not set its attribute _run (new reference); NULL
+   with an exception. */
 static PyObject *
 task_function(PyObject *self)
 {
@@ -34,7 +35,8 @@ function_label(PyObject *self, PyObject *func)
     return own ? PyUnicode_FromString("_run") : PyObject_Repr(func);
 }
 
-/* Append "name=value", or "value" alone, to a list. The value is cut short. */
+/* Append "name=value", or "value" alone where `name` is NULL, to a list. The value is cut after 50
+   characters. 0, or -1 with an exception. */
 static int
 append_argument(PyObject *list, PyObject *name, PyObject *value)
 {
@@ -109,7 +111,7 @@ green_task_formatinfo(PyObject *op, PyObject *Py_UNUSED(none))
     return label;
 }
 
-/* The name that it was given: borrowed, or NULL. */
+/* Returns the name that the task was given (borrowed), or NULL. */
 static PyObject *
 task_own_name(const TaskObject *self)
 {
@@ -255,7 +257,7 @@ task_get_kwargs(PyObject *op, void *Py_UNUSED(closure))
 {
     TaskObject *self = TASK(op);
     if (self->base.kwargs == NULL) {
-        self->base.kwargs = PyDict_New(); /* kept: it may be filled */
+        self->base.kwargs = PyDict_New(); /* kept, since the caller may fill it */
     }
     return Py_XNewRef(self->base.kwargs);
 }
@@ -294,7 +296,8 @@ task_get_exception(PyObject *op, void *Py_UNUSED(closure))
     return Py_NewRef(exception != NULL ? exception : Py_None);
 }
 
-/* (type, value, traceback) of the error. */
+/* Returns (type, value, traceback) of the error that the task ended with (new reference), or NULL
+   with an exception. */
 static PyObject *
 task_error(TaskObject *self)
 {

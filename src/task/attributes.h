@@ -1,4 +1,4 @@
-/* What Python sees of a task. */
+/* The methods and attributes of a task that Python code sees. */
 #ifndef GREEN_TASK_ATTRIBUTES_H
 #define GREEN_TASK_ATTRIBUTES_H
 

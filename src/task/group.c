@@ -10,14 +10,15 @@
 
 typedef struct GroupObject {
     PyObject_HEAD
-    PyObject *greenlets;   /* owned set of the members; NULL while nobody has asked */
+    PyObject *greenlets;   /* owned set of the members; NULL until somebody asks for it */
     PyObject *dying;       /* owned set; likewise */
-    PyObject *empty_event; /* owned Event, set while empty; NULL while nobody has asked */
+    PyObject *empty_event; /* owned Event, set while the group is empty; NULL until somebody asks
+                              for it */
     PyObject *semaphore;   /* owned; NULL: no limit */
     bool unlimited;        /* the semaphore is a DummySemaphore */
     bool own_class;        /* greenlet_class was set on the object */
-    green_link observers;  /* their `sibling`; without a set their tasks are the members */
-    Py_ssize_t count;      /* of those tasks */
+    green_link observers;  /* each one's `sibling`; without a set, the members are their tasks */
+    Py_ssize_t count;      /* how many of those tasks there are */
 } GroupObject;
 
 static PyTypeObject *Group_Type;
@@ -29,14 +30,14 @@ enum { GROUP_HAS_START = 1, GROUP_HAS_ADD = 2, GROUP_HAS_DISCARD = 4 };
 
 static const char *const hook_names[] = {"start", "add", "_discard"};
 #define HOOKS Py_ARRAY_LENGTH(hook_names)
-static PyObject *plain[HOOKS]; /* owned; Group_Type's own */
+static PyObject *plain[HOOKS]; /* owned; the methods of Group_Type itself */
 
-/* Found once for each version of a class. */
+/* The traits of a class, looked up once for each of its versions. */
 typedef struct {
     PyTypeObject *type; /* compared only */
     unsigned int tag;
     int overrides;            /* GROUP_HAS_... */
-    PyObject *greenlet_class; /* owned; NULL: only the object can tell */
+    PyObject *greenlet_class; /* owned; NULL: each object has to be asked */
 } group_traits;
 
 static group_traits known[8];
@@ -58,10 +59,10 @@ group_traits_find(PyTypeObject *type)
         if (found.greenlet_class == NULL) {
             PyErr_Clear();
         } else if (!PyType_Check(found.greenlet_class)) {
-            Py_CLEAR(found.greenlet_class); /* a property, perhaps */
+            Py_CLEAR(found.greenlet_class); /* it may be a property */
         }
     }
-    found.tag = type->tp_version_tag; /* the look-ups gave it one */
+    found.tag = type->tp_version_tag; /* the look-ups have given the type a version */
     group_traits *place = &known[found.tag % Py_ARRAY_LENGTH(known)];
     PyObject *old = place->greenlet_class;
     *place = found;
@@ -69,7 +70,7 @@ group_traits_find(PyTypeObject *type)
     return place;
 }
 
-/* Valid until other code runs. */
+/* Returns the traits of the group's class, valid until other code runs. */
 static inline const group_traits *
 group_traits_get(GroupObject *self)
 {
@@ -88,7 +89,7 @@ group_overrides(GroupObject *self)
     return group_traits_get(self)->overrides;
 }
 
-/* The attribute greenlet_class: new reference, or NULL with an exception. */
+/* Returns the attribute greenlet_class (new reference), or NULL with an exception. */
 static PyObject *
 group_greenlet_class(GroupObject *self)
 {
@@ -109,8 +110,8 @@ group_setattr(PyObject *op, PyObject *name, PyObject *value)
     return 0;
 }
 
-/* object.name(argument), or object.name() without one, for what it does. 0, or -1 with an
- * exception. */
+/* Call object.name(argument), or object.name() where `argument` is NULL, and drop the result. 0, or
+   -1 with an exception. */
 static int
 call_method(PyObject *object, const char *name, PyObject *argument)
 {
@@ -122,7 +123,7 @@ call_method(PyObject *object, const char *name, PyObject *argument)
 
 /* ---- the limit ---- */
 
-/* The semaphore where it is one that C code can use, else NULL. */
+/* Returns the semaphore if it is one that C code can use (borrowed), else NULL. */
 static SemaphoreObject *
 group_limit(GroupObject *self)
 {
@@ -131,7 +132,7 @@ group_limit(GroupObject *self)
                : NULL;
 }
 
-/* Is there nothing of Python to call when a place is given back? */
+/* Whether a place can be given back without calling Python code. */
 static bool
 group_gives_back_plainly(GroupObject *self)
 {
@@ -149,7 +150,7 @@ group_raise_full(void)
     return NULL;
 }
 
-/* Take a place. 0, or -1 with an exception (PoolFull, too). */
+/* Take a place. 0, or -1 with an exception (PoolFull where there is none). */
 static int
 group_acquire(GroupObject *self, bool blocking, PyObject *timeout)
 {
@@ -193,8 +194,9 @@ group_release(GroupObject *self)
 
 /* ---- members ---- */
 
-/* The attribute greenlets, borrowed, or NULL with an exception. From now on the set has the
-   members, since who holds it sees it change; the observers only tell of their ends. */
+/* Returns the attribute greenlets (borrowed), or NULL with an exception. From now on the set has
+   the members, since who holds the set sees it change; the observers only tell of the members'
+   ends. */
 static PyObject *
 group_set(GroupObject *self)
 {
@@ -202,7 +204,7 @@ group_set(GroupObject *self)
         return self->greenlets;
     }
     PyObject *set = PySet_New(NULL);
-    if (self->greenlets != NULL) { /* the collector ran code that asked, too */
+    if (self->greenlets != NULL) { /* the collector has run code that asked for it, too */
         Py_XDECREF(set);
         return self->greenlets;
     }
@@ -216,7 +218,7 @@ group_set(GroupObject *self)
         self->greenlets = set;
         self->count = 0;
         for (green_link *link = self->observers.next; link != &self->observers; link = link->next) {
-            Py_CLEAR(green_task_observer_from(link)->task); /* not the last reference */
+            Py_CLEAR(green_task_observer_from(link)->task); /* the set has a reference, too */
         }
     }
     return set;
@@ -234,7 +236,8 @@ group_tell_event(GroupObject *self, const char *method)
     return self->empty_event == NULL ? 0 : call_method(self->empty_event, method, NULL);
 }
 
-/* A greenlet has left, and gives its place back if it `has_place`. */
+/* Note that a greenlet has left the group; it gives its place back if it `has_place`. 0, or -1 with
+   an exception. */
 static inline int
 group_note_discarded(GroupObject *self, PyObject *greenlet, bool has_place)
 {
@@ -247,10 +250,10 @@ group_note_discarded(GroupObject *self, PyObject *greenlet, bool has_place)
     return has_place ? group_release(self) : 0;
 }
 
-/* An observer's number when its greenlet was discarded by hand. */
+/* An observer has this index when its greenlet was discarded by hand. */
 #define PLACE_GIVEN_BACK (-1)
 
-/* Forget a greenlet. Returns whether it was a member, or -1. */
+/* Take a greenlet out of the members. Returns whether it was one, or -1 with an exception. */
 static int
 group_remove(GroupObject *self, PyObject *greenlet)
 {
@@ -258,7 +261,8 @@ group_remove(GroupObject *self, PyObject *greenlet)
     return set == NULL ? -1 : PySet_Discard(set, greenlet);
 }
 
-/* The same at somebody's wish: nothing where it is no member. */
+/* Discard a greenlet at somebody's wish: its place is given back only if it was a member. 0, or -1
+   with an exception. */
 static int
 group_discard(GroupObject *self, PyObject *greenlet)
 {
@@ -266,7 +270,8 @@ group_discard(GroupObject *self, PyObject *greenlet)
     return member < 0 ? -1 : group_note_discarded(self, greenlet, member);
 }
 
-/* Free an observer; without a set its task is no member any more. */
+/* Free an observer. Where the group has no set, this takes the observer's task out of the
+   members. */
 static void
 group_free_observer(GroupObject *self, green_task_observer *observer)
 {
@@ -280,7 +285,8 @@ member_ended(green_observer *base, PyObject *task)
     green_task_observer *observer = (green_task_observer *)base;
     GroupObject *self = (GroupObject *)Py_NewRef((PyObject *)observer->owner);
     bool asks = group_overrides(self) & GROUP_HAS_DISCARD;
-    int status = asks && group_set(self) == NULL ? -1 : 0; /* there its _discard() will look */
+    /* The _discard() of a subclass will look into the set. */
+    int status = asks && group_set(self) == NULL ? -1 : 0;
     bool member = observer->task != NULL, has_place = observer->index != PLACE_GIVEN_BACK;
     group_free_observer(self, observer);
     if (status == 0 && asks) {
@@ -295,7 +301,7 @@ member_ended(green_observer *base, PyObject *task)
     return NULL;
 }
 
-/* The group's observer among a task's links, or NULL. */
+/* Returns the group's observer among a task's links (borrowed), or NULL. */
 static green_task_observer *
 group_find(GroupObject *self, TaskObject *task)
 {
@@ -310,7 +316,7 @@ group_find(GroupObject *self, TaskObject *task)
     return NULL;
 }
 
-/* Is a member of this type found by its identity alone? */
+/* Whether a set finds a member of this type by its identity alone. */
 static inline bool
 type_compares_plainly(PyTypeObject *type)
 {
@@ -349,8 +355,8 @@ group_observe(GroupObject *self, TaskObject *task)
     return 0;
 }
 
-/* greenlet.rawlink(self._discard), or unlink. Nothing where it has no such method: a raw greenlet
-   tells nobody. */
+/* Call greenlet.rawlink(self._discard), or unlink. Does nothing where the greenlet has no such
+   method: a raw greenlet tells nobody. 0, or -1 with an exception. */
 static int
 group_call_link(GroupObject *self, PyObject *greenlet, const char *name)
 {
@@ -370,7 +376,7 @@ group_call_link(GroupObject *self, PyObject *greenlet, const char *name)
     return done == NULL ? -1 : 0;
 }
 
-/* Make it a member, and be told of its end. */
+/* Make the greenlet a member, and have its end told to the group. 0, or -1 with an exception. */
 static int
 group_enter(GroupObject *self, PyObject *greenlet)
 {
@@ -383,7 +389,7 @@ group_enter(GroupObject *self, PyObject *greenlet)
                                                                          : PySet_Add(set, greenlet);
 }
 
-/* The greenlet's end is no matter of the group any more. */
+/* Have the greenlet's end told to the group no more. 0, or -1 with an exception. */
 static int
 group_unlink(GroupObject *self, PyObject *greenlet)
 {
@@ -438,7 +444,8 @@ group_start(GroupObject *self, PyObject *greenlet, bool blocking, PyObject *time
 
 /* ---- methods ---- */
 
-/* Sort (greenlet, blocking=True, timeout=None). */
+/* Sort the arguments (greenlet, blocking=True, timeout=None), which are borrowed. 0, or -1 with an
+   exception. */
 static int
 parse_add(const char *function, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames,
           PyObject **greenlet, int *blocking, PyObject **timeout)
@@ -555,7 +562,7 @@ PyDoc_STRVAR(discard_doc, "discard($self, greenlet)\n--\n\n"
 static PyObject *
 group_method_discard(GroupObject *self, PyObject *greenlet)
 {
-    if (group_set(self) == NULL) { /* who has a _discard() of his own may keep it a member */
+    if (group_set(self) == NULL) { /* a subclass's _discard() may keep it a member */
         return NULL;
     }
     int status = group_overrides(self) & GROUP_HAS_DISCARD
@@ -695,7 +702,8 @@ group_traverse(GroupObject *self, visitproc visit, void *arg)
 static void
 group_free_observers(GroupObject *self)
 {
-    /* All before the first task is dropped, which may run code that ends others. */
+    /* All are unlinked before the first task is dropped, since that may run code which ends
+       others. */
     for (green_link *link = self->observers.next; link != &self->observers; link = link->next) {
         green_list_remove(&green_task_observer_from(link)->observer.link);
     }

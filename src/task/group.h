@@ -1,11 +1,11 @@
-/* Groups of greenlets, with or without a limit on how many. */
+/* Groups of greenlets, whose number may be limited. */
 #ifndef GREEN_TASK_GROUP_H
 #define GREEN_TASK_GROUP_H
 
 #include <Python.h>
 
-/* spawn(*args): without a call of Python's where it is a group's own method. Vectorcall's
- * arguments. */
+/* Call spawn(*args), with vectorcall's arguments. Where it is a group's own method, no Python code
+   is called. New reference, or NULL with an exception. */
 PyObject *green_group_call_spawn(PyObject *spawn, PyObject *const *args, size_t nargsf);
 
 int green_group_exec(PyObject *module);

@@ -10,37 +10,38 @@
 #include "task/observer.h"
 #include "task/task.h"
 
-/* What the reader gets: a value, or an error to raise. */
+/* A result, which the reader gets: a value, or an error to raise. */
 typedef struct {
     PyObject *value;     /* owned; NULL: an error, or the end */
     PyObject *exception; /* owned; NULL and no value: the end */
     PyObject *traceback; /* owned; the exception's; may be NULL */
-    bool unread;         /* it has come, and was not read */
+    bool unread;         /* the result has come, and was not read */
 } imap_result;
 
-/* A task of its own, which spawns one for each item; and an iterator over their results, in the
-   order of the items or as they come. */
+/* This is a task of its own, which spawns one for each item, and an iterator over their results, in
+   the order of the items or as they come. */
 typedef struct {
     TaskObject base;
-    PyObject *spawn;            /* owned; the pool's; NULL once all are spawned */
-    PyObject *func;             /* owned; likewise */
-    PyObject *iterable;         /* owned; likewise */
-    SemaphoreObject *semaphore; /* owned; bounds results unread; NULL: no bound */
-    bool ordered;               /* an IMap */
-    bool zipped;                /* items are tuples of arguments */
-    bool spawning;              /* more items may come */
-    bool running;               /* in _run(), which borrows the fields above */
-    bool finished;              /* the end, or the error of the iterable, is among the results */
-    Py_ssize_t outstanding;     /* tasks without a result */
-    Py_ssize_t count;           /* items spawned for */
-    Py_ssize_t index;           /* of the next result to read */
-    imap_result *results;       /* a ring, from that one on */
-    size_t room;                /* its slots, a power of two */
-    size_t first;               /* the slot of that one */
-    size_t unread;              /* how many results are here */
-    green_linkable reader;      /* ready when there is something to read */
+    PyObject *spawn;    /* owned; the pool's spawn(); NULL once all are spawned */
+    PyObject *func;     /* owned; likewise */
+    PyObject *iterable; /* owned; likewise */
+    SemaphoreObject
+        *semaphore; /* owned; bounds the unread results; NULL: no bound, or all are spawned */
+    bool ordered;   /* an IMap */
+    bool zipped;    /* items are tuples of arguments */
+    bool spawning;  /* more items may come */
+    bool running;   /* in _run(), which borrows the fields above */
+    bool finished;  /* the end, or the error of the iterable, is among the results */
+    Py_ssize_t outstanding; /* tasks without a result */
+    Py_ssize_t count;       /* how many items have a task */
+    Py_ssize_t index;       /* the index of the next result to read */
+    imap_result *results;   /* owned; a ring, from that result on */
+    size_t room;            /* its slots, a power of two */
+    size_t first;           /* the slot of that result */
+    size_t unread;          /* how many unread results there are */
+    green_linkable reader;  /* ready when there is something to read */
     green_pass reader_pass;
-    green_link observers; /* green_task_observer.sibling; their index is the item's */
+    green_link observers; /* green_task_observer.sibling; the index of each is its item's */
 } ImapObject;
 
 static PyTypeObject *ImapUnordered_Type;
@@ -50,10 +51,10 @@ static PyTypeObject *Imap_Type;
 
 /* ---- results ---- */
 
-/* Results lie where their items' numbers say, so those that come early wait in their slots. It is
-   no green_store, which fills its ring from one end. */
+/* The results of an IMap lie where their items' numbers say, so those that come early wait in their
+   slots. A green_store fills its ring from one end, so it would not do. */
 
-/* The slot of the result that is `ahead` places behind the next one to read. */
+/* Returns the slot of the result that is `ahead` places behind the next one to read. */
 static inline imap_result *
 imap_slot(const ImapObject *self, size_t ahead)
 {
@@ -87,7 +88,8 @@ imap_grow(ImapObject *self)
     return 0;
 }
 
-/* Have slots for all items so far, one more and the end, so that no result is without one. */
+/* Have slots for all items so far, for one more and for the end, so that no result is without one.
+   0, or -1 with MemoryError. */
 static inline int
 imap_reserve(ImapObject *self)
 {
@@ -100,19 +102,21 @@ imap_readable(PyObject *op)
     return IMAP(op)->unread > 0 && imap_slot(IMAP(op), 0)->unread;
 }
 
-/* Steals what the result owns: of the item `index`, or as the next one. */
+/* Put a result into its slot: in an IMap that of the item `index`, else the next one. Steals what
+   the result owns. */
 static inline void
 imap_put(ImapObject *self, imap_result result, Py_ssize_t index)
 {
     size_t ahead = self->ordered ? (size_t)(index - self->index) : self->unread;
     if (ahead >= self->room || imap_slot(self, ahead)->unread) {
-        result_clear(&result); /* what is no task has called twice */
+        result_clear(&result); /* something that is no task has called its link twice */
         return;
     }
     result.unread = true;
     *imap_slot(self, ahead) = result;
     self->unread++;
-    /* Readable or not: the reader's place in the queue is that of the first result that came. */
+    /* The notifier is queued even if there is nothing to read yet: the reader's place in the queue
+       is that of the first result that has come. */
     green_linkable_notify(&self->reader);
 }
 
@@ -139,7 +143,7 @@ imap_put_end(ImapObject *self, PyObject *exception)
              self->count);
 }
 
-/* A result has come. */
+/* Note a result that has come, and the end after the last one. Steals what the result owns. */
 static inline void
 imap_note(ImapObject *self, imap_result result, Py_ssize_t index)
 {
@@ -174,7 +178,7 @@ imap_task_ended(green_observer *base, PyObject *op)
     return NULL;
 }
 
-/* The link to what is no task: called with it; `pair` is (imap, index). */
+/* This is linked to what is no task, and called with it. `pair` is (imap, index). */
 static PyObject *
 imap_other_ended(PyObject *pair, PyObject *source)
 {
@@ -233,7 +237,8 @@ imap_link(ImapObject *self, PyObject *source, Py_ssize_t index)
 
 /* ---- the task: spawning ---- */
 
-/* spawn(func, item), or spawn(func, *item). */
+/* Call spawn(func, item), or spawn(func, *item) if items are tuples of arguments. New reference, or
+   NULL with an exception. */
 static PyObject *
 imap_call_spawn(ImapObject *self, PyObject *item)
 {
@@ -336,7 +341,7 @@ imap_await(ImapObject *self)
 {
     while (!imap_readable((PyObject *)self)) {
         if (self->finished && self->unread == 0) {
-            return 0; /* read to the end before */
+            return 0; /* the end was read before */
         }
         if (green_linkable_wait(&self->reader, -1, "imap", false) < 0) {
             return -1;
@@ -373,7 +378,8 @@ imap_method_next(PyObject *self, PyObject *Py_UNUSED(none))
     return value;
 }
 
-/* A list of the results not read, those that failed as their exceptions. New reference. */
+/* Returns a list of the results that were not read, where those that failed are exceptions. New
+   reference, or NULL with an exception. */
 static PyObject *
 results_list(const ImapObject *self)
 {
@@ -382,7 +388,7 @@ results_list(const ImapObject *self)
         const imap_result *result = imap_slot(self, i);
         PyObject *item = result->value ? result->value : result->exception;
         if (!result->unread || item == NULL) {
-            continue; /* not here, or the end */
+            continue; /* it has not come, or it is the end */
         }
         Py_INCREF(item);
         if (PyList_Append(list, item) < 0) {

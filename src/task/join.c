@@ -7,40 +7,40 @@
 #include "sync/timeout.h"
 #include "task/task.h"
 
-/* Who waits for a task without calling Python. */
+/* An observer of a task, which is called without running Python code. */
 typedef struct {
     green_observer observer;
-    struct IwaitObject *owner; /* borrowed: it unlinks its observers before it goes */
+    struct IwaitObject *owner; /* borrowed; it unlinks its observers before it is freed */
 } join_observer;
 
-/* The iterator over objects that become ready. */
+/* An iterator over objects as they become ready. */
 typedef struct IwaitObject {
     PyObject_HEAD
-    PyObject *objects;        /* owned tuple; NULL when it is over */
-    PyObject *timeout;        /* owned; NULL: none */
-    PyObject *results;        /* owned list: those ready, in the order they became so */
-    Py_ssize_t given;         /* how many of them were handed out */
-    Py_ssize_t left;          /* how many more will be */
-    Py_ssize_t wanted;        /* the waiter is woken when there are so many results */
-    bool lost;                /* there was no memory for one of the results */
-    join_observer *observers; /* one for each object; used for tasks */
-    PyObject *callback;       /* owned; linked to all others; NULL: not needed yet */
-    LoopObject *loop;         /* owned; where it waits; NULL before it began */
-    green_waiter *waiter;     /* on the stack of who is in it; or NULL */
-    uint64_t until;           /* ns; UINT64_MAX: for ever */
+    PyObject *objects; /* owned tuple; NULL when the iteration is over */
+    PyObject *timeout; /* owned; NULL: none */
+    PyObject *results; /* owned list of the objects that are ready, in the order they became so */
+    Py_ssize_t given;  /* how many of them were handed out */
+    Py_ssize_t left;   /* how many more will be handed out */
+    Py_ssize_t wanted; /* the waiter is woken when there are so many results */
+    bool lost;         /* there was no memory for one of the results */
+    join_observer *observers; /* owned; one for each object; used for tasks */
+    PyObject *callback;       /* owned; linked to all other objects; NULL: not needed yet */
+    LoopObject *loop;         /* owned; the loop that it waits in; NULL before it began */
+    green_waiter *waiter;     /* on the stack of the greenlet that waits; NULL: none does */
+    uint64_t until;           /* when time is up, ns; UINT64_MAX: never */
 } IwaitObject;
 
 static PyTypeObject *Iwait_Type;
 
-/* Note that an object is ready. True: the waiter has what it wants, and is parked. */
+/* Note that an object is ready. Returns whether the waiter is parked and has what it wants. */
 static bool
 iwait_take(IwaitObject *self, PyObject *object)
 {
     if (self->objects == NULL) {
-        return false; /* it is over */
+        return false; /* the iteration is over */
     }
     if (PyList_Append(self->results, object) < 0) {
-        PyErr_Clear(); /* the waiter will raise it, whose object this is */
+        PyErr_Clear(); /* the one that iterates will raise it, as `lost` */
         self->lost = true;
     }
     green_waiter *waiter = self->waiter;
@@ -49,7 +49,8 @@ iwait_take(IwaitObject *self, PyObject *object)
            (self->lost || PyList_GET_SIZE(self->results) >= self->wanted);
 }
 
-/* From a task: the waiter runs at once, as it would where a link switches to it. */
+/* Called when a task is ready. In its own loop the waiter runs at once, as it would if a link
+   switched to it. */
 static GreenletObject *
 iwait_observe(green_observer *observer, PyObject *object)
 {
@@ -64,7 +65,8 @@ iwait_observe(green_observer *observer, PyObject *object)
     return NULL;
 }
 
-/* From anything else; on the hub, the waiter runs before what is linked behind it. */
+/* Called when any other object is ready. On the hub, the waiter is switched to at once, so that it
+   runs before what is linked behind it. */
 static PyObject *
 iwait_callback(PyObject *op, PyObject *object)
 {
@@ -156,7 +158,7 @@ iwait_unlink(IwaitObject *self, Py_ssize_t i, PyObject *object)
     Py_XDECREF(unlink);
 }
 
-/* Over: take the links back. Keeps an exception that is set. */
+/* End the iteration: take the links back. The exception that is set stays set. */
 static void
 iwait_finish(IwaitObject *self)
 {
@@ -203,7 +205,7 @@ iwait_begin(IwaitObject *self)
     return 0;
 }
 
-/* Park until there are `wanted` results or time is up. As green_wait. */
+/* Park until there are `wanted` results or time is up. Returns as green_wait does. */
 static int
 iwait_park(IwaitObject *self, Py_ssize_t wanted)
 {
@@ -214,7 +216,7 @@ iwait_park(IwaitObject *self, Py_ssize_t wanted)
     double seconds = -1;
     if (self->until != UINT64_MAX) {
         uint64_t now = green_time_now();
-        /* not before the next poll: what is ready goes first */
+        /* Time is not up before the next poll, so that what is ready goes first. */
         seconds = now < self->until ? (double)(self->until - now) / 1e9 : 1e-9;
     }
     self->waiter = &waiter;
@@ -224,7 +226,8 @@ iwait_park(IwaitObject *self, Py_ssize_t wanted)
     return status;
 }
 
-/* Make `count` more results available, fewer when time is up. -1 with an exception. */
+/* Wait until there are `count` more results than were handed out, or time is up. 0, or -1 with an
+   exception. */
 static int
 iwait_fill(IwaitObject *self, Py_ssize_t count)
 {
@@ -380,7 +383,8 @@ static PyType_Spec iwait_spec = {
 
 /* ---- functions ---- */
 
-/* hub.join(timeout): what waiting for no objects means. */
+/* Call hub.join(timeout), which is what waiting for no objects means. New reference, or NULL with
+   an exception. */
 static PyObject *
 join_hub(PyObject *timeout)
 {
@@ -420,7 +424,8 @@ join_iwait(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t nargs,
     return list;
 }
 
-/* All results at once: the caller is woken for the last one only. */
+/* Returns all results at once, as a list (new reference), or NULL with an exception. The caller is
+   woken for the last one only. */
 static PyObject *
 join_all(PyObject *objects, PyObject *timeout, PyObject *count)
 {
@@ -459,7 +464,8 @@ join_wait(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t nargs, 
     return join_all(values[0], values[1], values[2]);
 }
 
-/* Raise what an object has ended with; 0 when it has not failed. */
+/* Raise the error that an object has ended with. -1 with an exception; 0 where it has not
+   failed. */
 static int
 join_raise(PyObject *object)
 {

@@ -49,7 +49,8 @@ green_kill_exception(PyObject *const *args, Py_ssize_t nargs)
     return exception;
 }
 
-/* The argument of kill(): one object, or a triple. */
+/* Make an exception object of kill()'s argument, one object or a triple. New reference, or NULL
+   with an exception. */
 static PyObject *
 exception_of(PyObject *argument)
 {
@@ -62,7 +63,8 @@ exception_of(PyObject *argument)
     return green_kill_exception(&argument, 1);
 }
 
-/* Give a task that never ran its outcome. Steals the exception. */
+/* Give a task that never ran its outcome, if it has none yet. Steals `exception`. 0, or -1 with an
+   exception. */
 static int
 task_die_unborn(TaskObject *task, PyObject *exception)
 {
@@ -80,7 +82,7 @@ typedef struct queued_throw {
     LoopObject *loop;           /* owned */
     GreenletObject *target;     /* owned */
     PyObject *exception;        /* owned */
-    green_waiter *killer;       /* parked until it has been thrown; borrowed; or NULL */
+    green_waiter *killer;       /* borrowed; parked until the exception has been thrown; or NULL */
     struct queued_throw **held; /* the killer's pointer to this, cleared with this; or NULL */
 } queued_throw;
 
@@ -96,7 +98,8 @@ throw_free(queued_throw *self)
     PyMem_Free(self);
 }
 
-/* The killer is next: real order is that it goes on as soon as the one killed blocks or ends. */
+/* Put the killer at the head of the queue, so that it goes on as soon as the greenlet that is
+   killed blocks or ends. */
 static void
 throw_wake_killer(queued_throw *self)
 {
@@ -149,8 +152,8 @@ throw_drop(green_ready *ready)
     throw_free(GREEN_CONTAINER(ready, queued_throw, ready));
 }
 
-/* Queue a throw of `exception` (borrowed) in `target`. Borrowed until it runs; NULL: MemoryError.
- */
+/* Queue a throw of `exception` (borrowed) in `target`. Returns the throw (borrowed from the queue
+   until its turn has come), or NULL with MemoryError. */
 static queued_throw *
 throw_queue(LoopObject *loop, GreenletObject *target, PyObject *exception)
 {
@@ -185,8 +188,8 @@ throw_wait(queued_throw *throw, const char *verb)
     return status < 0 ? -1 : 0;
 }
 
-/* The loop that a greenlet runs in: its hub's, else this thread's. Borrowed; NULL with an
- * exception. */
+/* Returns the loop that a greenlet runs in (borrowed): its hub's, else this thread's. NULL with an
+   exception. */
 static LoopObject *
 loop_of(GreenletObject *g)
 {
@@ -200,7 +203,7 @@ loop_of(GreenletObject *g)
     return hub == NULL ? NULL : hub->loop;
 }
 
-/* Park until the task has ended, until the deadline at most. As green_wait. */
+/* Park until the task has ended, or the deadline has passed. Returns as green_wait does. */
 static int
 wait_until_dead(TaskObject *task, const green_deadline *deadline, const char *verb)
 {
@@ -211,8 +214,8 @@ wait_until_dead(TaskObject *task, const green_deadline *deadline, const char *ve
 
 /* ---- methods ---- */
 
-/* Cancel a task that has not run, with what kill() was given. 1: it is dead, 0: it runs, -1 with an
-   exception. */
+/* Cancel a task that has not begun, with what kill() was given. Returns 1 if the task is dead, 0 if
+   it runs, or -1 with an exception. */
 static int
 kill_before_start(TaskObject *task, PyObject *argument)
 {
@@ -357,7 +360,8 @@ kill_function(PyObject *Py_UNUSED(module), PyObject *args, PyObject *kwargs)
     Py_RETURN_NONE;
 }
 
-/* Queue throws in all of a list that run; the last is returned in *last. */
+/* Queue throws in all of a list that run, and cancel those that have not begun. *last is set to the
+   last throw (borrowed as from throw_queue), or NULL. 0, or -1 with an exception. */
 static int
 killall_queue(PyObject *greenlets, PyObject *argument, queued_throw **last)
 {
@@ -389,7 +393,7 @@ killall_queue(PyObject *greenlets, PyObject *argument, queued_throw **last)
     return status;
 }
 
-/* Those that have not died. */
+/* Returns those of a list that have not died, as a new list, or NULL with an exception. */
 static PyObject *
 killall_diehards(PyObject *greenlets)
 {

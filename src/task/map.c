@@ -5,7 +5,8 @@
 
 static PyObject *name_get; /* interned */
 
-/* spawn(func, item) for each item: a list of what spawn returned. */
+/* Call spawn(func, item) for each item. Returns what these calls returned, as a new list, or NULL
+   with an exception. */
 static PyObject *
 map_spawn(PyObject *spawn, PyObject *func, PyObject *iterable)
 {

@@ -1,4 +1,4 @@
-/* map: one task for each item, and the list of their results. */
+/* map spawns a task for each item, and returns the list of their results. */
 #ifndef GREEN_TASK_MAP_H
 #define GREEN_TASK_MAP_H
 

@@ -113,7 +113,8 @@ task_run(PyObject *self, PyObject *Py_UNUSED(none))
 
 /* ---- waiting ---- */
 
-/* Is ready() true, also where a subclass has its own? -1 with an exception. */
+/* Whether the task is ready. Where it is not `plain`, a subclass may have its own ready(), which is
+   called. -1 with an exception. */
 static int
 task_ask_ready(PyObject *self, bool plain)
 {

@@ -2,7 +2,8 @@
 
 #define SPARES_MAX 256
 
-/* Freed ones, linked through `owner`: an item of a pool takes one or two for a short time. */
+/* Freed observers, linked through `owner`. They are kept because each item of a pool takes one or
+   two for a short time. */
 static green_task_observer *spare;
 static int spares;
 
@@ -18,7 +19,8 @@ observer_put_spare(green_task_observer *self)
     return true;
 }
 
-/* With nothing to spare: one allocated, then as ever. Apart, so that the usual case is short. */
+/* Make an observer where there is no spare: allocate one, and go on as ever. This is a function of
+   its own so that the usual case is short. */
 static __attribute__((noinline)) green_task_observer *
 observer_new_allocated(void *owner, green_link *siblings,
                        GreenletObject *(*call)(green_observer *, PyObject *), bool on_hub)

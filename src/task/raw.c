@@ -5,8 +5,8 @@
 #include "hub/hub.h"
 #include "task/ancestry.h"
 
-/* A raw greenlet that knows who spawned it; not from where, which would cost more than the spawn.
- */
+/* A raw greenlet that knows who spawned it. From which calls is not noted, as that would cost more
+   than the spawn. */
 typedef struct {
     GreenletObject base;
     green_ancestry ancestry;
@@ -14,7 +14,7 @@ typedef struct {
 
 static PyTypeObject *Raw_Type;
 
-static green_spares spares; /* of exactly Raw_Type */
+static green_spares spares; /* dead objects of exactly Raw_Type */
 
 static PyObject *
 raw_alloc(PyTypeObject *type, Py_ssize_t count)

@@ -1,4 +1,4 @@
-/* spawn_raw: a plain greenlet of the hub, that keeps no result and tells nobody. */
+/* spawn_raw makes raw greenlets, which keep no result and tell nobody of their end. */
 #ifndef GREEN_TASK_RAW_H
 #define GREEN_TASK_RAW_H
 

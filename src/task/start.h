@@ -1,4 +1,5 @@
-/* What will start a task, as Python sees it: the attribute _start_event. */
+/* The attribute _start_event of a task: an object that tells Python code of the task's start, and
+   can cancel it. */
 #ifndef GREEN_TASK_START_H
 #define GREEN_TASK_START_H
 

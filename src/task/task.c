@@ -12,7 +12,7 @@ PyTypeObject *Task_Type;
 
 static PyObject *spawn_callbacks; /* owned set; NULL while there are none */
 
-/* A queued start that a timer will make. */
+/* The delay of a task: a timer that will queue its start. */
 struct task_delay {
     green_timer timer;
     HubObject *hub;   /* owned */
@@ -22,7 +22,7 @@ struct task_delay {
 
 /* ---- making ---- */
 
-static green_spares spares; /* of exactly Task_Type */
+static green_spares spares; /* dead objects of exactly Task_Type */
 
 static PyObject *
 task_alloc(PyTypeObject *type, Py_ssize_t count)
@@ -31,7 +31,7 @@ task_alloc(PyTypeObject *type, Py_ssize_t count)
     if (self == NULL) {
         return PyType_GenericAlloc(type, count);
     }
-    /* The dealloc has cleared all references. */
+    /* The dealloc has cleared all references, so only these fields are left to set. */
     self->phase = TASK_NEW;
     self->done = self->exited = false;
     PyObject_GC_Track(self);
@@ -93,7 +93,8 @@ task_refuse(void)
     return -1;
 }
 
-/* Set what the task will run: `run` is NULL or None for the class's own. */
+/* Set what the task will run. `run` is borrowed; NULL or None is for the class's own. 0, or -1 with
+   an exception. */
 static inline int
 task_set_run(TaskObject *self, PyObject *run)
 {
@@ -138,7 +139,8 @@ task_note_ancestry(TaskObject *self)
     return green_ancestry_note(&self->ancestry, limit);
 }
 
-/* Keep the positional arguments of the run; a count of 0 or less is none. */
+/* Keep the positional arguments of the run. A `count` of 0 or less means that there are none. 0, or
+   -1 with an exception. */
 static int
 task_set_args(TaskObject *self, PyObject *const *args, Py_ssize_t count)
 {
@@ -210,7 +212,7 @@ done:
     return status;
 }
 
-/* Keep vectorcall's keyword arguments, where there are any. */
+/* Keep vectorcall's keyword arguments, where there are any. 0, or -1 with an exception. */
 static int
 task_set_kwargs(TaskObject *self, PyObject *const *values, PyObject *kwnames)
 {
@@ -229,8 +231,8 @@ task_set_kwargs(TaskObject *self, PyObject *const *values, PyObject *kwnames)
     return 0;
 }
 
-/* Take `run` out of the keywords. Returns it (borrowed from args) or NULL, with an exception on
-   error. */
+/* Take `run` out of the keywords. Returns it (borrowed from the caller's array); NULL where there
+   is none, or with an exception. */
 GREEN_COLD static PyObject *
 task_run_keyword(TaskObject *self, bool positional)
 {
@@ -278,7 +280,7 @@ error:
     return NULL;
 }
 
-/* ---- what few have ---- */
+/* ---- the extra ---- */
 
 task_extra *
 green_task_extra(TaskObject *self)
@@ -302,7 +304,7 @@ task_drop_extra(TaskObject *self)
     }
 }
 
-/* The delay has gone, which most have it for. */
+/* Note that the delay has gone. Free the extra if it was there for that alone, as most are. */
 static void
 task_drop_empty_extra(TaskObject *self)
 {
@@ -330,7 +332,7 @@ green_task_hub(TaskObject *self)
     return (HubObject *)parent;
 }
 
-/* The hub, with a loop. */
+/* Returns the task's hub if it has a loop (borrowed); NULL with an exception. */
 static inline HubObject *
 task_live_hub(TaskObject *self)
 {
@@ -467,7 +469,7 @@ green_task_cancel(TaskObject *self)
 
 /* ---- running ---- */
 
-/* The attribute _run, where a subclass that defines one was given a function. */
+/* Drop the attribute _run: the function that a task of a subclass with a method _run was given. */
 GREEN_COLD static void
 task_forget_run(PyObject *dict)
 {
@@ -531,7 +533,7 @@ task_call_hook(TaskObject *self, const char *name, PyObject *argument)
     return done == NULL ? -1 : 0;
 }
 
-/* It has raised. */
+/* Report the exception that the run has raised, and which is set. 0, or -1 with an exception. */
 GREEN_COLD static int
 task_report_error(TaskObject *self, int overrides)
 {
@@ -549,7 +551,8 @@ task_report_error(TaskObject *self, int overrides)
     return status;
 }
 
-/* `result` is stolen; NULL: it has raised. */
+/* Report how the run has ended. `result` is stolen; NULL: the exception that it has raised is set.
+   0, or -1 with an exception. */
 static inline int
 task_report(TaskObject *self, PyObject *result, int overrides)
 {
@@ -566,7 +569,8 @@ task_report(TaskObject *self, PyObject *result, int overrides)
     return status;
 }
 
-/* It runs now, perhaps before its turn: somebody switched to it. */
+/* The task runs now. That may be before its turn, where somebody has switched to it, so its delay
+   is stopped. */
 static void
 task_begin(TaskObject *self)
 {
@@ -576,7 +580,6 @@ task_begin(TaskObject *self)
     self->phase = TASK_BEGUN;
 }
 
-/* What the method run() does: call, report, forget. */
 inline int
 green_task_run(TaskObject *self)
 {
@@ -666,7 +669,8 @@ green_task_fail(TaskObject *self, PyObject *exception)
     PyObject *traceback = PyException_GetTraceback(exception);
     self->done = true;
     if (traceback != NULL && green_task_extra(self) == NULL) {
-        PyErr_Clear(); /* the exception itself has it, though later calls may add to that */
+        /* The exception itself has the traceback, though later calls may add to that. */
+        PyErr_Clear();
     } else if (traceback != NULL) {
         Py_XSETREF(self->extra->traceback, Py_NewRef(traceback));
     }
@@ -758,12 +762,12 @@ task_clear_fields(TaskObject *self)
 {
     Py_CLEAR(self->value);
     Py_CLEAR(self->exception);
-    task_drop_extra(self); /* it has no delay, which would keep it alive */
+    task_drop_extra(self); /* there is no delay, which would keep the task alive */
     green_ancestry_clear(&self->ancestry);
     green_linkable_clear(&self->linkable);
 }
 
-/* Observers belong to those who set them, and may outlive the task. */
+/* Unlink the observers: they belong to those who set them, and may outlive the task. */
 static void
 task_unlink_observers(green_link *head)
 {

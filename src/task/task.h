@@ -1,5 +1,5 @@
-/* The task, gevent.Greenlet in Python: a greenlet of the hub that keeps its result and tells those
-   who wait for it. */
+/* The task, which Python code sees as gevent.Greenlet: a greenlet of the hub that keeps its result
+   and tells those who wait for it. */
 #ifndef GREEN_TASK_TASK_H
 #define GREEN_TASK_TASK_H
 
@@ -19,25 +19,25 @@ typedef enum {
 
 struct task_delay;
 
-/* What few tasks have. */
+/* The extra of a task: fields that few tasks need. */
 typedef struct task_extra {
     PyObject *name;      /* owned; NULL: the generated one */
     PyObject *info;      /* owned; _formatinfo's result, kept past the run; NULL: not asked for */
-    PyObject *traceback; /* owned; of what it failed with, as it was then; may be NULL */
-    struct task_delay *delay; /* while TASK_LATER, or NULL */
+    PyObject *traceback; /* owned; the traceback of its error, as it was then; may be NULL */
+    struct task_delay *delay; /* NULL but in the phase TASK_LATER */
 } task_extra;
 
 typedef struct TaskObject {
-    GreenletObject base;     /* run NULL: the class's _run, or nothing left to run; args that are no
-                                exact tuple are the only argument, itself */
+    GreenletObject base;     /* `run` NULL: the class's _run is called, or nothing is left to run;
+                                `args` that are no exact tuple are the only argument */
     green_linkable linkable; /* ready for ever once done */
     PyObject *value;         /* owned; NULL: None */
     PyObject *exception;     /* owned; NULL unless it failed */
-    task_extra *extra;       /* owned; NULL: it has none of it */
+    task_extra *extra;       /* owned; NULL: none is needed */
     green_ancestry ancestry;
     int32_t ident; /* minimal_ident; -1: none yet */
     uint8_t phase; /* task_phase */
-    bool done;     /* value or exception is final */
+    bool done;     /* the value or the exception is final */
     bool exited;   /* the value is a GreenletExit that has not been made yet */
 } TaskObject;
 
@@ -45,7 +45,7 @@ extern PyTypeObject *Task_Type;
 
 #define Task_Check(op) PyObject_TypeCheck((op), Task_Type)
 
-/* Which hooks a class overrides. */
+/* The hooks that a class overrides. */
 enum {
     TASK_HAS_RUN_METHOD = 1,    /* _run */
     TASK_HAS_RUN = 2,           /* run */
@@ -64,79 +64,88 @@ typedef struct {
     int stack_limit; /* spawning_stack_limit */
 } task_traits;
 
-/* Task_Type's own. */
+/* The traits of Task_Type itself. */
 extern task_traits green_task_plain;
 
 const task_traits *green_task_traits_find(PyTypeObject *type);
 
-/* Found once for each version of a class. */
+/* Returns the traits of a class, valid until other code runs. They are looked up once for each
+   version of the class. */
 static inline const task_traits *
 green_task_traits(PyTypeObject *type)
 {
-    unsigned int tag = type->tp_version_tag; /* no two types have the same, but for 0 */
+    unsigned int tag = type->tp_version_tag; /* no two types have the same version, but for 0 */
     if (__builtin_expect(tag != 0 && tag == green_task_plain.tag, 1)) {
         return &green_task_plain;
     }
     return green_task_traits_find(type);
 }
 
-/* A call of `type` (a Task type or any callable of Python) with vectorcall's arguments: its
-   construction, for a plain class without its detour. New reference. */
+/* Call `type` (a type of tasks or any other callable) with vectorcall's arguments. A task whose
+   class has no __new__ or __init__ of its own is made here, without the detour through the type.
+   New reference, or NULL with an exception. */
 PyObject *green_task_call(PyObject *type, PyObject *const *args, size_t nargsf, PyObject *kwnames);
 
-/* Queue its start, now or in `seconds`; nothing when it was started before. -1 with an exception.
- */
+/* Queue the task's start, now or in `seconds`. Does nothing where it was started before. 0, or -1
+   with an exception. */
 int green_task_start(TaskObject *self);
 int green_task_start_later(TaskObject *self, double seconds);
 
-/* Call what it is to run, in the running greenlet, and set its outcome. -1 with an exception. */
+/* Do what the method run() does: call what the task is to run, in the running greenlet, set the
+   outcome, and forget the call. 0, or -1 with an exception. */
 int green_task_run(TaskObject *self);
 
-/* Take back a start that has not happened: true, it never ran and is cancelled. */
+/* Take back a start that has not happened. Returns true if the task never ran: it is cancelled
+   then. */
 bool green_task_cancel(TaskObject *self);
 
-/* It has ended, or never will begin. */
+/* Whether the task has ended, or can never run (again). */
 bool green_task_ready(const TaskObject *self);
 
-/* Its extra, made where it has none. NULL: MemoryError. */
+/* Returns the task's extra (borrowed), made where it has none; NULL with MemoryError. */
 task_extra *green_task_extra(TaskObject *self);
 
-/* The traceback of what it failed with: borrowed, may be NULL. */
+/* Returns the traceback of the error that the task ended with (borrowed); it may be NULL. */
 static inline PyObject *
 green_task_traceback(const TaskObject *self)
 {
     return self->extra == NULL ? NULL : self->extra->traceback;
 }
 
-/* Set its outcome and notify. `value` is borrowed; `exception` is stolen, -1 when the hub's
-   handle_error raises. */
+/* Set the outcome of the task, and notify those who wait. `value` is borrowed. `exception` is
+   stolen; -1 when the hub's handle_error raises. */
 void green_task_succeed(TaskObject *self, PyObject *value);
 int green_task_fail(TaskObject *self, PyObject *exception);
 
-/* It ends by GreenletExit, which is its value: made only when somebody asks. */
+/* Let a task that has no outcome yet end by GreenletExit, which is its value, and notify those who
+   wait. The value is made only when somebody asks for it. */
 void green_task_exit(TaskObject *self);
 
-/* The attributes `args`, a tuple, and `value`: new references. */
+/* Return the attributes `args`, a tuple, and `value`: new references, or NULL with an exception. */
 PyObject *green_task_args(TaskObject *self);
 PyObject *green_task_value(TaskObject *self);
 
-/* Raise what it failed with. Returns NULL. */
+/* Raise the error that the task ended with; a task that has none, as its thread has ended, raises
+   greenlet.error. Returns NULL. */
 PyObject *green_task_raise(TaskObject *self);
 
-/* The result of a task that is ready, or what it failed with. */
+/* Returns the result of a task that is ready (new reference), or raises the error that it ended
+   with. */
 PyObject *green_task_result(TaskObject *self);
 
-/* The same once it is ready. `timeout` as green_deadline_start has it; Timeout when it passes. */
+/* As green_task_result, but waits until the task is ready. `timeout` is as for
+   green_deadline_start; Timeout is raised when it passes. */
 PyObject *green_task_get(TaskObject *self, PyObject *timeout);
 
-/* Its hub (borrowed); TypeError where the parent is none. */
+/* Returns the task's hub (borrowed), or NULL with TypeError where its parent is none. */
 HubObject *green_task_hub(TaskObject *self);
 
 /* The static methods add_spawn_callback and remove_spawn_callback. */
 PyObject *green_task_add_spawn_callback(PyObject *none, PyObject *callback);
 PyObject *green_task_remove_spawn_callback(PyObject *none, PyObject *callback);
 
-/* This layer's part of the module; of it, the type, and what the type is known by. */
+/* The first adds this layer's part to the module. Of what it calls, the second makes the type, the
+   third finds the type's own hooks. 0, or -1 with an exception. */
 int green_task_exec(PyObject *module);
 int green_task_type_exec(PyObject *module);
 int green_task_traits_exec(void);

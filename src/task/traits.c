@@ -17,7 +17,7 @@ static const struct {
 };
 #define HOOKS Py_ARRAY_LENGTH(hooks)
 
-static PyObject *plain[HOOKS]; /* owned; Task_Type's own */
+static PyObject *plain[HOOKS]; /* owned; the attributes of Task_Type itself */
 
 task_traits green_task_plain;
 
@@ -31,7 +31,7 @@ traits_limit(PyTypeObject *type)
     long value = limit == NULL ? -1 : PyLong_AsLong(limit);
     Py_XDECREF(limit);
     if (PyErr_Occurred()) {
-        PyErr_Clear(); /* no number: nothing is recorded */
+        PyErr_Clear(); /* it is no number: nothing is recorded */
         value = 0;
     }
     return value < 0 ? 0 : value > INT_MAX ? INT_MAX : (int)value;
@@ -50,7 +50,7 @@ traits_make(PyTypeObject *type)
         Py_XDECREF(hook);
     }
     found.stack_limit = traits_limit(type);
-    found.tag = type->tp_version_tag; /* the look-ups gave it one */
+    found.tag = type->tp_version_tag; /* the look-ups have given the type a version */
     return found;
 }
 
