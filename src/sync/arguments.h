@@ -1,4 +1,4 @@
-/* Arguments of methods called without a tuple. */
+/* Arguments of METH_FASTCALL methods, which come without a tuple. */
 #ifndef GREEN_SYNC_ARGUMENTS_H
 #define GREEN_SYNC_ARGUMENTS_H
 
@@ -23,7 +23,7 @@ green_arguments(const char *function, PyObject *const *args, Py_ssize_t nargs, P
     return green_arguments_sort(function, args, nargs, kwnames, names, count, out);
 }
 
-/* The one argument that a function needs, borrowed; NULL with TypeError. */
+/* Returns the one argument of a function that needs it, borrowed; NULL with TypeError. */
 static inline PyObject *
 green_argument(const char *function, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames,
                const char *name)
@@ -38,7 +38,7 @@ green_argument(const char *function, PyObject *const *args, Py_ssize_t nargs, Py
     return value;
 }
 
-/* A flag that may be missing. -1 with an exception. */
+/* Returns whether a flag is true, or `missing` if it was not given (NULL). -1 with an exception. */
 static inline int
 green_argument_flag(PyObject *value, int missing)
 {

@@ -11,9 +11,9 @@ typedef struct AsyncResultObject {
     LinkableObject base;
     PyObject *value;      /* owned; NULL: not set */
     PyObject *exception;  /* owned; NULL: not set */
-    PyObject *exc_type;   /* owned; of exc_info, with `exception` */
-    PyObject *traceback;  /* owned; that of exc_info, or NULL */
-    PyObject *task_index; /* owned; imap's number of it, or NULL */
+    PyObject *exc_type;   /* owned; the type in exc_info; NULL without `exception` */
+    PyObject *traceback;  /* owned; the traceback in exc_info, or NULL */
+    PyObject *task_index; /* owned; the number that imap gives it, or NULL */
 } AsyncResultObject;
 
 PyTypeObject *AsyncResult_Type;
@@ -24,7 +24,8 @@ result_ready(const AsyncResultObject *self)
     return self->value != NULL || self->exception != NULL;
 }
 
-/* Not a subclass, whose own set(), set_exception() and get() the other methods have to call. */
+/* Whether the object is not a subclass's. Where it is, the other methods call its own set(),
+   set_exception() and get(). */
 static inline bool
 result_is_plain(AsyncResultObject *self)
 {
@@ -120,7 +121,7 @@ result_set(AsyncResultObject *self, PyObject *const *args, Py_ssize_t nargs, PyO
 static int
 result_set_exception_core(AsyncResultObject *self, PyObject *exception, PyObject *exc_info)
 {
-    PyObject *type = (PyObject *)Py_TYPE(exception), *traceback = NULL; /* borrowed */
+    PyObject *type = (PyObject *)Py_TYPE(exception), *traceback = NULL; /* both borrowed */
     int given = exc_info == NULL ? 0 : PyObject_IsTrue(exc_info);
     if (given < 0) {
         return -1;
@@ -166,7 +167,7 @@ result_set_exception(AsyncResultObject *self, PyObject *const *args, Py_ssize_t 
     Py_RETURN_NONE;
 }
 
-/* As a link of something that has finished: take over how. */
+/* Called as a link of something that has finished: take over its value or exception. */
 static PyObject *
 result_call(AsyncResultObject *self, PyObject *args, PyObject *kwargs)
 {
@@ -222,8 +223,8 @@ result_call(AsyncResultObject *self, PyObject *args, PyObject *kwargs)
 
 /* --- getting --- */
 
-/* Value or exception of a ready one. Each time the exception has the traceback that it was set
- * with. */
+/* Returns the value, or raises the exception, of a result that is ready. Each time it is raised,
+   the exception has the traceback that it was set with. */
 static PyObject *
 result_take(AsyncResultObject *self)
 {

@@ -1,4 +1,4 @@
-/* AsyncResult: a value or an exception, to be waited for. */
+/* AsyncResult: a value or an exception that greenlets can wait for. */
 #ifndef GREEN_SYNC_ASYNCRESULT_H
 #define GREEN_SYNC_ASYNCRESULT_H
 

@@ -7,19 +7,19 @@
 #include "sync/client.h"
 #include "sync/queue.h"
 
-/* As in a queue: a putter has an item, a getter gets one. */
+/* Who is in put() or get(). A putter brings an item, a getter is given one. */
 typedef struct channel_client {
     green_client client;
-    PyObject *item; /* owned; NULL once it has changed hands */
+    PyObject *item; /* owned; NULL: a putter's has gone to a getter, or a getter has none yet */
 } channel_client;
 
 typedef struct ChannelObject {
     PyObject_HEAD
     PyObject *weakrefs;
-    green_link getters; /* channel_client */
+    green_link getters; /* of channel_client */
     green_link putters;
     green_usage usage;
-    green_ready notifier; /* queued when a getter and a putter may meet; owns a reference then */
+    green_ready notifier; /* queued when two may meet; the ready queue owns a reference then */
     bool queued;
 } ChannelObject;
 
@@ -32,7 +32,7 @@ static const green_ready_kind channel_kind = {.turn = channel_turn, .drop = chan
 static const green_ready_kind channel_on_hub = {
     .turn = channel_turn, .on_hub = true, .drop = channel_drop};
 
-/* The first that can be served, NULL for none. */
+/* Returns the first client that can be served, or NULL. */
 static inline channel_client *
 channel_first(green_link *list, const LoopObject *here)
 {
@@ -52,7 +52,8 @@ channel_queue(ChannelObject *self, LoopObject *loop, const green_ready_kind *kin
     }
 }
 
-/* The first two meet. The getter runs first, and when it blocks, the putter. */
+/* The first getter and the first putter meet. The getter runs first, and when it blocks, the
+   putter. */
 static GreenletObject *
 channel_turn(green_ready *ready)
 {
@@ -61,7 +62,7 @@ channel_turn(green_ready *ready)
     channel_client *getter, *putter;
     while ((getter = channel_first(&self->getters, here)) != NULL &&
            (putter = channel_first(&self->putters, here)) != NULL) {
-        getter->item = putter->item; /* moves */
+        getter->item = putter->item; /* the reference moves */
         putter->item = NULL;
         bool getter_here = green_client_here(&getter->client, here);
         bool putter_here = green_client_here(&putter->client, here);
@@ -84,7 +85,7 @@ channel_turn(green_ready *ready)
         return green_client_turn(&getter->client);
     }
     if (!ready->kind->on_hub && Py_REFCNT(self) == 1) {
-        channel_queue(self, here, &channel_on_hub, true); /* its end may run Python code */
+        channel_queue(self, here, &channel_on_hub, true); /* the last DECREF may run Python code */
         return NULL;
     }
     self->queued = false;
@@ -102,8 +103,8 @@ channel_drop(green_ready *ready)
 
 /* --- put and get --- */
 
-/* Meet the first of the other side, if there is one, without waiting for a turn. `here` is
-   green_loop_here(). */
+/* Meet the first client of the other side, if there is one, without waiting for a turn. Returns
+   whether there was one. `here` is green_loop_here(). */
 GREEN_COLD static bool
 channel_meet(ChannelObject *self, const LoopObject *here, channel_client *client, bool getter)
 {
@@ -117,7 +118,7 @@ channel_meet(ChannelObject *self, const LoopObject *here, channel_client *client
     return true;
 }
 
-/* Join the getters or putters, until served. What green_client_wait returns. */
+/* Join the getters or putters until served. Returns what green_client_wait does. */
 static inline int
 channel_wait(ChannelObject *self, LoopObject *here, channel_client *client, bool getter,
              double seconds)
@@ -129,7 +130,7 @@ channel_wait(ChannelObject *self, LoopObject *here, channel_client *client, bool
             return GREEN_WOKEN;
         }
     } else if (!self->queued && channel_first(others, here) != NULL) {
-        self->queued = true; /* its turn comes when this one is linked */
+        self->queued = true; /* the turn comes when this client is linked */
         Py_INCREF(self);
         channel_queue(self, here, &channel_kind, false);
     }
@@ -137,12 +138,12 @@ channel_wait(ChannelObject *self, LoopObject *here, channel_client *client, bool
                              getter ? "Channel.get" : "Channel.put", (PyObject *)self);
 }
 
-/* Returns None, a new reference. */
+/* Returns None, a new reference; NULL with an exception. */
 static PyObject *
 channel_put_core(ChannelObject *self, PyObject *item, bool block, PyObject *timeout)
 {
     LoopObject *here = green_loop_here();
-    channel_client client; /* the wait lays out the rest */
+    channel_client client; /* green_client_wait fills in the rest */
     client.item = item;
     if (GREEN_RARELY(green_in_hub())) {
         Py_INCREF(item);
@@ -168,7 +169,7 @@ static PyObject *
 channel_get_core(ChannelObject *self, bool block, PyObject *timeout)
 {
     LoopObject *here = green_loop_here();
-    channel_client client; /* the wait lays out the rest */
+    channel_client client; /* green_client_wait fills in the rest */
     client.item = NULL;
     if (GREEN_RARELY(green_in_hub())) {
         if (channel_meet(self, here, &client, true)) {
@@ -184,7 +185,7 @@ channel_get_core(ChannelObject *self, bool block, PyObject *timeout)
     }
     int status = channel_wait(self, here, &client, true, deadline.seconds);
     if (green_deadline_stop(&deadline) < 0 || status < 0) {
-        Py_CLEAR(client.item); /* killed with the item in hands: nobody is left to have it */
+        Py_CLEAR(client.item); /* killed after it was given the item: nobody is left to have it */
         return NULL;
     }
     return status == GREEN_TIMED_OUT ? green_queue_raise("Empty") : client.item;
@@ -228,7 +229,7 @@ channel_put_nowait(ChannelObject *self, PyObject *const *args, Py_ssize_t nargs,
     if (item == NULL) {
         return NULL;
     }
-    if (!Py_IS_TYPE(self, Channel_Type)) { /* a subclass may have its own */
+    if (!Py_IS_TYPE(self, Channel_Type)) { /* a subclass may have a put() of its own */
         return PyObject_CallMethod((PyObject *)self, "put", "(OO)", item, Py_False);
     }
     return channel_put_core(self, item, false, NULL);

@@ -1,4 +1,4 @@
-/* Channel: hands an item from one greenlet to another, keeping none. */
+/* A Channel hands items from one greenlet to another and keeps none. */
 #ifndef GREEN_SYNC_CHANNEL_H
 #define GREEN_SYNC_CHANNEL_H
 

@@ -4,7 +4,8 @@
 
 #include "loop/fork.h"
 
-static const green_ready_kind native_kind = {.turn = NULL}; /* a tag: never queued */
+/* Marks the clients that are native threads. Their nodes are never queued. */
+static const green_ready_kind native_kind = {.turn = NULL};
 
 bool
 green_client_native(const green_ready *ready)
@@ -36,7 +37,9 @@ green_client_serve(green_client *client)
     }
 }
 
-/* Sleep until the lock is released, a signal's handler raises (-1), or the deadline. */
+/* Sleep on a lock until the client is served, or for `seconds` (negative: for ever). Returns
+   GREEN_WOKEN, GREEN_TIMED_OUT, or -1 with an exception, such as one that a signal's handler
+   raises. */
 GREEN_COLD static int
 native_wait(green_client *client, green_link *list, double seconds)
 {
@@ -77,15 +80,17 @@ native_wait(green_client *client, green_link *list, double seconds)
     return status;
 }
 
-/* Without a hub, which needs imports and descriptors, a native thread can do nothing but sleep
-   until another one serves it; only the main thread is told that nobody will. */
+/* Whether this thread sleeps on a lock until another thread serves it. Without a hub, which would
+   need imports and descriptors, it can do nothing else. The main thread, where it alone uses the
+   object, makes a hub all the same: LoopExit tells it then that nobody will serve it. */
 static bool
 client_sleeps(const green_usage *usage)
 {
     return green_hub_peek() == NULL && (green_usage_shared(usage) || getpid() != gettid());
 }
 
-/* Another thread may serve it: meanwhile nothing ready is no LoopExit. */
+/* Another thread may serve the client, so the loop is referenced meanwhile: that nothing is ready
+   is no LoopExit then. */
 static __attribute__((noinline)) int
 client_wait_shared(green_client *client, HubObject *hub, double seconds)
 {
@@ -97,7 +102,8 @@ client_wait_shared(green_client *client, HubObject *hub, double seconds)
     return status;
 }
 
-/* There is no hub yet. */
+/* The thread has no hub yet, or one whose loop was destroyed: it sleeps on a lock, or gets a
+   hub. */
 GREEN_COLD static int
 client_wait_first(green_client *client, green_link *list, green_usage *usage, double seconds,
                   const char *verb, PyObject *object)

@@ -84,7 +84,7 @@ static int
 linkable_object_init(PyObject *Py_UNUSED(self), PyObject *args, PyObject *kwargs)
 {
     static char *names[] = {"hub", NULL};
-    PyObject *hub; /* accepted as gevent does: the hub of who waits is used */
+    PyObject *hub; /* taken and not used, as in gevent: who waits does so in its own hub */
     return PyArg_ParseTupleAndKeywords(args, kwargs, "|O", names, &hub) ? 0 : -1;
 }
 
@@ -139,8 +139,8 @@ linkable_object_check_and_notify(LinkableObject *self, PyObject *Py_UNUSED(ignor
     Py_RETURN_NONE;
 }
 
-/* Wait `timeout` seconds at most, for `verb`. Return a new reference to whether it came in time, or
- * NULL. */
+/* Wait at most for `timeout`, as green_deadline_start takes it; `verb` is for LoopExit. Returns a
+   new reference to whether the object became ready in time, or NULL with an exception. */
 static PyObject *
 linkable_object_wait_for(LinkableObject *self, PyObject *timeout, const char *verb)
 {

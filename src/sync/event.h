@@ -1,12 +1,12 @@
 /* Python objects that can be waited for: AbstractLinkable, which Python classes may extend, and
- * Event. */
+   Event. */
 #ifndef GREEN_SYNC_EVENT_H
 #define GREEN_SYNC_EVENT_H
 
 #include <Python.h>
 #include "sync/linkable.h"
 
-/* How AbstractLinkable, its subtypes and Lock begin. */
+/* Objects of AbstractLinkable, of its subtypes and of Lock begin like this. */
 typedef struct LinkableObject {
     PyObject_HEAD
     PyObject *weakrefs;
@@ -17,11 +17,11 @@ typedef struct LinkableObject {
 extern PyTypeObject *Linkable_Type;
 extern PyTypeObject *Event_Type;
 
-/* For the slots and methods of types whose objects begin so. */
+/* Slots and methods of types whose objects begin with a LinkableObject. */
 int green_linkable_object_traverse(LinkableObject *self, visitproc visit, void *arg);
 int green_linkable_object_clear(LinkableObject *self);
 
-/* Everything but what the subtype itself owns. */
+/* The tp_dealloc. A subtype gives up what it owns before it calls this. */
 void green_linkable_object_dealloc(LinkableObject *self);
 
 PyObject *green_linkable_object_rawlink(LinkableObject *self, PyObject *const *args,

@@ -1,9 +1,9 @@
-/* Who waits for a queue, and how they are served: the part of queue.h that knows greenlets. */
+/* The part of queue.h that knows greenlets: who waits for a queue, and how they are served. */
 #include "sync/queue.h"
 
 #include "greenlet/error.h"
 
-enum { EXCHANGE_STREAK = 64 }; /* served in a row before others get their turn */
+enum { EXCHANGE_STREAK = 64 }; /* how many are served in a row before others get their turn */
 
 static GreenletObject *exchange_turn(green_ready *ready);
 static void exchange_drop(green_ready *ready);
@@ -20,7 +20,7 @@ green_queue_exchange_init(QueueObject *self)
     green_ready_init(&self->notifier, &exchange_kind);
 }
 
-/* The first that can be served, NULL for none. */
+/* Returns the first client that can be served, or NULL. */
 static inline queue_client *
 exchange_first(green_link *list, const LoopObject *here)
 {
@@ -28,15 +28,15 @@ exchange_first(green_link *list, const LoopObject *here)
     return client == NULL ? NULL : GREEN_CONTAINER(client, queue_client, client);
 }
 
-/* May an exchange be made on any stack? */
+/* Whether an exchange runs no Python code, so that any stack will do for it. */
 static inline bool
 exchange_plain(const QueueObject *self)
 {
     return green_queue_plain(self) && green_store_plain(&self->store);
 }
 
-/* As exchange_put, where Python code may run meanwhile: what a subclass's _qsize() raises is
-   reported. */
+/* As exchange_put, where Python code may run meanwhile. What a subclass's _qsize() raises is
+   reported as unraisable. */
 static __attribute__((noinline)) bool
 exchange_put_called(QueueObject *self, const LoopObject *here, queue_client **served)
 {
@@ -99,8 +99,8 @@ exchange_get_called(QueueObject *self, const LoopObject *here, queue_client **se
     return true;
 }
 
-/* The first putter's item goes into the queue. True: *served is who is to be served (NULL: it
-   went meanwhile); false: nobody can be. */
+/* Put the first putter's item into the queue. Returns true with *served set to the client to be
+   served (NULL: it has left meanwhile), or false where there is no putter or no room. */
 static inline bool
 exchange_put(QueueObject *self, const LoopObject *here, queue_client **served)
 {
@@ -115,7 +115,8 @@ exchange_put(QueueObject *self, const LoopObject *here, queue_client **served)
     return true;
 }
 
-/* The first getter gets an item. */
+/* Give an item to the first getter. Returns as exchange_put does; false where there is no getter or
+   no item. */
 static inline bool
 exchange_get(QueueObject *self, const LoopObject *here, queue_client **served)
 {
@@ -125,7 +126,7 @@ exchange_get(QueueObject *self, const LoopObject *here, queue_client **served)
     }
     PyObject *item = client->peek ? NULL : green_queue_shift(self);
     if (item == NULL) {
-        /* A container of Python's is asked where its errors are reported. */
+        /* A container of Python's is asked for its size where errors are reported. */
         bool none = green_queue_plain(self) && self->store.container == NULL &&
                     green_store_size(&self->store) == 0;
         return none ? false : exchange_get_called(self, here, served);
@@ -134,7 +135,7 @@ exchange_get(QueueObject *self, const LoopObject *here, queue_client **served)
     return true;
 }
 
-/* Serve the next, putters and getters by turns. */
+/* Serve the next client, putters and getters by turns. Returns as exchange_put does. */
 static inline bool
 exchange_step(QueueObject *self, const LoopObject *here, queue_client **served)
 {
@@ -184,7 +185,7 @@ exchange_turn(green_ready *ready)
         return next;
     }
     if (!on_hub && Py_REFCNT(self) == 1) {
-        exchange_queue(self, here, true, true); /* its end may run Python code */
+        exchange_queue(self, here, true, true); /* the queue's end may run Python code */
         return NULL;
     }
     self->exchanging = false;
@@ -200,7 +201,7 @@ exchange_drop(green_ready *ready)
     Py_DECREF(self);
 }
 
-/* Serve those of other threads at once, as far as they come first. */
+/* Serve clients of other threads at once, as long as they are the first. */
 GREEN_COLD static void
 exchange_threads(QueueObject *self, LoopObject *here)
 {
@@ -233,7 +234,7 @@ green_queue_notify(QueueObject *self)
     if (green_usage_shared(&self->usage)) {
         Py_INCREF(self);
         exchange_threads(self, here);
-        Py_DECREF(self); /* not the last: the caller has one */
+        Py_DECREF(self); /* not the last one: the caller owns another */
         if (self->exchanging) {
             return;
         }
@@ -260,7 +261,8 @@ green_queue_serve(QueueObject *self, bool getter)
     return true;
 }
 
-/* It was woken with an exception, or not at all. */
+/* The client was not woken, or it was woken with an exception. Returns the status of its wait, or
+   -1 where that exception is raised. */
 GREEN_COLD static int
 queue_unwait(QueueObject *self, queue_client *client, bool getter, int status)
 {
@@ -274,7 +276,7 @@ queue_unwait(QueueObject *self, queue_client *client, bool getter, int status)
             status = -1;
         }
     } else if (getter && client->item != NULL) {
-        /* Killed with an item in hands: the next one gets it. */
+        /* The getter was killed after it was given an item: the next one gets it. */
         PyObject *error = green_error_take();
         if (!client->peek && green_store_unget(&self->store, client->item) < 0) {
             PyErr_WriteUnraisable((PyObject *)self);
@@ -313,7 +315,7 @@ green_queue_refuse(QueueObject *self, PyObject *exception)
             if (instance == NULL) {
                 return -1;
             }
-            /* The call may have let others run. */
+            /* The call may have let others run, so the first client may be another one. */
             queue_client *client = exchange_first(lists[i], here);
             if (client == NULL) {
                 Py_DECREF(instance);

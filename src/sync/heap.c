@@ -1,6 +1,7 @@
 #include "sync/heap.h"
 
-/* a < b? -1 with an exception. The list must still have `size` items then. */
+/* Returns whether a < b; -1 with an exception, which is RuntimeError where the comparison has
+   changed the length of the list. */
 static int
 heap_less(PyObject *list, Py_ssize_t size, PyObject *a, PyObject *b)
 {
@@ -19,7 +20,7 @@ heap_less(PyObject *list, Py_ssize_t size, PyObject *a, PyObject *b)
 int
 green_heap_push(PyObject *list, PyObject *item)
 {
-    /* All comparisons come first: then nothing can fail but the append. */
+    /* All comparisons come first: after them nothing can fail but the append. */
     Py_ssize_t size = PyList_GET_SIZE(list), end = size;
     while (end > 0) {
         Py_ssize_t parent = (end - 1) >> 1;
@@ -49,7 +50,7 @@ PyObject *
 green_heap_pop(PyObject *list)
 {
     Py_ssize_t size = PyList_GET_SIZE(list), left = size - 1;
-    Py_ssize_t path[64]; /* where the hole goes: down along the smaller children */
+    Py_ssize_t path[64]; /* the way of the hole: down along the smaller children */
     int depth = 0, end;
     path[0] = 0;
     for (Py_ssize_t child = 1; child < left; child = 2 * child + 1) {
@@ -63,7 +64,7 @@ green_heap_pop(PyObject *list)
         }
         path[++depth] = child;
     }
-    /* ... and up again to where the last item belongs. */
+    /* The hole goes up again to where the last item belongs. */
     for (end = depth; end > 0 && left > 0; end--) {
         int less =
             heap_less(list, size, PyList_GET_ITEM(list, left), PyList_GET_ITEM(list, path[end]));
@@ -90,6 +91,6 @@ green_heap_pop(PyObject *list)
         PyList_SET_ITEM(list, path[i], PyList_GET_ITEM(list, path[i + 1]));
     }
     PyList_SET_ITEM(list, path[end], last);
-    Py_DECREF(dropped); /* `least` has it too */
+    Py_DECREF(dropped); /* not the last one: `least` is another */
     return least;
 }

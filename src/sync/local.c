@@ -9,15 +9,16 @@
 typedef struct LocalObject {
     PyObject_HEAD
     PyObject *weakrefs;
-    PyObject *args;   /* owned; for __init__ in each greenlet; a tuple */
-    PyObject *kwargs; /* owned; a dict or NULL */
+    PyObject *args;   /* owned, a tuple: what __init__ is called with in each greenlet */
+    PyObject *kwargs; /* owned, a dict or NULL: likewise */
     green_local_owner dicts;
 } LocalObject;
 
 static PyTypeObject *Local_Type;
 static PyObject *name_dict; /* owned: "__dict__" */
 
-/* The running greenlet's first use: make its dict, and let __init__ fill it. Borrowed. */
+/* The running greenlet uses the local for the first time: make its dict, and let __init__ fill it.
+   Returns the dict, borrowed; NULL with an exception. */
 static PyObject *
 local_make_dict(LocalObject *self, GreenletObject *greenlet)
 {
@@ -35,7 +36,7 @@ local_make_dict(LocalObject *self, GreenletObject *greenlet)
     return green_local_find(&self->dicts, greenlet);
 }
 
-/* The running greenlet's attributes: borrowed. NULL with an exception. */
+/* Returns the dict of the running greenlet's attributes, borrowed; NULL with an exception. */
 static inline PyObject *
 local_dict(LocalObject *self)
 {
@@ -47,7 +48,8 @@ local_dict(LocalObject *self)
     return __builtin_expect(dict != NULL, 1) ? dict : local_make_dict(self, greenlet);
 }
 
-/* -1 with an exception: a name of another type may compare as it likes. */
+/* Whether the name is "__dict__". -1 with an exception, since a name of another type may compare as
+   it likes. */
 static inline int
 name_is_dict(PyObject *name)
 {
@@ -67,10 +69,11 @@ local_getattro(LocalObject *self, PyObject *name)
     if (dict == NULL) {
         return NULL;
     }
-    Py_INCREF(dict); /* a descriptor may switch, and the greenlet end */
+    Py_INCREF(dict); /* a descriptor may switch, and the greenlet's locals may be dropped */
     PyObject *value;
     if (Py_TYPE(self) == Local_Type) {
-        /* Nothing in the type goes before the dict but names that a dict rarely has. */
+        /* Only the type's data descriptors go before the dict, and a dict rarely has their names:
+           the dict is asked first. */
         value = PyDict_GetItemWithError(dict, name);
         if (value != NULL) {
             Py_INCREF(value);
@@ -130,7 +133,8 @@ local_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     green_local_owner_init(&self->dicts);
     self->args = Py_NewRef(args);
     self->kwargs = Py_XNewRef(kwargs);
-    /* The maker's dict is there before __init__ runs, which is called by the caller this time. */
+    /* The dict of the greenlet that makes the local is there before __init__ runs. This first time
+       the type's call runs __init__, not local_make_dict. */
     PyObject *dict = PyDict_New();
     int result = dict == NULL ? -1 : green_local_set(&self->dicts, greenlet, dict);
     Py_XDECREF(dict);
@@ -171,7 +175,8 @@ local_dealloc(LocalObject *self)
     Py_DECREF(type);
 }
 
-/* A new one made as this was, with a copy of the running greenlet's attributes. */
+/* Returns a new local, made with the same arguments, that has a copy of the running greenlet's
+   attributes. */
 static PyObject *
 local_copy(LocalObject *self, PyObject *Py_UNUSED(ignored))
 {

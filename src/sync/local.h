@@ -1,4 +1,4 @@
-/* local: an object whose attributes are each greenlet's own. */
+/* A local is an object whose attributes are each greenlet's own. */
 #ifndef GREEN_SYNC_LOCAL_H
 #define GREEN_SYNC_LOCAL_H
 

@@ -4,8 +4,8 @@
 #include "greenlet/type.h"
 #include "sync/event.h"
 
-/* After so many attempts without waiting that failed, at whichever locks, other greenlets run once:
-   a program that spins on a lock would never end otherwise. */
+/* After this many attempts without waiting that failed, at whichever locks, other greenlets run
+   once: a program that spins on a lock would never end otherwise. */
 #define MUTEX_SPINS 32
 
 static unsigned mutex_spins;
@@ -56,8 +56,8 @@ mutex_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     return (PyObject *)self;
 }
 
-/* Something was done that a thread may do again and again without waiting. 0, or -1 with an
-   exception. */
+/* Count an attempt without waiting, which a thread may make again and again; every MUTEX_SPINS-th
+   lets other greenlets run once. 0, or -1 with an exception. */
 static int
 mutex_spin(void)
 {
@@ -73,7 +73,8 @@ mutex_spin(void)
     return green_wait_sleep(0, true);
 }
 
-/* 1: taken; 0: not; -1 with an exception. */
+/* Take the lock, waiting at most `seconds` (negative: for ever; 0: not at all). 1: taken; 0: not;
+   -1 with an exception. */
 static int
 mutex_lock(MutexObject *self, double seconds)
 {
@@ -91,7 +92,8 @@ mutex_lock(MutexObject *self, double seconds)
     return status < 0 ? -1 : status == GREEN_WOKEN;
 }
 
-/* The arguments of acquire(blocking=True, timeout=-1), as `_thread.lock` takes them. 0 or -1. */
+/* Parse the arguments of acquire(blocking=True, timeout=-1), as `_thread.lock` takes them, into
+   what mutex_lock takes. 0, or -1 with an exception. */
 static int
 mutex_parse(PyObject *args, PyObject *kwargs, double *seconds)
 {
@@ -166,8 +168,8 @@ mutex_locked(MutexObject *self, PyObject *Py_UNUSED(ignored))
     return PyBool_FromLong(self->locked);
 }
 
-/* threading.Condition asks, which could as well try in vain to take the lock. A worker that never
-   waits, since there is always more in its queue, does nothing else. */
+/* threading.Condition calls this in place of an attempt to take the lock, so it counts as one: a
+   worker that never waits, since there is always more in its queue, makes no other. */
 static PyObject *
 mutex_is_owned(MutexObject *self, PyObject *Py_UNUSED(ignored))
 {
@@ -175,7 +177,8 @@ mutex_is_owned(MutexObject *self, PyObject *Py_UNUSED(ignored))
     return owned && mutex_spin() < 0 ? NULL : PyBool_FromLong(owned);
 }
 
-/* In a forked child: free, and nobody of the parent's waits. */
+/* In a forked child the lock is free, and other threads' clients, which do not exist there, do not
+   wait for it any more. */
 static PyObject *
 mutex_at_fork_reinit(MutexObject *self, PyObject *Py_UNUSED(ignored))
 {

@@ -1,4 +1,4 @@
-/* The lock of patched threads: what `_thread.allocate_lock` makes. */
+/* The lock of patched threads, which `_thread.allocate_lock` makes. */
 #ifndef GREEN_SYNC_MUTEX_H
 #define GREEN_SYNC_MUTEX_H
 

@@ -2,7 +2,6 @@
 
 #include "greenlet/name.h"
 
-/* Raise Empty, Full or ShutDown. Returns NULL. */
 PyObject *
 green_queue_raise(const char *name)
 {
@@ -73,7 +72,7 @@ green_queue_get_item(QueueObject *self, bool peek)
 
 /* --- put and get --- */
 
-/* As the standard library: a number below 0 is refused. 0 or -1. */
+/* Refuse a number below 0, as the standard library does. 0, or -1 with an exception. */
 static int
 queue_check_timeout(PyObject *timeout)
 {
@@ -102,7 +101,7 @@ green_queue_put_end(green_deadline *deadline, int status)
 static __attribute__((noinline)) PyObject *
 queue_put_wait(QueueObject *self, PyObject *item, PyObject *timeout)
 {
-    queue_client client; /* the wait lays out the rest */
+    queue_client client; /* green_queue_wait fills in the rest */
     green_deadline deadline;
     if (green_deadline_start(&deadline, timeout) < 0) {
         return NULL;
@@ -115,8 +114,8 @@ queue_put_wait(QueueObject *self, PyObject *item, PyObject *timeout)
     return green_queue_put_end(&deadline, status);
 }
 
-/* In the hub, which cannot wait: serve getters, putters, for as long as there is no room, no item.
-   What has_room, size then returns. */
+/* In the hub, which cannot wait: serve getters for as long as there is no room, putters for as long
+   as there is no item. They return what green_queue_has_room and green_queue_size return then. */
 GREEN_COLD static int
 queue_make_room(QueueObject *self)
 {
@@ -168,7 +167,7 @@ green_queue_put(QueueObject *self, PyObject *item, bool block, PyObject *timeout
 static __attribute__((noinline)) PyObject *
 queue_get_wait(QueueObject *self, bool peek, PyObject *timeout)
 {
-    queue_client client; /* the wait lays out the rest */
+    queue_client client; /* green_queue_wait fills in the rest */
     client.item = NULL;
     client.peek = peek;
     green_deadline deadline;

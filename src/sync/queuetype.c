@@ -1,4 +1,4 @@
-/* The Python types over queue.h. */
+/* The Python types of queue.h: SimpleQueue, Queue, PriorityQueue and LifoQueue. */
 #include "sync/queue.h"
 
 #include <stddef.h>
@@ -13,7 +13,8 @@ PyTypeObject *Queue_Type;
 static PyTypeObject *PriorityQueue_Type;
 static PyTypeObject *LifoQueue_Type;
 
-/* Methods that may be overridden: name, flag, and SimpleQueue's own, borrowed from it. */
+/* The methods that a subclass may override. `own` is SimpleQueue's, borrowed from it: a type that
+   has another one overrides the method. */
 static struct {
     const char *name;
     int flag;
@@ -162,8 +163,8 @@ queue_maxsize(QueueObject *self)
     return self->maxsize < 0 ? Py_NewRef(Py_None) : PyLong_FromSsize_t(self->maxsize);
 }
 
-/* _init(), with the items only where there are some: the standard library's subclasses take none.
- */
+/* Call _init(), with the items only where there are some: subclasses written for the standard
+   library's queues take none. 0, or -1 with an exception. */
 static int
 queue_call_init(QueueObject *self, PyObject *items)
 {
@@ -488,7 +489,7 @@ queue_get_hub(PyObject *Py_UNUSED(self), void *Py_UNUSED(closure))
 
 /* --- tasks --- */
 
-/* `count` tasks are done. 0 or -1. */
+/* Count `count` tasks as done. 0, or -1 with an exception. */
 static int
 queue_finish_tasks(QueueObject *self, Py_ssize_t count)
 {
@@ -556,7 +557,7 @@ queue_shutdown_core(QueueObject *self, bool immediate)
             return -1;
         }
     }
-    while (green_queue_serve(self, true)) { /* those whose item is there already */
+    while (green_queue_serve(self, true)) { /* those are served whose item is there already */
     }
     PyObject *exception = green_name_get("greencore.queue", "ShutDown");
     int result = exception == NULL ? -1 : green_queue_refuse(self, exception);

@@ -68,7 +68,7 @@ rlock_dealloc(RLockObject *self)
     Py_DECREF(type);
 }
 
-/* Try without waiting: 1 locked, 0 somebody else has it, -1 with an exception. */
+/* Try to lock without waiting. 1: locked; 0: somebody else has it; -1 with an exception. */
 static inline int
 rlock_try(RLockObject *self)
 {
@@ -90,7 +90,7 @@ rlock_try(RLockObject *self)
     return 0;
 }
 
-/* The permit has been taken by waiting. */
+/* Note the owner, after the permit was taken by waiting. */
 static void
 rlock_own(RLockObject *self, GreenletObject *owner, Py_ssize_t count)
 {
@@ -140,7 +140,7 @@ rlock_acquire(RLockObject *self, PyObject *const *args, Py_ssize_t nargs, PyObje
 static PyObject *
 rlock_enter(RLockObject *self, PyObject *Py_UNUSED(ignored))
 {
-    if (!Py_IS_TYPE(self, RLock_Type)) { /* a subclass may have its own */
+    if (!Py_IS_TYPE(self, RLock_Type)) { /* a subclass may have an acquire() of its own */
         return PyObject_CallMethod((PyObject *)self, "acquire", NULL);
     }
     int result = rlock_try(self);
@@ -153,7 +153,7 @@ rlock_enter(RLockObject *self, PyObject *Py_UNUSED(ignored))
 static void
 rlock_free(RLockObject *self)
 {
-    Py_CLEAR(self->owner); /* alive elsewhere: it, or who runs, is another's */
+    Py_CLEAR(self->owner); /* not the last one: the thread or the saved state has it */
     self->count = 0;
     green_semaphore_release(self->block);
 }

@@ -1,4 +1,4 @@
-/* RLock: a lock that its owner may take again. */
+/* An RLock is a lock that its owner may take again. */
 #ifndef GREEN_SYNC_RLOCK_H
 #define GREEN_SYNC_RLOCK_H
 

@@ -159,8 +159,8 @@ semaphore_release(SemaphoreObject *self, PyObject *Py_UNUSED(ignored))
     return PyLong_FromSsize_t(self->counter);
 }
 
-/* Not a subclass, which may have an acquire() or release() of its own for a with statement to call.
- */
+/* Whether the object is not a subclass's. Where it is, a `with` statement calls its own acquire()
+   and release(). */
 static inline bool
 semaphore_is_plain(SemaphoreObject *self)
 {

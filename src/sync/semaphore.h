@@ -8,7 +8,7 @@
 typedef struct SemaphoreObject {
     LinkableObject base;
     Py_ssize_t counter; /* below 0 only if somebody set it so */
-    Py_ssize_t initial; /* the bound of a BoundedSemaphore */
+    Py_ssize_t initial; /* what it was at first, the bound of a BoundedSemaphore */
 } SemaphoreObject;
 
 extern PyTypeObject *Semaphore_Type;
@@ -18,14 +18,15 @@ extern PyTypeObject *BoundedSemaphore_Type;
    -1 with an exception. The caller owns a reference to the semaphore. */
 int green_semaphore_acquire(SemaphoreObject *self, double seconds);
 
-/* The same, for `verb` (a literal) of `whole` (borrowed), which the semaphore is a part of. */
+/* The same for a semaphore that is a part of `whole` (borrowed): LoopExit names `verb` (a literal)
+   and `whole`. */
 int green_semaphore_acquire_within(SemaphoreObject *self, double seconds, const char *verb,
                                    PyObject *whole);
 
-/* The same with `timeout` as green_deadline_start has it. */
+/* The same with a `timeout` of Python, as green_deadline_start takes it. */
 int green_semaphore_acquire_timed(SemaphoreObject *self, PyObject *timeout);
 
-/* Give a permit back, whatever the bound. */
+/* Give a permit back, whatever the bound is. */
 static inline void
 green_semaphore_release(SemaphoreObject *self)
 {

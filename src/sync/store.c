@@ -37,7 +37,7 @@ store_grow(green_store *store)
     return 0;
 }
 
-/* A large ring that is empty goes back. */
+/* The ring is empty: free it if it is large. */
 static inline void
 store_emptied(green_store *store)
 {
@@ -184,7 +184,8 @@ green_store_fill(green_store *store, PyObject *items)
     return 0;
 }
 
-/* function(*args), from a module of the standard library. */
+/* Returns what a function of the standard library returns for `arg`, a new reference; NULL with an
+   exception. */
 static PyObject *
 store_import_call(const char *module, const char *function, PyObject *arg)
 {
@@ -249,7 +250,7 @@ green_store_container(green_store *store)
     if (store_need_container(store) < 0) {
         return NULL;
     }
-    store_drop_ring(store); /* the container has the items too */
+    store_drop_ring(store); /* the container has the items, too */
     return Py_NewRef(store->container);
 }
 

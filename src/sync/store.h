@@ -1,5 +1,6 @@
 /* The items of a queue, apart from who waits for them. They are in a ring until Python code asks
-   for the container, a deque or a list: from then on in that. */
+   for the container, a deque or a list, and in that from then on. With GREEN_PRIORITY they are
+   always in a list. */
 #ifndef GREEN_SYNC_STORE_H
 #define GREEN_SYNC_STORE_H
 
@@ -8,12 +9,12 @@
 
 typedef enum { GREEN_FIFO, GREEN_LIFO, GREEN_PRIORITY } green_discipline;
 
-enum { GREEN_STORE_KEPT_ROOM = 1024 }; /* slots of an empty ring that are kept */
+enum { GREEN_STORE_KEPT_ROOM = 1024 }; /* an empty ring of at most so many slots is kept */
 
 typedef struct green_store {
     green_discipline discipline;
     PyObject *container; /* owned; NULL: the items are in the ring */
-    PyObject **ring;     /* `room` slots, a power of two, or NULL */
+    PyObject **ring;     /* `room` slots, a power of two; or NULL */
     size_t room;
     size_t first;
     size_t count;
@@ -21,27 +22,28 @@ typedef struct green_store {
 
 void green_store_init(green_store *store, green_discipline discipline);
 
-/* Do put, get and peek run no Python code? */
+/* Whether put, get and peek run no Python code. */
 static inline bool
 green_store_plain(const green_store *store)
 {
     return store->container == NULL && store->discipline != GREEN_PRIORITY;
 }
 
-/* All: -1 or NULL with an exception, and nothing changed then. get and peek: not of an empty one.
- */
+/* Returns how many items there are; -1 with an exception, which a container may raise. */
 static inline Py_ssize_t
 green_store_size(const green_store *store)
 {
     return store->container == NULL ? (Py_ssize_t)store->count : PyObject_Size(store->container);
 }
 
+/* Put an item in, take the next one out, or look at it; the last two need an item. -1 or NULL with
+   an exception, and then nothing has changed. */
 int green_store_put(green_store *store, PyObject *item);
 PyObject *green_store_get(green_store *store);
 PyObject *green_store_peek(const green_store *store);
 
-/* put and get of a ring that neither grows nor shrinks by it, inline; otherwise they do nothing and
-   return false or NULL. */
+/* As put and get, inline, for a ring that neither grows nor shrinks by it; the second for
+   GREEN_FIFO alone. Otherwise they do nothing and return false or NULL. */
 static inline bool
 green_store_push(green_store *store, PyObject *item)
 {
@@ -66,22 +68,23 @@ green_store_shift(green_store *store)
     return item;
 }
 
-/* Put back what get returned. */
+/* Put back what get has returned. 0, or -1 with an exception. */
 int green_store_unget(green_store *store, PyObject *item);
 
-/* Replace what is in it by the items of an iterable (NULL: none). */
+/* Replace the items by those of an iterable (NULL: none). 0; -1 with an exception, and then some
+   may be missing. */
 int green_store_fill(green_store *store, PyObject *items);
 
-/* A new deque or list for this discipline, of the items of an iterable (NULL: none). */
+/* Returns a new deque or list for this discipline, with the items of an iterable (NULL: none). */
 PyObject *green_store_make(const green_store *store, PyObject *items);
 
-/* A new deque or list of the items, as they are kept. */
+/* Returns a new deque or list of the items, in the order in which they are kept. */
 PyObject *green_store_copy(const green_store *store);
 
-/* The container itself, a new reference; the items move into it. */
+/* Returns the container itself, a new reference. Items in the ring move into it. */
 PyObject *green_store_container(green_store *store);
 
-/* Use another container from now on. */
+/* Use another container (borrowed) from now on. The items before are dropped. */
 void green_store_set_container(green_store *store, PyObject *container);
 
 int green_store_traverse(green_store *store, visitproc visit, void *arg);

@@ -11,7 +11,7 @@
 #include "sync/timeout.h"
 #include "sync/waiter.h"
 
-/* Subtypes after their bases. */
+/* Subtypes come after their bases. */
 static int (*const parts[])(PyObject *module) = {
     green_timeout_exec,   green_waiter_exec, green_event_exec, green_asyncresult_exec,
     green_semaphore_exec, green_mutex_exec,  green_rlock_exec, green_queue_exec,

@@ -11,21 +11,21 @@
 
 typedef struct TimeoutObject {
     PyBaseExceptionObject base;
-    PyObject *seconds;        /* owned; None: never expires */
-    PyObject *exception;      /* owned; what the caller wants raised, None or False for itself */
-    double delay;             /* `seconds` */
-    GreenletObject *greenlet; /* owned while pending, as is `loop` and a reference to itself */
+    PyObject *seconds;        /* owned; None: it never expires */
+    PyObject *exception;      /* owned; what to raise; None, False or a string: itself */
+    double delay;             /* `seconds` as a number */
+    GreenletObject *greenlet; /* owned while pending, with `loop` and self; else NULL */
     LoopObject *loop;
     green_timer timer;
     green_ready ready;
     bool closed;
-    bool one_shot; /* cancel() closes it too */
+    bool one_shot; /* cancel() closes it, too */
 } TimeoutObject;
 
 PyTypeObject *Timeout_Type;
 static PyObject *timeout_never;         /* owned; the shared Timeout that never expires */
 static PyObject *name_on_expiration;    /* owned */
-static PyObject *timeout_on_expiration; /* borrowed from the type: its own method */
+static PyObject *timeout_on_expiration; /* borrowed from the type: Timeout's own method */
 static const char *const timeout_names[] = {"seconds", "exception", "ref", "priority", "_one_shot"};
 
 static inline bool
@@ -34,7 +34,7 @@ timeout_pending(const TimeoutObject *self)
     return self->greenlet != NULL;
 }
 
-/* It raises itself, whatever `exception` says but for an exception. */
+/* Whether the Timeout raises itself, and not `exception`. */
 static inline bool
 timeout_raises_self(const TimeoutObject *self)
 {
@@ -42,8 +42,9 @@ timeout_raises_self(const TimeoutObject *self)
            PyUnicode_Check(self->exception);
 }
 
-/* No longer pending: returns the greenlet that it was for, a new reference. The timer's and the
-   node's reference to self goes, which must not be the last one. */
+/* The Timeout is not pending any more. Drops the reference to self that the timer and the node had,
+   which must not be the last one. Returns the greenlet that the Timeout was for, a new
+   reference. */
 static GreenletObject *
 timeout_release(TimeoutObject *self)
 {
@@ -98,7 +99,8 @@ timeout_drop(green_ready *ready)
     Py_DECREF(timeout_release(self));
 }
 
-/* Raise `exception` (stolen) in `greenlet` (stolen), which is next to run. */
+/* Raise `exception` (stolen) in `greenlet` (stolen), which runs next and is returned, borrowed from
+   the loop's trash. */
 static GreenletObject *
 timeout_raise_in(LoopObject *loop, GreenletObject *greenlet, PyObject *exception)
 {
@@ -119,12 +121,13 @@ timeout_turn(green_ready *ready)
         green_ready_push_front(self->loop, ready);
         return NULL;
     }
-    LoopObject *loop = self->loop; /* this turn's: alive */
+    LoopObject *loop = self->loop; /* alive after the release, since this is a turn of it */
     Py_INCREF(throws);
     return timeout_raise_in(loop, timeout_release(self), throws);
 }
 
-/* An exception object of what was given as exception. New reference. */
+/* Returns the exception object to raise for what was given as `exception`, a new reference. Where
+   it cannot be made, that error is returned. */
 static PyObject *
 timeout_make_exception(PyObject *throws)
 {
@@ -155,7 +158,7 @@ timeout_turn_on_hub(green_ready *ready)
     Py_INCREF(self);
     LoopObject *loop = (LoopObject *)Py_NewRef((PyObject *)self->loop);
     GreenletObject *greenlet =
-        timeout_release(self); /* before Python code runs, which may stop it */
+        timeout_release(self); /* before Python code runs, which may stop the Timeout */
     PyObject *throws = Py_NewRef(timeout_raises_self(self) ? (PyObject *)self : self->exception);
     if (_PyType_Lookup(Py_TYPE(self), name_on_expiration) != timeout_on_expiration) {
         PyObject *done = PyObject_CallMethodObjArgs((PyObject *)self, name_on_expiration, greenlet,
@@ -385,7 +388,8 @@ timeout_set_seconds_core(TimeoutObject *self, PyObject *seconds)
     return 0;
 }
 
-/* Set from what the constructor was given: timeout_names; NULL where missing. */
+/* Set the Timeout up from the constructor's arguments, which timeout_names lists (NULL: not given).
+   0, or -1 with an exception. */
 static int
 timeout_setup(TimeoutObject *self, PyObject *const *given)
 {
@@ -474,7 +478,7 @@ timeout_clear(TimeoutObject *self)
     return ((PyTypeObject *)PyExc_BaseException)->tp_clear((PyObject *)self);
 }
 
-/* Never pending: that owns a reference. */
+/* A Timeout that is pending owns a reference to itself, so this one is not. */
 static void
 timeout_dealloc(TimeoutObject *self)
 {
@@ -521,7 +525,7 @@ timeout_str(TimeoutObject *self)
     return text;
 }
 
-/* Only "less than", another timeout or a number, and only as a convenience. */
+/* Only "less than" is defined, for another timeout or a number, and only as a convenience. */
 static PyObject *
 timeout_richcompare(PyObject *self, PyObject *other, int op)
 {
@@ -582,7 +586,7 @@ timeout_set_exception(TimeoutObject *self, PyObject *value, void *Py_UNUSED(clos
     return 0;
 }
 
-/* A copy, and what another process gets: not started, but it still says what it was for. */
+/* Copying and pickling make a Timeout that is not started, but still says what it was for. */
 static PyObject *
 timeout_reduce(TimeoutObject *self, PyObject *Py_UNUSED(ignored))
 {

@@ -9,14 +9,14 @@ typedef enum { WAITER_UNSET, WAITER_VALUE, WAITER_EXCEPTION } waiter_state;
 
 typedef struct WaiterObject {
     PyObject_HEAD
-    PyObject *hub;            /* owned */
+    PyObject *hub;            /* owned; None before __init__() */
     GreenletObject *greenlet; /* owned; who is in get(), or NULL */
-    PyObject *value;          /* owned; or NULL */
-    PyObject *throw_args;     /* owned; a tuple with WAITER_EXCEPTION, else NULL */
+    PyObject *value;          /* owned; with WAITER_VALUE what get() returns; or NULL */
+    PyObject *throw_args;     /* owned, a tuple; with WAITER_EXCEPTION what get() throws; or NULL */
     waiter_state state;
 } WaiterObject;
 
-/* Many values: those that came while nobody was in get() are kept in order. */
+/* A MultipleWaiter keeps in order all values that were not gotten yet. */
 typedef struct MultipleWaiterObject {
     WaiterObject base;
     PyObject *values; /* owned, a list */
@@ -72,7 +72,8 @@ waiter_clear_method(WaiterObject *self, PyObject *Py_UNUSED(ignored))
     Py_RETURN_NONE;
 }
 
-/* May the greenlet in get() be switched to from here? */
+/* Check that the running greenlet is the hub, which alone may switch to the greenlet in get(). 0,
+   or -1 with an exception. */
 static int
 waiter_check_hub(WaiterObject *self, const char *method)
 {
@@ -88,7 +89,8 @@ waiter_check_hub(WaiterObject *self, const char *method)
     return 0;
 }
 
-/* What the switch to the greenlet gave back: an error is the hub's to report. */
+/* End a switch to the greenlet in get(), which gave back `result` (stolen). An error is reported by
+   the hub, or raised if that has no loop any more. Returns None, or NULL with the exception. */
 static PyObject *
 waiter_switched(WaiterObject *self, PyObject *result)
 {
@@ -115,7 +117,7 @@ waiter_switch(WaiterObject *self, PyObject *value)
         return NULL;
     }
     if (green_greenlet_stale(self->greenlet)) {
-        Py_RETURN_NONE; /* of the parent process */
+        Py_RETURN_NONE; /* the greenlet is the parent process's */
     }
     GreenletObject *greenlet = (GreenletObject *)Py_NewRef((PyObject *)self->greenlet);
     PyObject *result = green_greenlet_switch(greenlet, Py_NewRef(value));
@@ -200,7 +202,7 @@ waiter_successful(WaiterObject *self, PyObject *Py_UNUSED(ignored))
     return PyBool_FromLong(self->state == WAITER_VALUE);
 }
 
-/* As a link of something that has finished: take over how. */
+/* Called as a link of something that has finished: take over its value or exception. */
 static PyObject *
 waiter_call(PyObject *self, PyObject *args, PyObject *kwargs)
 {
@@ -372,7 +374,7 @@ static PyObject *
 multiple_get(MultipleWaiterObject *self, PyObject *Py_UNUSED(ignored))
 {
     while (PyList_GET_SIZE(self->values) == 0) {
-        waiter_forget(&self->base); /* what told of values that have been gotten since */
+        waiter_forget(&self->base); /* drop the True that told of values gotten since */
         PyObject *got = waiter_get(&self->base, NULL);
         if (got == NULL) {
             return NULL;

@@ -1,4 +1,4 @@
-/* Waiter: hand a value or an exception from the hub to one greenlet. */
+/* A Waiter hands a value or an exception from the hub to one greenlet. */
 #ifndef GREEN_SYNC_WAITER_H
 #define GREEN_SYNC_WAITER_H
 
