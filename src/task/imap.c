@@ -22,24 +22,23 @@ typedef struct {
    the order of the items or as they come. */
 typedef struct {
     TaskObject base;
-    PyObject *spawn;    /* owned; the pool's spawn(); NULL once all are spawned */
-    PyObject *func;     /* owned; likewise */
-    PyObject *iterable; /* owned; likewise */
-    SemaphoreObject
-        *semaphore; /* owned; bounds the unread results; NULL: no bound, or all are spawned */
-    bool ordered;   /* an IMap */
-    bool zipped;    /* items are tuples of arguments */
-    bool spawning;  /* more items may come */
-    bool running;   /* in _run(), which borrows the fields above */
-    bool finished;  /* the end, or the error of the iterable, is among the results */
-    Py_ssize_t outstanding; /* tasks without a result */
-    Py_ssize_t count;       /* how many items have a task */
-    Py_ssize_t index;       /* the index of the next result to read */
-    imap_result *results;   /* owned; a ring, from that result on */
-    size_t room;            /* its slots, a power of two */
-    size_t first;           /* the slot of that result */
-    size_t unread;          /* how many unread results there are */
-    green_linkable reader;  /* ready when there is something to read */
+    PyObject *spawn;            /* owned; the pool's spawn(); NULL once all are spawned */
+    PyObject *func;             /* owned; likewise */
+    PyObject *iterable;         /* owned; likewise */
+    SemaphoreObject *semaphore; /* owned; bounds the unread results; NULL: none needed (any more) */
+    bool ordered;               /* an IMap */
+    bool zipped;                /* items are tuples of arguments */
+    bool spawning;              /* more items may come */
+    bool running;               /* in _run(), which borrows the fields above */
+    bool finished;              /* the end, or the error of the iterable, is among the results */
+    Py_ssize_t outstanding;     /* tasks without a result */
+    Py_ssize_t count;           /* how many items have a task */
+    Py_ssize_t index;           /* the index of the next result to read */
+    imap_result *results;       /* owned; a ring, from that result on */
+    size_t room;                /* its slots, a power of two */
+    size_t first;               /* the slot of that result */
+    size_t unread;              /* how many unread results there are */
+    green_linkable reader;      /* ready when there is something to read */
     green_pass reader_pass;
     green_link observers; /* green_task_observer.sibling; the index of each is its item's */
 } ImapObject;
