@@ -1,5 +1,5 @@
-/* Waiting for descriptors, without a socket object: wait_read() and so on, and what select() and
-   poll() are made of. */
+/* Functions that wait for descriptors without a socket object: wait_read() and the like, and what
+   select() and poll() are made of. */
 #ifndef GREEN_NET_SELECT_H
 #define GREEN_NET_SELECT_H
 

@@ -359,7 +359,7 @@ result_repr(AsyncResultObject *self)
     if (held == NULL) {
         return PyUnicode_FromFormat("<%s unset  _links[%zd]>", name, links);
     }
-    Py_INCREF(held); /* its own repr may set another one */
+    Py_INCREF(held); /* repr() of it may set another one */
     PyObject *text =
         PyUnicode_FromFormat("<%s %s=%R  _links[%zd]>", name,
                              held == self->exception ? "exception" : "value", held, links);

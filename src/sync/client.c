@@ -132,7 +132,7 @@ green_client_wait(green_client *client, green_link *list, green_usage *usage, do
     }
     client->waiter.open = true;
     if (seconds == 0) {
-        seconds = 1e-9; /* not before the next poll: all that is ready goes first, as in gevent */
+        seconds = 1e-9; /* the next poll ends it: all that is ready goes first, as in gevent */
     }
     green_list_append(list, &client->waiter.link);
     return green_usage_shared(usage) || !green_loop_is_default(hub->loop)

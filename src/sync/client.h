@@ -12,7 +12,7 @@
 typedef struct green_client {
     green_waiter waiter;     /* its link is the client's; waiter.loop is NULL for a native thread */
     PyThread_type_lock lock; /* the native thread's */
-    unsigned forks;          /* of the process, when it began to wait */
+    unsigned forks;          /* green_forks when it began to wait */
     bool served;
 } green_client;
 
@@ -45,7 +45,7 @@ green_usage_note(green_usage *usage)
     }
 }
 
-/* The loop of the running thread's hub, borrowed; NULL without one. */
+/* Returns the loop of the running thread's hub, borrowed; NULL without one. */
 static inline LoopObject *
 green_loop_here(void)
 {
@@ -67,7 +67,7 @@ green_client_from(green_link *link)
     return GREEN_CONTAINER(link, green_client, waiter.link);
 }
 
-/* Is it the ready node of a native thread's client? */
+/* Whether this is the ready node of a native thread's client. */
 bool green_client_native(const green_ready *ready);
 
 /* Join `list` and wait to be served, at most `seconds` (negative: for ever). Returns GREEN_WOKEN
@@ -85,7 +85,7 @@ void green_client_serve(green_client *client);
    served, only unlinked. */
 bool green_client_gone(const green_client *client);
 
-/* May the running loop switch to it? */
+/* Whether the running loop may switch to the client. */
 static inline bool
 green_client_here(const green_client *client, const LoopObject *here)
 {
@@ -108,13 +108,13 @@ green_client_turn(green_client *client)
     return green_wake_now(&client->waiter);
 }
 
-/* How many wait in a list of clients only; a new list of their greenlets (None: a thread without a
- * hub). */
+/* Count the clients in a list that has nothing else, or return a new list of their greenlets (None:
+   a thread without a hub). */
 Py_ssize_t green_clients_count(const green_link *list);
 PyObject *green_clients_list(const green_link *list);
 
-/* The first client that is not gone, in a list that has nothing but clients; NULL: there is none.
-   The gone ones before it are unlinked. `here` is green_loop_here(). */
+/* Returns the first client that is not gone, in a list that has nothing but clients; NULL: there is
+   none. Those before it, which are gone, are unlinked. `here` is green_loop_here(). */
 static inline green_client *
 green_clients_first(green_link *list, const LoopObject *here)
 {

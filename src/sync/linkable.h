@@ -16,8 +16,8 @@
 typedef struct green_linkable_kind {
     size_t offset; /* of the green_linkable in its object */
     size_t pass;   /* GREEN_PASS of its green_pass. 0: objects of this kind have none, so a pass
-                        serves those who are linked during it, too, and calls a callable as often
-                        as it is linked */
+                      serves those who are linked during it, too, and calls a callable as often as
+                      it is linked */
     /* Whether the object is ready. A pass asks before each link where `all` is false, else at its
        end. The function runs Python code only where `python` is set. */
     bool (*ready)(PyObject *object);
@@ -130,7 +130,7 @@ green_linkable_last_runs(const green_linkable *linkable)
     return linkable->turn == (uint32_t)green_turns && linkable->phase == 0;
 }
 
-/* Is a pass queued or under way? */
+/* Whether a pass is queued or under way. */
 static inline bool
 green_linkable_notifying(const green_linkable *linkable)
 {
