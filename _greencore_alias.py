@@ -32,7 +32,7 @@ PRIVATE = {
     "monkey._state": "_base.originals",
 }
 MOVED = {f"gevent.{name}": f"greencore.{place or 'compat.' + name}" for name, place in PRIVATE.items()}
-# Those that go by gevent's name; importing one below another module would import that as well.
+# Those of them that go by gevent's name: not those below another module, whose import would import that as well.
 NAMES = {ours: name for name, ours in MOVED.items() if name.count(".") == 1}
 
 

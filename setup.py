@@ -1,11 +1,11 @@
 """Build greencore: one extension, greencore._core, from every C file under src/.
 
-What varies a build, all through the environment:
+Variables of the environment that vary a build:
 
 ==================================  =====================================================
 GREENCORE_WERROR=1                  every warning is an error
 GREENCORE_DEBUG=1                   no optimisation, assertions compiled in
-GREENCORE_LTO=0                     optimise each file by itself: links in no time
+GREENCORE_LTO=0                     optimise each file by itself, which links in no time
 GREENCORE_SANITIZE=address,...      compile and link with these sanitizers
 GREENCORE_COVERAGE=1                instrument for gcov
 GREENCORE_JOBS=n                    compile this many files at once (default: the cores)
@@ -39,7 +39,7 @@ ALIAS_PTH = "greencore-alias.pth"
 STUBS_PTH = "greencore-stubs.pth"
 # GCC zeroes structs with `rep stos` on x86: for our sizes plain stores take 20 ns less a spawn.
 TUNING = ["-mmemset-strategy=unrolled_loop:256:noalign,libcall:-1:noalign"]
-# The C libraries by pkg-config's names: their own, the least version, Debian's package.
+# The C libraries by pkg-config's names: the usual name, the least version, Debian's package.
 LIBRARIES = {"libuv": ("libuv", "1.44", "libuv1-dev"), "libcares": ("c-ares", "1.18", "libc-ares-dev")}
 COMPILING = {"build", "build_ext", "bdist_wheel", "install", "develop", "editable_wheel"}
 
@@ -144,7 +144,7 @@ def accepts(compiler, flag):
 
 
 def sources():
-    """Those of greencore._core; src/_greenlet.c is an extension of its own."""
+    """Return the sources of greencore._core; src/_greenlet.c is an extension of its own."""
     found = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "src").rglob("*.c") if path.name != "_greenlet.c")
     return [*found, str(Path("src", "switch", f"swap_{machine()}.S"))]
 

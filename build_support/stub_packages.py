@@ -31,7 +31,7 @@ def is_public(name):
 
 
 def hand_on(module, body, indent=""):
-    """Return the text that imports what `body` binds from `module`; an `if` of the body asks the same here."""
+    """Return the text that imports what `body` binds from `module`, under the same `if` as there."""
     names = sorted(set(filter(is_public, bound_names(body))) - {"*"})
     text = ""
     if names:

@@ -7,7 +7,7 @@ from greencore._core import Semaphore
 
 
 class Condition:
-    """As threading.Condition; `lock` is any lock with acquire(), release() and locked()."""
+    """A condition as threading.Condition is one. `lock` is any lock with acquire(), release() and locked()."""
 
     def __init__(self, lock):
         self._lock = lock
@@ -69,7 +69,7 @@ class Condition:
         self.notify(None)
 
     def wake(self, n=1):
-        """notify(), for who doesn't hold the lock. n=None: all."""
+        """Wake at most `n` of those who wait, or all for None. Unlike with notify(), the lock need not be held."""
         count = len(self._waiters) if n is None else min(n, len(self._waiters))
         for _ in range(count):
             self._waiters.popleft().release()

@@ -20,7 +20,7 @@ class _FutureProxy:
 
     @Lazy
     def _condition(self):
-        # concurrent.futures.wait and as_completed take it; it is of use only between greenlets, or once there is nothing to wait for.
+        # concurrent.futures.wait and as_completed use the condition. It works only between greenlets, or once the task is done.
         if not (is_module_patched("threading") or self.done()):
             raise AttributeError("_condition")
         import threading
@@ -44,7 +44,7 @@ class _FutureProxy:
         return _futures.FINISHED if self.done() else _futures.RUNNING
 
     def set_running_or_notify_cancel(self):
-        """Part of a Future's interface for executors; a task of the pool cannot be cancelled."""
+        """Do nothing: executors call this, but a task of the pool cannot be cancelled."""
 
     def result(self, timeout=None):
         with _translated_timeout(timeout) as timer:
@@ -82,7 +82,7 @@ class _FutureProxy:
 
 
 class _translated_timeout:
-    """A time-out of our own that ends the block with `concurrent.futures.TimeoutError`."""
+    """Turns the Timeout that ends the block after `seconds` into `concurrent.futures.TimeoutError`."""
 
     def __init__(self, seconds):
         self.seconds = seconds

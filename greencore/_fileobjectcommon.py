@@ -129,13 +129,13 @@ class OpenDescriptor:
         return isinstance(self._fobj, int)
 
     def opened_raw(self):
-        """The raw file; opened by the first call."""
+        """Return the raw file, which the first call opens."""
         if self._raw is None:
             self._raw = self._open_raw()
         return self._raw
 
     def opened(self):
-        """The file, with its buffer and codec; opened by the first call."""
+        """Return the file with its buffer and codec, which the first call opens."""
         if self._opened is None:
             raw = self.opened_raw()
             try:
@@ -161,7 +161,7 @@ class OpenDescriptor:
 
     @classmethod
     def buffer_size_for_stream(cls, stream):
-        """The file system's block size, where it has one."""
+        """Return the block size of the stream's file system, or the default where it has none."""
         try:
             size = os.fstat(stream.fileno()).st_blksize
         except (OSError, AttributeError):
@@ -185,12 +185,12 @@ class OpenDescriptor:
             try:
                 result.mode = self.mode
             except AttributeError:
-                pass  # the buffers' is the raw file's
+                pass  # a buffer's mode is that of its raw file
         return result
 
 
 class _ClosedIO:
-    """What is left of a file object's io after close(): its name, and FileObjectClosed for the rest."""
+    """Takes the place of a file object's io after close(). It has the name; all else raises FileObjectClosed."""
 
     __slots__ = ("name",)
 
@@ -210,7 +210,7 @@ class _ClosedIO:
 class FileObjectBase:
     """A file made of another one, its `io`, which does the work."""
 
-    # What is called most is kept in the instance once it was looked up.
+    # These are called most, so they are kept in the instance once they were looked up.
     _delegate_methods = (
         "fileno",
         "flush",
@@ -249,7 +249,7 @@ class FileObjectBase:
             self.__dict__.pop(name, None)
 
     def _wrap_method(self, method):
-        """What is called in the place of a method of the io."""
+        """Return what is called in the place of a method of the io."""
         return method
 
     def __getattr__(self, name):
@@ -317,7 +317,7 @@ class FileObjectBlock(FileObjectBase):
 class FileObjectThread(FileObjectBase):
     """A file object whose operations run in the hub's thread pool, for what can't be made non-blocking.
 
-    lock: True: one operation at a time; a semaphore: the same, together with whoever else holds it; False: none.
+    lock: True for one operation at a time; a semaphore for that together with others who use it; False for no lock.
     threadpool: another pool. All other arguments are open()'s.
     """
 
@@ -337,7 +337,7 @@ class FileObjectThread(FileObjectBase):
                 self.threadpool.apply(stream.flush)
         finally:
             if closefd:
-                # An exception is expected here, and of no interest to the pool.
+                # The pool would report an exception, and one may well come here.
                 error = self.threadpool.apply(self._close_quietly, (stream,))
                 if error is not None:
                     raise error

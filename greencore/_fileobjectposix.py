@@ -16,7 +16,7 @@ class GreenFileDescriptorIO(io.RawIOBase):
         super().__init__()
         self._fileno = -1
         self._keep_alive = None  # the file that owns the descriptor, and is closed with this one
-        self._owner = None  # such a file that stays open
+        self._owner = None  # a file that owns the descriptor, and stays open
         self._readable = open_descriptor.can_read
         self._writable = open_descriptor.can_write
         self._closefd = closefd
@@ -105,17 +105,17 @@ class GreenFileDescriptorIO(io.RawIOBase):
 
 
 class GreenFileDescriptorIOWriteall(WriteIsWriteallMixin, GreenFileDescriptorIO):
-    """One whose write() writes everything."""
+    """A GreenFileDescriptorIO whose write() writes everything."""
 
 
 class GreenOpenDescriptor(OpenDescriptor):
-    """OpenDescriptor of a GreenFileDescriptorIO."""
+    """An OpenDescriptor that opens a GreenFileDescriptorIO."""
 
     def _open_raw(self):
         cls = GreenFileDescriptorIOWriteall if self._writes_all() else GreenFileDescriptorIO
         if self.is_fd():
             return cls(self._fobj, self, closefd=self.closefd)
-        # A file that is open, or opened for us, owns its descriptor.
+        # The file that was given, or is opened here, owns the descriptor.
         owner = self._fobj if hasattr(self._fobj, "fileno") else io.FileIO(self._fobj, self.fileio_mode)
         raw = cls(owner.fileno(), self, closefd=False)
         if self.closefd:

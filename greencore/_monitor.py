@@ -41,7 +41,7 @@ def get_this_psutil_process():
 
 
 class MonitorWarning(RuntimeWarning):
-    """What cannot be monitored."""
+    """Warns of what cannot be monitored."""
 
 
 class _Duty:
@@ -66,7 +66,7 @@ class _Duty:
 class PeriodicMonitoringThread:
     """Calls functions, each every so many seconds, from a native thread of its own.
 
-    Made in the thread of `hub`, which it does not keep alive. The first function is `monitor_blocking`.
+    It is made in the thread of `hub`, which it does not keep alive. Its first function is `monitor_blocking`.
     """
 
     #: Seconds between looks while blocking is not monitored.

@@ -34,8 +34,7 @@ class Patched:
 
 
 class _GreenModules:
-    """A section of code in which `sys.modules` names green modules, and of `package` nothing or what was imported
-    in such a section before."""
+    """In this section of code `sys.modules` has green modules, and no module of `package`: importing that makes a copy."""
 
     def __init__(self, package):
         self.package = package
@@ -62,7 +61,7 @@ class _GreenModules:
 
 
 def _import_all(module, extra_all):
-    """Import the submodules that `__all__` of `module`, or extra_all(its name), names; and theirs."""
+    """Import the submodules that `__all__` of `module` or extra_all(its name) has, and in turn theirs."""
     for name in (*getattr(module, "__all__", ()), *extra_all(module.__name__)):
         if not hasattr(module, name):
             child = importlib.import_module(f"{module.__name__}.{name}")
@@ -73,8 +72,8 @@ def import_patched(module_name, extra_all=lambda name: (), after_import_hook=lam
     """Import `module_name` and what its `__all__` lists on top of green modules.
 
     `extra_all(name)` returns further attributes to import from the module of that name; `after_import_hook(module)` is
-    called once while the green modules are still in place. Returns an object whose `module` is the package; the same
-    for every call with one name.
+    called once while the green modules are still in place. Returns an object whose `module` is the package; every call
+    with one name gives the same package.
     """
     cached = sys.modules.get(_PREFIX + module_name)
     if cached is None:

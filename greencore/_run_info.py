@@ -96,7 +96,7 @@ class GreenletTree:
 
     __module__ = name_of("greencore.util")
 
-    #: Whether it belongs to the calling thread.
+    #: Whether the tree belongs to the calling thread.
     is_current_tree = False
 
     DEFAULT_DETAILS = {
@@ -185,7 +185,7 @@ class GreenletTree:
         wait = describe_wait(greenlet)
         if wait is not None:
             yield "Waiting " + wait
-        frame = greenlet.gr_frame  # None: of the one that runs, and of a hub, which has no Python frames
+        frame = greenlet.gr_frame  # None for the one that runs, and for a hub, which has no Python frames
         if greenlet and details["running_stacks"] and (frame is not None or greenlet is getcurrent()):
             yield "Running:"
             yield from _stack_lines(frame, details["running_stack_limit"])

@@ -1,4 +1,4 @@
-"""The end of a program: in order by gevent.shutdown, or without its main greenlet."""
+"""How a program ends: in order, by gevent.shutdown, or in a child that a greenlet has forked, by leave()."""
 
 import gc
 import os
@@ -36,7 +36,7 @@ def shutdown(timeout=None):
 
 
 def leave(error):
-    """End this process, a forked child whose main greenlet is the parent's, by what would have been raised in that one.
+    """End this process because of `error`, which would be raised in the main greenlet. It is a forked child without that one.
 
     As at the end of a native thread that forked: no `finally` clause of the parent's runs, nor its exit functions.
     Its output is flushed.

@@ -1,4 +1,4 @@
-"""Tracers: note every switch of a thread, to tell a hub that is waited for from one that is blocked."""
+"""Tracers note every switch of a thread, to find greenlets that keep its hub from running."""
 
 import sys
 import traceback
@@ -12,7 +12,7 @@ __all__ = ["GreenletTracer", "HubSwitchTracer", "MaxSwitchTracer"]
 
 
 class GreenletTracer:
-    """Installs itself as this thread's trace function; events go on to the one before, too."""
+    """Installs itself as this thread's trace function, and hands events on to the one that was there before."""
 
     def __init__(self):
         #: Switches since the last look (`did_block_hub`).
@@ -76,7 +76,7 @@ class GreenletTracer:
 
 
 class _TimedTracer(GreenletTracer):
-    """Counts seconds, not switches: blocked is who has run for more than `max_blocking_time` of them."""
+    """Counts seconds, not switches: the hub is blocked once they are more than `max_blocking_time`."""
 
     def __init__(self, hub, max_blocking_time):
         self.hub = hub

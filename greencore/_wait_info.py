@@ -1,10 +1,10 @@
-"""Who waits for what, in words: LoopExit and `print_run_info` say the same."""
+"""Says who waits for what, in the words that LoopExit and `print_run_info` use."""
 
 from greencore._core import waiting
 
 
 def describe_wait(greenlet):
-    """Return in which call `greenlet` is parked, of what, and whose that is, if it has an owner; None if it isn't parked."""
+    """Return text: in which call `greenlet` is parked, of which object, and who owns that. None if it isn't parked."""
     parked = waiting(greenlet)
     if parked is None:
         return None

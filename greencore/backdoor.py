@@ -72,7 +72,7 @@ class _Stream:
 
 class _Output(_Stream):
     def write(self, data):
-        # Unbuffered: nobody would flush a prompt.
+        # There is no buffer, for nobody would flush a prompt.
         self._sock.sendall(data if isinstance(data, bytes) else data.encode(self.encoding))
 
     def flush(self):
@@ -103,7 +103,7 @@ class BackdoorServer(StreamServer):
         self.stderr = sys.stderr
 
     def _create_interactive_locals(self):
-        # As the module, not its dictionary: that would fill the screen at each look at locals().
+        # `__builtins__` is the module: its dictionary would fill the screen at each look at locals().
         return {**self.locals, "builtins": builtins, "__builtins__": builtins}
 
     def handle(self, conn, _address):

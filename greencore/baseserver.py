@@ -28,7 +28,7 @@ class BaseServer:
     listener: an address, as parse_address() takes it, or a socket that is bound (and listens, if it is for TCP).
     handle: the function to call for each request, unless the class has a method of that name. Its socket is closed when
     it returns.
-    spawn: who runs the handler: "default": `Greenlet.spawn`; a pool: it does, and while it is full nothing is accepted;
+    spawn: who runs the handler: "default": `Greenlet.spawn`; a pool: its spawn(), and while it is full nothing is accepted;
     a number: a new pool of that size; a function, such as `gevent.spawn_raw`: it is called with the handler and its
     arguments; None: the handler runs in the hub, and must not block.
 
@@ -39,7 +39,7 @@ class BaseServer:
     #: Seconds to wait after accepting or spawning failed; they double with each failure in a row, up to `max_delay`.
     min_delay = 0.01
 
-    #: Seconds to wait at most.
+    #: The most seconds of such a wait.
     max_delay = 1
 
     #: How many requests to accept in a row, before others get their turn. Processes that share a listening socket
@@ -76,7 +76,7 @@ class BaseServer:
     # ---- what is set before start() ----
 
     def set_listener(self, listener):
-        """Set where to listen: an address or a socket. TypeError: a TLS socket."""
+        """Set where to listen: an address or a socket. Raises TypeError for a TLS socket."""
         if not hasattr(listener, "accept"):
             self.family, self.address = parse_address(listener)
             return
@@ -115,7 +115,7 @@ class BaseServer:
     # ---- accepting ----
 
     def _watch_places(self):
-        """Accept again, if there is a pool, when it has a place."""
+        """Accept again when the pool, if there is one, has a place."""
         if self.pool is not None:
             self.pool._semaphore.rawlink(self._start_accepting_if_started)
 
@@ -139,7 +139,7 @@ class BaseServer:
                 setattr(self, name, None)
 
     def _pause(self):
-        """Accept again after a while."""
+        """Accept nothing for `delay` seconds, and twice as many the next time; if they are negative, do nothing."""
         if self.delay < 0:
             return
         self.stop_accepting()
@@ -174,11 +174,11 @@ class BaseServer:
                 return
 
     def do_read(self):
-        """Take one request without blocking: the handler's arguments, or None if there is none."""
+        """Take one request without blocking. Return the handler's arguments, or None if there is no request."""
         raise NotImplementedError
 
     def do_handle(self, *args):
-        """Have a request handled by whoever `spawn` says, and closed after that. args: what do_read() returned."""
+        """Have `spawn` run the handler of a request, and do_close() after that. args: what do_read() returned."""
         close = self.do_close
         run = _call if self._spawn is None else self._spawn
         try:
@@ -191,7 +191,7 @@ class BaseServer:
         """Close what a request has open. args: what do_read() returned."""
 
     def full(self):
-        """Whether nothing more can be handled; the pool's, where there is one."""
+        """Whether nothing more can be handled now. If there is a pool, its full() takes the place of this."""
         return False
 
     def is_fatal_error(self, ex):
@@ -205,12 +205,12 @@ class BaseServer:
 
     @property
     def started(self):
-        """Whether it runs."""
+        """Whether the server runs."""
         return not self._stop_event.is_set()
 
     @property
     def closed(self):
-        """Whether it has no socket: not yet, or no more."""
+        """Whether the server has no socket, not yet or no more."""
         return not hasattr(self, "socket")
 
     def start(self):
@@ -238,11 +238,11 @@ class BaseServer:
                 try:
                     listener.close()
                 except OSError:
-                    pass  # somebody closed the descriptor
+                    pass  # somebody else has closed the descriptor
 
     def stop(self, timeout=None):
-        """close(), and if there is a pool, wait `timeout` seconds for its handlers (None: `stop_timeout`); kill those
-        that still run. Without a pool, handlers run on."""
+        """Close the server. If there is a pool, wait `timeout` seconds for its handlers (None: `stop_timeout`), and kill
+        those that still run then. Without a pool, handlers run on."""
         self.close()
         if self.pool:
             self.pool.join(timeout=self.stop_timeout if timeout is None else timeout)
@@ -255,13 +255,13 @@ class BaseServer:
         self.stop()
 
     def serve_forever(self, stop_timeout=None):
-        """start(), unless it runs already, and wait until somebody stops or closes it; then stop(stop_timeout)."""
+        """Start the server, unless it runs already, wait until somebody stops or closes it, and call stop(stop_timeout)."""
         stopped = self._stop_event
         if stopped.is_set():
             self.start()
         try:
             stopped.wait()
-        finally:  # in a greenlet of its own: what ended the wait may be thrown in again
+        finally:  # stop() has a greenlet of its own, since what ended the wait may be thrown into this one again
             stopping = Greenlet.spawn(self.stop, stop_timeout)
             stopping.join()
 
@@ -295,7 +295,7 @@ class BaseServer:
             parts.append(f"address={address}")
         handle = self.__dict__.get("handle")
         if handle is not None:
-            # Its own method has this very text in it.
+            # The repr() of a method of this server would have this very text in it.
             of_self = getattr(handle, "__self__", None) is self
             name = f"<bound method {type(self).__name__}.{handle.__name__} of self>" if of_self else repr(handle)
             parts.append(f"handle={name}")
@@ -320,7 +320,7 @@ def _parse_address(address):
 def parse_address(address):
     """Return (family, (host, port)) of a (host, port), a port, "host:port", "*:port" or "[host]:port".
 
-    An empty host, or only a port, is IPv6, and so is a host with colons. ValueError: none of these.
+    An empty host, or only a port, is IPv6, and so is a host with colons. Raises ValueError for anything else.
     """
     try:
         return _parse_address(address)

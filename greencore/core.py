@@ -36,7 +36,7 @@ def supported_backends():
 
 
 def recommended_backends():
-    """The same as supported_backends()."""
+    """Return the same as supported_backends()."""
     return supported_backends()
 
 
@@ -55,8 +55,8 @@ def time():
 class loop(_core.loop):
     """An event loop.
 
-    flags is accepted, and ignored: it chose among another loop's back ends. default: whether to be a default loop (it
-    is unless it says no), which outlives its hub.
+    flags: accepted and ignored; with gevent it chooses a back end. default: whether this is a default loop, which
+    outlives its hub; None means yes.
     """
 
     MINPRI = -2
@@ -70,17 +70,17 @@ class loop(_core.loop):
 
     @property
     def ptr(self):
-        """The address of the uv_loop_t, 0 once destroyed; `uv_loop` is the same in a capsule."""
+        """The address of the uv_loop_t, 0 once the loop is destroyed. `uv_loop` is the same in a capsule."""
         return self._uv_loop_address
 
     def install_sigchld(self):
-        """Nothing to do: children are watched without a SIGCHLD handler."""
+        """Do nothing: children are watched without a SIGCHLD handler."""
 
     def reset_sigchld(self):
-        """Nothing to undo: see install_sigchld()."""
+        """Do nothing: see install_sigchld()."""
 
     def verify(self):
-        """Nothing to check: kept for programs written for libev."""
+        """Do nothing: this is kept for programs written for libev."""
 
     def debug(self):
         """Return a list of lines of text on what the loop is doing."""

@@ -29,7 +29,7 @@ except ImportError:
         return property(doc=doc)
 
     def implementer(interface):
-        """Return the class unchanged: nothing can ask for the interfaces of a class."""
+        """Return a decorator that changes nothing: nobody can ask for the interfaces of a class."""
         return lambda cls: cls
 
 

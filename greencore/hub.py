@@ -72,7 +72,7 @@ _loops = _Loops()
 
 
 def get_loop():
-    """Return the loop that the thread's next hub will run, or None: the hub makes one."""
+    """Return the loop that the thread's next hub will run, or None if that hub is to make one."""
     return _loops.loop
 
 
@@ -161,7 +161,7 @@ def reinit(hub=None):
 class _Lent:
     """An attribute of hubs that is made on first use, by make(hub), and again after it was deleted.
 
-    The value is in another one, whose name begins with an underscore, where None means that it was not made yet.
+    The value is kept in the attribute of that name with an underscore before it; None there means that it was not made yet.
     """
 
     def __init__(self, make, doc):
@@ -238,11 +238,11 @@ class Hub(_core.Hub):
 
     @property
     def main_hub(self):
-        """Whether it is the main thread's."""
+        """Whether this is the main thread's hub."""
         return self.thread_ident == MAIN_THREAD_IDENT
 
     def __bool__(self):
-        """Whether it can run: also before it has, since greenlets may do without it for long."""
+        """Whether the hub can run. It is true before the hub has run, too: greenlets may do without it for long."""
         return not self.dead
 
     def __repr__(self):
@@ -261,7 +261,7 @@ class Hub(_core.Hub):
     SYSTEM_ERROR = (KeyboardInterrupt, SystemExit, SystemError)
 
     def _normalize_exception(self, t, v, tb):
-        """What callbacks report, as an exception object with its traceback."""
+        """Return (type, exception object, traceback) of what a callback reports, which may lack some of it."""
         if isinstance(v, str):
             v = t(v)
         elif v is None and t is not None:
@@ -271,8 +271,8 @@ class Hub(_core.Hub):
         return t, v, tb
 
     def handle_error(self, context, type, value, tb):
-        """Report an exception that nobody caught: printed, unless it is in NOT_ERROR; one in SYSTEM_ERROR, or without
-        a context, is raised in the main greenlet as well. May be replaced, on the class or on the hub.
+        """Report an exception that nobody caught. It is printed, unless it is in NOT_ERROR; one in SYSTEM_ERROR, or one
+        without a context, is raised in the main greenlet as well. Programs may replace this, on the class or on the hub.
         """
         type, value, tb = self._normalize_exception(type, value, tb)
         if type is HubDestroyed:
@@ -284,7 +284,7 @@ class Hub(_core.Hub):
             self.handle_system_error(type, value, tb)
 
     def handle_system_error(self, type, value, tb=None):
-        """Raise the exception in the main greenlet; soon, when another thread calls."""
+        """Raise the exception in the main greenlet: now, or soon if another thread calls."""
         if get_ident() != self.thread_ident and self.loop is not None:
             self.loop.run_callback_threadsafe(self.parent.throw, type, value, tb)
             return
@@ -304,7 +304,7 @@ class Hub(_core.Hub):
 
     @readproperty
     def exception_stream(self):
-        """Where tracebacks go: sys.stderr, unless assigned. None: nowhere."""
+        """The stream that tracebacks go to: sys.stderr, unless another was assigned. None: they go nowhere."""
         stream = sys.stderr if sys is not None else None
         if type(stream).__name__ == "FileObjectThread":
             stream = stream.io  # printing must not block the hub
@@ -333,7 +333,7 @@ class Hub(_core.Hub):
         stream.write(f"{gmctime()} {context} failed with {getattr(t, '__name__', 'exception')}\n\n")
 
     def _describe_waiting(self):
-        """For LoopExit: a line for each greenlet of this hub that is parked, the first ones if there are many."""
+        """Return lines for LoopExit: one for each parked greenlet of this hub, or for the first ones if there are many."""
         parked = [
             greenlet
             for greenlet in _get_objects()
@@ -379,13 +379,13 @@ class Hub(_core.Hub):
             watcher.stop()
 
     def _forget_waits(self):
-        """In a forked child: nobody who called wait() exists here."""
+        """Stop the watchers of wait() in a forked child, where nobody who called it exists."""
         while self._waited:
             self._waited.popitem()[0].stop()
 
     def cancel_wait(self, watcher, error, close_watcher=False):
-        """Raise `error`, soon, in the greenlet that waits for `watcher`: an io watcher, or an event of a socket; None is
-        for nobody. Close the watcher too, if asked."""
+        """Raise `error`, soon, in the greenlet that waits for `watcher`: an io watcher, or an event of a socket. None does
+        nothing. close_watcher: close the watcher, too."""
         if watcher is None:
             return
         if hasattr(watcher, "cancel"):
@@ -417,9 +417,9 @@ class Hub(_core.Hub):
         then(*then_args)
 
     def join(self, timeout=None):
-        """From the main greenlet: wait until nothing is left to do, for at most `timeout` seconds.
+        """Wait until nothing is left to do, for at most `timeout` seconds. Only the main greenlet may call this.
 
-        Returns whether that is so. False also when time is up.
+        Returns whether nothing is left; False when time is up.
         """
         assert getcurrent() is self.parent, "only possible from the MAIN greenlet"
         if self.dead:
@@ -438,7 +438,7 @@ class Hub(_core.Hub):
                 timer.close()
 
     def destroy(self, destroy_loop=None):
-        """End the hub and free what it holds. destroy_loop: its loop too; by default if it isn't the default one.
+        """End the hub and free what it holds. destroy_loop: its loop, too; by default only one that is no default loop.
 
         Another hub is made when this thread needs one. Call it from the hub's own thread, before that ends.
         """
@@ -473,7 +473,7 @@ class Hub(_core.Hub):
             set_hub(None)
 
     def _leave_thread(self):
-        # Its thread ends: there is no time to wait for a pool's threads, and thread-locals would be made anew.
+        # The hub's thread ends. There is no time to wait for the pool's threads, and set_loop() would make thread-locals anew.
         if self._threadpool is not None:
             getattr(self._threadpool, "_dismiss", self._threadpool.kill)()
         self._end(True)
@@ -482,14 +482,14 @@ class Hub(_core.Hub):
         set_loop(self.loop)
         self.loop = None
 
-    # What it lends
+    # What a hub lends
 
-    resolver = _Lent(lambda self: self.resolver_class(hub=self), "What looks names up; made on first use.")
+    resolver = _Lent(lambda self: self.resolver_class(hub=self), "The resolver of names, made on first use.")
     threadpool = _Lent(
         lambda self: self.threadpool_class(
             self.threadpool_size, hub=self, idle_task_timeout=GEVENT_CONFIG.threadpool_idle_task_timeout
         ),
-        "Native threads for what can't wait; made on first use.",
+        "Native threads for calls that block, made on first use.",
     )
     _resolver = _threadpool = None
 
@@ -498,7 +498,7 @@ set_default_hub_class(Hub)
 
 
 class linkproxy:
-    """A callable that hands its link's object on: callback(obj)."""
+    """A callable for a link: it calls callback(obj), once, whatever its own arguments are."""
 
     __slots__ = ["callback", "obj"]
 

@@ -134,7 +134,7 @@ _forking = set()  # the identifiers of native threads that are inside of `_fork`
 
 
 def _fork(function):
-    """Call a fork function. Nothing else runs from now until it returns, fork handlers included, but for the child's.
+    """Call a fork function. No other greenlet runs meanwhile, even if a fork handler would wait; the child's handlers may.
 
     In the child only this greenlet goes on, unless `config.fork_keeps_greenlets` is set.
     """
@@ -160,7 +160,7 @@ def _fork(function):
 
 
 def _fork_in_child():
-    """Let the parent's greenlets be stale. The handlers that come after this one may wait: they start threads."""
+    """Make the parent's greenlets stale in a child. The handlers that come after this one may wait: they start threads."""
     if get_ident() not in _forking:
         _forking.clear()
         return
@@ -263,7 +263,7 @@ def _waitpid_now(pid, options):
 
 
 def _wait_for_end(pid):
-    """Wait until a child has ended. Return whether the system has a way to."""
+    """Wait until a child has ended, and return True; return False at once if the system can't watch it."""
     try:
         fd = os.pidfd_open(pid)
     except OSError:
@@ -289,7 +289,7 @@ def _look_again(look, pid=None):
 
 
 def _wait_with(function, pid, options):
-    """Call a function like `waitpid` in a green way: function(pid, options)."""
+    """Return function(pid, options) of a function like `waitpid`; other greenlets run while it waits."""
     if options & os.WNOHANG:
         return function(pid, options)
 

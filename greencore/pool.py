@@ -65,7 +65,7 @@ class GroupMappingMixin:
 
     def map(self, func, iterable):
         """Return the list of func(item) for the items, each run by spawn(), or raise the first error."""
-        # In a greenlet of its own, since the caller may be a member that blocks the others' places.
+        # This has a greenlet of its own, since the caller may be a member that blocks the others' places.
         return Greenlet.spawn(spawn_map, self.spawn, func, iterable).get()
 
     def map_cb(self, func, iterable, callback=None):
@@ -109,9 +109,9 @@ class Group(GroupBase, GroupMappingMixin):
         return "<%s at 0x%x %s>" % (type(self).__name__, id(self), self.greenlets)
 
     def join(self, timeout=None, raise_error=False):
-        """Wait until it has been empty once, or `timeout` seconds have passed. Return whether it has.
+        """Wait until the group has been empty once, or `timeout` seconds have passed. Return whether it has.
 
-        raise_error: raise the error of one of the members of now, if one of them ends with one.
+        raise_error: raise the error of one of the present members, if any of them ends with one.
         """
         members = list(self.greenlets) if raise_error else []
         emptied = self._empty_event.wait(timeout)
@@ -123,7 +123,7 @@ class Group(GroupBase, GroupMappingMixin):
         return emptied
 
     def _condemn(self, greenlet, exception):
-        """Raise `exception` in a member, soon, and do so once."""
+        """Raise `exception` in a member, soon, and note that, so that it is done once."""
         if hasattr(greenlet, "kill"):
             greenlet.kill(exception, block=False)
         else:
@@ -157,11 +157,11 @@ class Group(GroupBase, GroupMappingMixin):
                 greenlet.join(timeout)
 
     def full(self):
-        """Whether there is no place left: never."""
+        """Whether there is no place left: False, since there is no limit."""
         return False
 
     def wait_available(self, timeout=None):
-        """Wait until there is a place: there always is."""
+        """Do nothing: there always is a place."""
 
     def _apply_async_use_greenlet(self):
         return self.full()

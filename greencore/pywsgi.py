@@ -111,7 +111,7 @@ class WSGIHandler(WSGIHandlerBase):
     def _make_rfile(self):
         from io import BufferedReader
 
-        # One byte: what belongs to the next request must not be taken.
+        # The buffer has one byte: what belongs to the next request must not be taken.
         return BufferedReader(_ConnectionIO(self), 1)
 
     # ---- the request ----
@@ -194,7 +194,7 @@ class WSGIHandler(WSGIHandlerBase):
         self._send_answer(*_INTERNAL_ERROR)
 
     def _run_guarded(self):
-        """run_application() with what few servers ask for: an end to the request's time, a look at the client."""
+        """Call run_application() with what few servers ask for: a time-out for the request, a watch on the client."""
         server = self.server
         watch = None
         if server.watch_clients and type(self.socket) is socket:
@@ -254,7 +254,7 @@ class WSGIServer(StreamServer):
     websocket_options = {}
 
     #: How many connections are open at most; where there are more, idle ones are closed, and others wait in the kernel.
-    #: None: as many as there may be descriptors, but for some.
+    #: None: as many as there may be descriptors, less some for the application.
     max_connections = None
 
     #: How a client that goes away is noticed; see above.
@@ -344,7 +344,7 @@ class WSGIServer(StreamServer):
 
     @property
     def counters(self):
-        """How it goes: a dict of `requests`, `refused` (requests), `connections`, `active` (connections that are at a
+        """The counters of now: a dict of `requests`, `refused` (requests), `connections`, `active` (connections that are at a
         request), `idle` (those that wait for one)."""
         service = self._service
         return {name: getattr(service, name) for name in ("requests", "refused", "connections", "active", "idle")}
@@ -406,7 +406,7 @@ class WSGIServer(StreamServer):
         super().start()
 
     def _lend(self):
-        """What a handler needs: (service, environ to copy or None, whether there is a log, the pool's semaphore)."""
+        """Return what a handler needs: (service, environ to copy or None, whether there is a log, the pool's semaphore)."""
         plain = type(self).get_environ is WSGIServer.get_environ and self.environ_class is dict
         return (
             self._service,
@@ -454,11 +454,11 @@ class WSGIServer(StreamServer):
         return self._service.connections + self._accepted + self._shaking >= most
 
     def _do_read(self):
-        self._accepted = 0  # the handlers of all before have begun
+        self._accepted = 0  # the handlers of all that were accepted before have begun
         if not self._at_limit():
             super()._do_read()
             return
-        # Somebody waits: an idle connection makes room. When one has ended, handle() accepts again.
+        # A client waits, so an idle connection is closed. When any connection has ended, handle() accepts again.
         self._service.close_idle(1)
         self._crowded = True
         self.stop_accepting()
@@ -485,7 +485,7 @@ class WSGIServer(StreamServer):
 
 
 class _Setting:
-    """A setting of the server: kept where the connections look for it."""
+    """A setting of the server, kept in its Service, where connections look for it."""
 
     def __init__(self, name):
         self.name = name

@@ -37,7 +37,7 @@ class UnboundQueue(Queue):
 
 
 class _Conditions:
-    """What the standard library's queues have as attributes. The queue calls the methods below."""
+    """The conditions that the standard library's queues have as attributes. The queue calls the methods as it changes."""
 
     def __init__(self):
         self.mutex = BoundedSemaphore()

@@ -1,9 +1,9 @@
 """The standard `select` module, whose waits let other greenlets run: `select`, `poll`, and `epoll`.
 
-All wait for descriptors in the hub and then ask the kernel, so what they return is exactly what the standard ones
-would; level-triggered. Only if nothing is ready any more, since another greenlet was quicker, `select` and `poll` return
-what the hub saw: a library may count on the news. Each lets other greenlets run once even if something is ready, or with
-a time-out of 0.
+All wait for descriptors in the hub and then ask the kernel, so they are level-triggered and return exactly what the
+standard ones would. Only if nothing is ready any more, because another greenlet was quicker, do `select` and `poll`
+return what the hub saw, since libraries count on being told. Each lets other greenlets run once even if something is
+ready, or with a time-out of 0.
 """
 
 import select as __select__
@@ -29,7 +29,7 @@ _READ, _WRITE, _PRIORITY, _CLOSED = 1, 2, 4, 8  # wait_any's
 
 
 def get_fileno(fileobj):
-    """The descriptor's number, of a number or an object with fileno(). ValueError: it is neither, or negative."""
+    """Return the number of a descriptor: a number, or an object with fileno(). Raises ValueError for anything else."""
     if isinstance(fileobj, int):
         number = fileobj
     else:
@@ -51,8 +51,11 @@ def _remaining(deadline):
 
 
 def _wait_for(look, wanted, timeout, *args, gone=None):
-    """Return look(*args) once that is true, or when `timeout` seconds have passed; `wanted`: the {descriptor: events} to
-    wait for. `gone`: returns what there is to return of {descriptor: what was seen} that look(*args) does not find."""
+    """Return look(*args) once that is true, or when `timeout` seconds have passed.
+
+    wanted: {descriptor: events} to wait for. gone: called with {descriptor: events that were seen} where look(*args) then
+    finds nothing; what it returns is returned if that is true.
+    """
     sleep(0)
     found = look(*args)
     deadline = _deadline(timeout)
@@ -75,7 +78,7 @@ def _number(file):
 
 
 def _gone(rows):
-    """Those of the files that have another number by now, or none: they were closed."""
+    """Return those of the files that were closed: they have another number by now, or none."""
 
     def is_gone(file, number):
         try:
@@ -161,12 +164,12 @@ class poll:
         )
 
     def modify(self, fd, eventmask):
-        """Change what a registered `fd` is watched for. OSError (ENOENT): it isn't registered."""
+        """Change what a registered `fd` is watched for. Raises OSError (ENOENT) if it isn't registered."""
         self._poll.modify(fd, eventmask)
         self._note(_number(fd), eventmask)
 
     def unregister(self, fd):
-        """Watch `fd` no longer. KeyError: it isn't registered."""
+        """Watch `fd` no longer. Raises KeyError if it isn't registered."""
         self._poll.unregister(fd)
         del self.fds[_number(fd)]
 
@@ -193,7 +196,7 @@ class epoll:
 
     @classmethod
     def fromfd(cls, fd):
-        """The object of an epoll descriptor that is open already."""
+        """Return the object of an epoll descriptor that is open already."""
         self = cls.__new__(cls)
         self._epoll = _original_epoll.fromfd(fd)
         return self
@@ -219,5 +222,5 @@ class epoll:
 def _gevent_do_monkey_patch(patch_request):
     patch_request.default_patch_items()
     if patch_request.patch_kwargs["aggressive"]:
-        # What blocks goes, so that programs choose what doesn't.
+        # What blocks is removed, so that programs choose what doesn't.
         patch_request.remove_item("epoll", "kqueue", "kevent", "devpoll")

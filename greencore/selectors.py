@@ -17,7 +17,7 @@ from greencore.select import epoll, poll, select  # noqa: E402 - the standard mo
 class GeventSelector(__selectors__.EpollSelector):
     """A selector whose select() lets other greenlets run.
 
-    hub: accepted for compatibility; it waits in the hub of the thread that calls select(). Regular files, which epoll
+    hub: accepted for compatibility; select() waits in the hub of the thread that calls it. Regular files, which epoll
     refuses, are always ready.
     """
 
@@ -35,7 +35,7 @@ class GeventSelector(__selectors__.EpollSelector):
     def register(self, fileobj, events, data=None):
         """Watch `fileobj`, a descriptor or an object with fileno(), for EVENT_READ, EVENT_WRITE or both.
 
-        Returns its SelectorKey. ValueError: invalid events, or a descriptor that isn't open; KeyError: it is
+        Returns its SelectorKey. Raises ValueError for invalid events or a descriptor that isn't open, KeyError if it is
         registered already.
         """
         try:
@@ -58,7 +58,7 @@ class GeventSelector(__selectors__.EpollSelector):
         return self.register(fileobj, events, data)
 
     def unregister(self, fileobj):
-        """Watch `fileobj` no longer. Returns its SelectorKey; KeyError: it isn't registered."""
+        """Watch `fileobj` no longer. Returns its SelectorKey; raises KeyError if it isn't registered."""
         key = super().unregister(fileobj)
         self._files.pop(key.fd, None)
         return key

@@ -60,7 +60,7 @@ class StreamServer(BaseServer):
             self.address = self.socket.getsockname()
         self._handle = self.wrap_socket_and_handle if self.ssl_args else self.handle
         if not isinstance(self.socket, socket):
-            # One of the standard library's: the same listener as a socket that never blocks. close() closes both.
+            # For a socket of the standard library there is another one, which never blocks, on the same listener. close() closes both.
             self._listener = self.socket
             fileno = os.dup(self._listener.fileno())
             self.socket = socket(self._listener.family, self._listener.type, self._listener.proto, fileno=fileno)

@@ -1,7 +1,7 @@
 """The `signal` module. The module itself is also gevent's old `gevent.signal(signalnum, handler, *args, **kwargs)`.
 
-Handlers run as soon as the signal comes, though the hub sleeps; on whichever greenlet runs then, the hub if none does. A
-handler of SIGCHLD may block, because in the place of the hub it gets a greenlet of its own.
+Handlers run as soon as the signal comes, even if the hub sleeps: in whichever greenlet runs then, or in the hub if none
+does. A handler of SIGCHLD gets a greenlet of its own instead of the hub, so it may block.
 """
 
 import signal as _standard

@@ -35,7 +35,7 @@ __implements__ = _implements + __dns__
 
 __extensions__ = ["cancel_wait", "wait_read", "wait_write", "wait_readwrite"]
 
-# Made of what is made again, so they are as well; but patching the standard module needn't touch them.
+# These call what is made again, so they are rebound to that here. The patched standard module's own find it there.
 _rebound = ["create_server", "has_dualstack_ipv6", "recv_fds", "send_fds"]
 
 _own_names = {*__implements__, *_rebound, "_fallback_socketpair"}
@@ -80,7 +80,7 @@ class SocketEvent:
         self.socket.ref = value
 
     def wait(self, timeout=None, timeout_exc=_NONE):
-        """Wait for it, `timeout` seconds at most (None: for ever); then raise `timeout_exc`, TimeoutError unless given.
+        """Wait for readiness, `timeout` seconds at most (None: for ever); then raise `timeout_exc`, TimeoutError unless given.
 
         Raises ConcurrentObjectUseError while another greenlet waits for it.
         """
@@ -129,7 +129,7 @@ class socket(_core.Socket):
     __slots__ = ("__weakref__",)
     __module__ = name_of("greencore.compat._socket3")  # where programs expect it
 
-    # These use what every socket has, and nothing else.
+    # These methods of the standard class use only what every socket has.
     __enter__ = _standard.__enter__
     __exit__ = _standard.__exit__
     __getstate__ = _standard.__getstate__
@@ -302,7 +302,7 @@ def getaddrinfo(host, port, family=0, type=0, proto=0, flags=0):
         try:
             found = _socket.getaddrinfo(host, port, family, type, proto, flags | AI_NUMERICHOST)
         except gaierror:
-            pass  # looked like one, or is of another family: the resolver knows, or raises
+            pass  # it only looked like one, or is of another family: the resolver knows it or raises
     if found is None:
         found = get_hub().resolver.getaddrinfo(host, port, family, type, proto, flags)
     return [
@@ -332,7 +332,7 @@ def getnameinfo(sockaddr, flags):
 
 
 def getfqdn(name=""):
-    """The first of the host's names that has a dot, or its name; of this host if `name` is empty or a wildcard."""
+    """Return the first of a host's names that has a dot, or else its name. An empty `name`, or a wildcard, is this host."""
     name = name.strip()
     if not name or name in ("0.0.0.0", "::"):
         name = gethostname()
@@ -347,10 +347,10 @@ def getfqdn(name=""):
 
 
 def _resolve_addr(sock, address):
-    """The address with a number in place of the host's name. The port is left out of the look-up, as the standard
+    """Return the address with a number in place of the host's name. The port is left out of the look-up, as the standard
     library does: some systems want to know more of the socket before they look at a port."""
     if not 2 <= len(address) <= 4 or not isinstance(address[0], (str, bytes, bytearray)):
-        return address  # the call that it is for complains
+        return address  # the call that gets it will raise
     host, port, *rest = address
     if isinstance(host, bytearray):
         host = bytes(host)

@@ -1,7 +1,7 @@
 """The standard `ssl` module, whose sockets let other greenlets run.
 
 `SSLContext` and `SSLSocket` are those of the standard module but for that; `create_default_context` and the like make such
-contexts. What else there is, is the standard module's own.
+contexts. All else is the standard module's own.
 """
 
 import ssl as __ssl__
@@ -21,7 +21,7 @@ __implements__ = ["SSLContext", "SSLSocket", "get_server_certificate"]
 if hasattr(__ssl__, "wrap_socket"):
     __implements__.append("wrap_socket")
 
-# Made of what is made again, so they are as well; but patching the standard module needn't touch them.
+# These call what is made again, so they are rebound to that here. The patched standard module's own find it there.
 _rebound = ["create_default_context", "_create_unverified_context"]
 
 _own_names = {*__implements__, *_rebound, "_create_stdlib_context", "wrap_socket"}
@@ -41,8 +41,8 @@ __all__ = [name for name in dict.fromkeys(__all__) if name != "namedtuple"]
 
 
 class _Bare(orig_SSLContext):
-    """Where the standard setters find the interpreter's own attributes, whichever class the name `ssl.SSLContext`
-    stands for: they look behind that class for them, and would find themselves."""
+    """Has the interpreter's own attributes of a context. The standard setters look for them behind the class that is named
+    `ssl.SSLContext`; once that name is our class's, they would find themselves there without this one."""
 
     __slots__ = ()
 
@@ -173,7 +173,7 @@ class SSLSocket(socket):
             if error.errno != ENOTCONN:
                 raise
             number = error.errno
-        # What a peer sent who has left must not pass for something that came by TLS.
+        # What was sent by a peer that has left must not pass for something that came by TLS.
         self.settimeout(0)
         try:
             early = socket.recv(self, 1)
@@ -208,7 +208,7 @@ class SSLSocket(socket):
                 if timeout == 0:
                     raise
                 wait = self._wait_write
-            # Parked outside of the handler: the exception is gone by then.
+            # The wait is outside of the handlers, so that the exception is gone by then.
             if timeout is None:
                 wait(None, None)
             elif deadline is None:
@@ -236,7 +236,7 @@ class SSLSocket(socket):
         shed_stack()  # OpenSSL goes deep for this; a connection may be idle for long afterwards
 
     def read(self, len=1024, buffer=None):
-        """Return at most `len` bytes, none at the end; with a `buffer`, how many are in it.
+        """Return at most `len` bytes, none at the end; with a `buffer`, how many were put into it.
 
         Raises SSLError, and TimeoutError after the socket's time-out.
         """
@@ -323,7 +323,7 @@ class SSLSocket(socket):
     def sendfile(self, file, offset=0, count=None):
         if self._sslobj is None:
             return socket.sendfile(self, file, offset, count)
-        # From 3.15 on, and where the kernel does the encryption.
+        # Python 3.15 has this, for connections that the kernel encrypts.
         if hasattr(self._sslobj, "sendfile") and self._sslobj.uses_ktls_for_send():
 
             def copy(source, offset, size):
@@ -381,7 +381,7 @@ class SSLSocket(socket):
         return peer, address
 
 
-# The rest asks the TLS object, and neither blocks nor calls a base class.
+# All other methods ask the TLS object; they neither block nor call a base class.
 for _name, _value in vars(_standard).items():
     if _name not in vars(SSLSocket) and not _name.startswith("__"):
         setattr(SSLSocket, _name, _value)
@@ -397,7 +397,7 @@ _create_stdlib_context = globals()["_create_unverified_context"]
 
 
 def _make_context(server_side, keyfile, certfile, cert_reqs, ssl_version, ca_certs, ciphers):
-    """Return the context that the arguments of sockets of before contexts describe."""
+    """Return a context made of the arguments that sockets took before there were contexts."""
     if server_side and not certfile:
         raise ValueError("certfile must be specified for server-side operations")
     if keyfile and not certfile:

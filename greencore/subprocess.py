@@ -16,7 +16,7 @@ from greencore.hub import get_hub, getcurrent, linkproxy
 from greencore.os import _note_reaped, _reaped, _waitpid
 from greencore.timeout import Timeout
 
-# The functions of the standard module use whatever Popen it has.
+# Nothing else is patched: the functions of the standard module use whatever Popen it has.
 __implements__ = ["Popen"]
 __extensions__ = []
 __imports__ = copy_globals(
@@ -80,7 +80,7 @@ class Popen(_subprocess.Popen):
                 setattr(self, name, _green_stream(stream, self._bufsize))
 
     def _on_child(self):
-        """The child has ended, and the watcher has its status."""
+        """Called when the child has ended, and the watcher has its status."""
         watcher = self._watcher
         if watcher is not None:
             if self not in _subprocess._active:  # else it was dropped while the child ran

@@ -99,7 +99,7 @@ def get_ident(gr=None):
 def native_ident(ident):
     """Return the identifier of the native thread that runs the thread `ident`, for the system's functions.
 
-    What is no greenlet's is returned as it is.
+    An identifier that is no greenlet's is returned as it is.
     """
     if ident in sys._current_frames():
         return ident
@@ -224,7 +224,7 @@ class _ThreadHandle:
         self._done.set()
 
     def _forked(self):
-        """In a forked child where this thread does not exist."""
+        """Mark the thread as ended, in a forked child where it does not exist."""
         self._done = Event()
         self._done.set()
 

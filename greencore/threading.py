@@ -1,6 +1,6 @@
 """What `threading` needs to make its threads greenlets.
 
-`threading.Thread` itself stays: it is made of the functions below. Used by `greencore.monkey.patch_thread`.
+`threading.Thread` itself stays: it uses the functions below, which `greencore.monkey.patch_thread` puts in place.
 """
 
 import threading as _threading
@@ -53,17 +53,17 @@ def main_native_thread():
 
 
 def _native_thread():
-    """Return the Thread of a native thread that ran before patching, and asks in no greenlet of its own; else None."""
+    """Return the Thread of this native thread if that ran before patching and its main greenlet asks; else None."""
     if getcurrent().parent is not None or not is_object_patched("threading", "_DummyThread"):
         return None
     thread = _threading._active.get(get_thread_ident())
-    if thread is not None and thread is _threading.main_thread():  # another one has patched
+    if thread is not None and thread is _threading.main_thread():  # another thread has patched
         move_main_thread(thread)
     return thread
 
 
 def move_main_thread(main_thread):
-    """The main thread becomes the main greenlet: its identifier, and what others wait for when they join it."""
+    """Give the main thread's Thread the main greenlet's identifier, and a new handle or lock for those who join it."""
     greenlet = getcurrent()
     while greenlet.parent is not None:
         greenlet = greenlet.parent
@@ -94,7 +94,7 @@ def _template():
 class _DummyThread(_threading._DummyThread):
     """The Thread object of a greenlet, or native thread, that `threading` did not start.
 
-    Programs that log make one for each greenlet: so it copies its attributes instead of constructing them. It leaves
+    Programs that log make one for each greenlet, so its attributes are copied, which is quicker than making them. It leaves
     `threading.enumerate()` when its greenlet ends.
     """
 

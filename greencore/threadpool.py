@@ -36,7 +36,7 @@ def _get_thread_trace():
 
 
 class _WorkerGreenlet(RawGreenlet):
-    """A worker thread: the greenlet in which its tasks run. Constructed by the thread of the pool."""
+    """A worker thread: the greenlet in which its tasks run. The pool's thread makes it."""
 
     greenlet_tree_is_root = True
     _thread_ident = 0
@@ -78,7 +78,7 @@ class _WorkerGreenlet(RawGreenlet):
                 error = raised
 
     def _prepare_hub(self):
-        """If a task made a hub on this thread: it is no fault of its greenlets to block."""
+        """Look after a hub that a task has made on this thread: its monitor shall not blame greenlets for blocking."""
         hub = get_hub_if_exists()
         if hub is not None and hub is not self._hub_of_worker:
             self._hub_of_worker = hub
@@ -103,7 +103,7 @@ class _WorkerGreenlet(RawGreenlet):
                 install(function)
 
     def _after_run_task(self, func, args, kwargs, thread_result, _sys=sys):
-        """Remove these functions, also those that the task has set."""
+        """Remove these functions, or those that the task has set instead."""
         if _sys.getprofile() is not None:
             _sys.setprofile(None)
         if _sys.gettrace() is not None:
@@ -181,7 +181,7 @@ class _WorkerGreenlet(RawGreenlet):
 
 
 def _sleep_until(done, delay=0.0005):
-    """Sleep until done() is true, asked after `delay` seconds, and each time after twice as many, up to 50 ms."""
+    """Sleep until done() is true. Ask it now, after `delay` seconds, and then after twice as many each time, up to 50 ms."""
     while not done():
         sleep(delay)
         delay = min(2 * delay, 0.05)
@@ -219,7 +219,7 @@ class ThreadPool(GroupMappingMixin):
         self._idle_task_timeout = idle_task_timeout
         self._worker_greenlets = set()
         self._maxsize = 0
-        # One more than there are threads: the next task is ready when one is done.
+        # It is one more than there are threads, so that the next task is ready when one is done.
         self._available = Semaphore(1)
         self.maxsize = maxsize
         _pools.add(self)
@@ -276,7 +276,7 @@ class ThreadPool(GroupMappingMixin):
         )
 
     def _forked(self):
-        """In a forked child, which has none of the threads: begin anew. Unfinished tasks are never answered here."""
+        """Begin anew in a forked child, which has none of the threads. Unfinished tasks are never answered there."""
         for worker in list(self._worker_greenlets):
             worker._hub = worker._task_queue = None
         self.task_queue.kill()
@@ -338,7 +338,7 @@ class ThreadPool(GroupMappingMixin):
             try:
                 self.adjust()
             except (MemoryError, RuntimeError):
-                pass  # no more threads can be had: those that run do it
+                pass  # no more threads can be had: one of those that run does the task
 
     def apply(self, func, args=None, kwds=None):
         """Return `func(*args, **kwds)`, called in a thread of the pool; what it raises is raised here.
@@ -383,7 +383,7 @@ class ThreadPool(GroupMappingMixin):
         return True
 
 
-# All that exist, for those that are forked.
+# All pools that exist: in a forked child each begins anew.
 _pools = weakref.WeakSet()
 
 
@@ -398,7 +398,7 @@ os.register_at_fork(after_in_child=_forked)
 class ThreadResult:
     """A result that another thread gives to this one, once.
 
-    `receiver(self)` is called on `hub` after `set` or `handle_error` was called, and `call_when_ready()` before that.
+    After a call of `set` or `handle_error`, first `call_when_ready()` and then `receiver(self)` is called on `hub`.
     """
 
     __slots__ = ("_call_when_ready", "async_watcher", "context", "exc_info", "hub", "receiver", "value")
@@ -432,19 +432,19 @@ class ThreadResult:
                 self.exc_info = (*exc_info[:2], None)
 
     def destroy_in_main_thread(self):
-        """Give it up: nothing is called any more. Only for the thread of the hub."""
+        """Give the result up: nothing is called any more. Only the hub's thread may call this."""
         self.async_watcher.stop()
         self.async_watcher.close()
         self.hub = None
         self.receiver = self._call_when_ready = self.async_watcher = _Nothing()
 
     def set(self, value):
-        """Give the result. For the other thread."""
+        """Give the result. The other thread calls this."""
         self.value = value
         self.async_watcher.send()
 
     def handle_error(self, context, exc_info):
-        """Give an exception, as of sys.exc_info(), and what it belongs to. For the other thread."""
+        """Give an exception, as of sys.exc_info(), and what it belongs to. The other thread calls this."""
         self.context = context
         self.exc_info = exc_info
         self.async_watcher.send()
@@ -455,7 +455,7 @@ class ThreadResult:
 
 
 class _Nothing:
-    """In the place of what is gone: everything can be asked of it, and nothing happens."""
+    """Takes the place of what is gone: it can be called like that, and nothing happens."""
 
     def __bool__(self):
         return False

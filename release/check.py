@@ -1,4 +1,4 @@
-"""Whether the tree can be released: `make release` asks before and after it builds. Prints all that is not right; 1 if anything.
+"""Checks whether the tree can be released: `make release` asks before and after it builds. Prints what is wrong; exits with 1 then.
 
 usage: check.py before | after
 """
@@ -24,7 +24,7 @@ def read_version():
 
 
 def faults_before():
-    """The tree is committed, its version is said everywhere alike, and is not out yet."""
+    """Yield what is wrong unless the tree is committed, and its version is the same everywhere and not out yet."""
     version, text = read_version()
     if f"({version.replace('.', ', ')}, " not in text:
         yield f"version_info is not that of {version}"
@@ -37,7 +37,7 @@ def faults_before():
 
 
 def faults_after():
-    """All files are there, and all of this version."""
+    """Yield what is wrong unless dist/ has all files of this version, and no others."""
     version, _ = read_version()
     wanted = {f"greencore-{version}.tar.gz"}
     wanted |= {

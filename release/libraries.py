@@ -23,7 +23,7 @@ class Library:
     licence: str  # its licence file, below `folder`
     spdx: str
     purl: str
-    options: tuple = ()  # for cmake; none: built from `files`
+    options: tuple = ()  # for cmake; if there are none, it is built from `files`
     files: tuple = ()
 
 
@@ -45,7 +45,7 @@ LIBRARIES = (
 
 
 def run(*command, **options):
-    """Run a command, its output shown only where it fails."""
+    """Run a command and return its output; if it fails, stop and show that."""
     done = subprocess.run([str(word) for word in command], text=True, capture_output=True, **options)
     if done.returncode:
         sys.exit(f"{' '.join(str(word) for word in command)}\n{done.stdout}{done.stderr}")

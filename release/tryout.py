@@ -27,7 +27,7 @@ SUITE = [
 
 
 def readme_example():
-    """The program in README.rst prints something, and ends well."""
+    """Run the program in README.rst: it prints something, and ends well."""
     block = re.search(r"\.\. code-block:: python\n\n((?:    .*\n|\n)+)", (HERE / "README.rst").read_text())[1]
     program = re.sub(r"^    ", "", block, flags=re.MULTILINE)
     said = subprocess.run([sys.executable, "-c", program], check=True, stdout=subprocess.PIPE, text=True).stdout
@@ -39,7 +39,7 @@ def tour():
 
 
 def tls_fetch():
-    """A page through TLS, from a server in another greenlet."""
+    """Fetch a page through TLS, from a server in another greenlet."""
     import gevent
     from gevent import server, socket
     from gevent.ssl import create_default_context
@@ -65,7 +65,7 @@ def tls_fetch():
 
 
 def dns_lookup():
-    """A name by c-ares, from a server on loopback."""
+    """Look a name up by c-ares, from a server on loopback."""
     from tests.nameserver import A, NameServer
     from tests.resolvers import make_resolver
 

@@ -31,7 +31,7 @@ class Tryout:
     suite: str
     version: str
     architecture: str = "x86_64"
-    interpreter: str = "Debian's"  # or this machine's ("borrowed"), or "built" in such a folder: 3.13 only
+    interpreter: str = "Debian's"  # or "borrowed", this machine's; or "built" in such a folder, 3.13 only
 
     @property
     def name(self):
@@ -95,7 +95,7 @@ def borrowed_python(version):
 
 
 def unpack(folder):
-    """The sdist without its package: what is imported is what is installed."""
+    """Unpack the sdist without its package, so that what is imported is what is installed. Return the folder."""
     archive = max((ROOT / "dist").glob("greencore-*.tar.gz"), key=lambda path: path.stat().st_mtime)
     shutil.rmtree(folder, ignore_errors=True)
     with tarfile.open(archive) as tar:
@@ -113,7 +113,7 @@ def find_wheel(tryout):
 
 
 def try_out(tryout):
-    """Run one. Return what to write in the table: "passed", or the last line of the failure."""
+    """Run one tryout. Return what to write in the table: "passed", or the last line of the failure."""
     os.environ["GREENCORE_MOUNT"] = str(CACHE)
     folder = make_folder(tryout)
     python = find_python(tryout)

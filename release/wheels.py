@@ -52,7 +52,7 @@ def interpreter(version):
 
 
 def debian_headers(version, architecture):
-    """Return a folder with Debian's pyconfig.h for the architecture, beside the headers that include it; None elsewhere.
+    """Return a folder with Debian's pyconfig.h for the architecture, beside the headers that include it; None if Python is not Debian's.
 
     Zig looks into no folder of the system, and Debian keeps one pyconfig.h for each architecture. Other interpreters have one
     for all: its sizes are the same on every 64-bit Linux, and nothing else in it matters here.
@@ -130,7 +130,7 @@ def check_exports(extension):
 
 
 def check_libraries(extension, libc):
-    """Nothing is needed but the C library, in the version that the platform tag promises; musl's has no versions."""
+    """Stop unless the C library is all that is needed, in the version that the platform tag promises; musl's has no versions."""
     needed = set(re.findall(r"NEEDED.*\[(.+)\]", run("readelf", "--dynamic", extension)))
     foreign = {name for name in needed if not re.match(r"(libc|libm|libpthread|libdl|librt|ld-linux.*)\.so", name)}
     versions = re.findall(r"Name: GLIBC_([\d.]+)", run("readelf", "--version-info", extension))

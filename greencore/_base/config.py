@@ -14,12 +14,15 @@ ALL_SETTINGS = []
 
 
 def validate_invalid(value):
-    """No value is valid."""
+    """Raise ValueError: no value is valid."""
     raise ValueError("Not a valid value: %r" % (value,))
 
 
 def validate_bool(value):
-    """True or False; in the environment ``1``, ``true``, ``on``, ``yes`` or ``0``, ``false``, ``off``, ``no``."""
+    """Return True or False. Text is ``1``, ``true``, ``on``, ``yes`` or ``0``, ``false``, ``off``, ``no``, or empty: False.
+
+    Raises ValueError for other text.
+    """
     if isinstance(value, str):
         word = value.strip().lower()
         if word in ("1", "true", "on", "yes"):
@@ -44,14 +47,14 @@ class Setting:
     name = ""
     environment_key = ""
     default: object = None
-    #: Its place among all.
+    #: The setting's place among all.
     order = 0
     #: Short names of values that are imported, and what they stand for.
     shortname_map: dict[str, str] = {}
-    #: Whether it belongs to the documented settings.
+    #: Whether the setting is documented.
     document = True
     desc = ""
-    #: What its values are.
+    #: What values the setting takes.
     values = ""
 
     def __init_subclass__(cls, **kwargs):
@@ -503,7 +506,7 @@ if __name__ == "__main__":
 
 
 def ares_options():
-    """Return what the settings for c-ares's channel say, those that say something, by the channel's arguments."""
+    """Return arguments for c-ares's channel, a dict: those for which a setting has a value."""
     return {
         setting.kwarg_name: value
         for setting in config.settings.values()

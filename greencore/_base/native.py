@@ -54,7 +54,7 @@ class Queue:
                     if not self._items:
                         raise EmptyTimeout
                 else:
-                    # Whoever took us off the list released the cookie, or is just about to have.
+                    # Whoever took the cookie off the list has released it, or is about to.
                     if not woken:
                         cookie.acquire()
                     cookie.release()

@@ -15,7 +15,7 @@ _seen = None, False  # sys.path when it was looked through, and the answer
 
 
 class DoNotPatch(BaseException):
-    """Raised by a subscriber to a "will patch" event: leave it as it is."""
+    """Raised by a subscriber to a "will patch" event, to prevent the patching that it announces."""
 
     __module__ = name_of("greencore.events")
 

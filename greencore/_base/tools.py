@@ -63,7 +63,7 @@ def copy_globals(
 def rebind(function, globs):
     """Return a copy of a function that looks its global names up in the dictionary `globs`.
 
-    So a function of the standard library is made of what stands in `globs` for what its module has.
+    So a function of the standard library uses what `globs` has in the place of its module's own names.
     """
     copy = type(rebind)(function.__code__, globs, function.__name__, function.__defaults__, function.__closure__)
     copy.__kwdefaults__ = function.__kwdefaults__
@@ -111,7 +111,7 @@ class LazyOnClass:
 
     @classmethod
     def lazy(cls, namespace, func):
-        """Put one for `func` into `namespace`, under the function's name."""
+        """Put a LazyOnClass for `func` into `namespace`, under the function's name."""
         namespace[func.__name__] = cls(func)
 
     def __init__(self, func, name=None):
@@ -127,7 +127,7 @@ class LazyOnClass:
 
 
 class CallbackLink:
-    """A link made of a callback: it equals that, and shows as it. A subclass says how it calls it."""
+    """A link made of a callback, which it equals and is printed as. A subclass says how the callback is called."""
 
     __slots__ = ["callback"]
 

@@ -48,7 +48,7 @@ _optional_cleanup = True
 
 
 def enable_optional_cleanup(flag):
-    """Whether a thread's end may look for its leaked greenlets. Nothing leaks here, so it only keeps `flag`."""
+    """Set whether a thread's end may look for its leaked greenlets. Nothing leaks here, so this only keeps `flag`."""
     global _optional_cleanup
     _optional_cleanup = bool(flag)
 

@@ -1,4 +1,4 @@
-"""The application that a command line names."""
+"""Finds the application that a command line names."""
 
 import os
 import sys
@@ -6,7 +6,7 @@ from importlib import import_module
 
 
 class NoApplicationError(Exception):
-    """There is none by that name."""
+    """There is no application by that name."""
 
 
 def load(what):

@@ -2,7 +2,7 @@
 
 
 class Environ(dict):
-    """A dict that says of itself what it is: copies keep the class, a pickle is a plain dict."""
+    """A dict whose copies keep its class. Its pickle is a plain dict."""
 
     __slots__ = ()
 
@@ -17,8 +17,8 @@ class Environ(dict):
 class SecureEnviron(Environ):
     """An environ whose repr() shows no values.
 
-    secure_repr: False shows everything. whitelist_keys: if not empty, the keys whose values are shown; of the others,
-    if print_masked_keys is true, only the keys are. The class has a default for each: default_secure_repr and so on.
+    secure_repr: False shows everything. whitelist_keys: if not empty, the keys whose values are shown; if
+    print_masked_keys is true, the other keys are shown without theirs. The class has a default for each: default_secure_repr and so on.
     """
 
     default_secure_repr = True
@@ -48,7 +48,7 @@ class SecureEnviron(Environ):
 
 
 class WSGISecureEnviron(SecureEnviron):
-    """What errors are reported with: only where the request came from is shown."""
+    """The environ that errors are reported with: it shows only where the request came from."""
 
     default_whitelist_keys = ("REMOTE_ADDR", "REMOTE_PORT", "HTTP_HOST")
     default_print_masked_keys = False

@@ -48,7 +48,7 @@ class LoggingLogAdapter:
 
 
 def as_log(log, level):
-    """Return what to write to for the argument `log` of a server; a logger gets the level."""
+    """Return what to write to for the argument `log` of a server. level: of lines that go to a logger."""
     if log is None:
         return NoopLog()
     if log == "default":

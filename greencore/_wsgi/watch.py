@@ -34,7 +34,7 @@ class ClientWatch:
             if self._greenlet is not None:
                 _kill(self._greenlet)
             return
-        # There are bytes that nobody has read yet: their end can't be waited for.
+        # Bytes that nobody has read yet keep the connection readable, so its end can't be waited for: look again later.
         self._reading.stop()
         self._later.start(self._reading.start, self._look)
 

@@ -53,7 +53,7 @@ __all__ = [
 # Where patch_all notes what it was asked for; in `saved`, so that clearing that forgets it too.
 _SETTINGS = "_gevent_saved_patch_all_module_settings"
 
-# The order in which patch_all patches: time after thread, which needs the real one; selectors tries out what select has.
+# The order in which patch_all patches. `thread` needs the real `time`; `selectors` tries out what `select` has.
 _ORDER = (
     "os",
     "thread",

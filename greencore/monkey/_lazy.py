@@ -7,7 +7,7 @@ from greencore._base import originals
 
 
 class _Loader:
-    """A module's own loader, and patching after it."""
+    """Loads a module by its own loader, and patches it then."""
 
     def __init__(self, real):
         self._real = real
@@ -27,7 +27,7 @@ class _Loader:
 
 
 class _Finder:
-    """In `sys.meta_path`: finds what is pending, by asking the others."""
+    """The entry in `sys.meta_path`: finds modules that are to be patched, by asking the other finders."""
 
     _asking = set()
 

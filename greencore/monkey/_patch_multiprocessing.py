@@ -45,7 +45,8 @@ def _wait_until_ready(fd, event):
             watcher.close()
 
 
-# A descriptor that was a green socket's does not block; of one that blocks another process may take what is there.
+# A descriptor that was a green socket's does not block: if another process was quicker, there is a BlockingIOError, and
+# these two wait again. A descriptor that blocks does so then.
 def _read(fd, size, read=os.read):
     while True:
         _wait_until_ready(fd, 1)
@@ -80,14 +81,14 @@ def patch_connection(module):
 
 
 def patch_reduction(module):
-    """Green sockets can be sent to other processes: a process that was spawned has imported this module already."""
+    """Let green sockets be sent to other processes. In one that was spawned, the module was imported before patching."""
     from greencore.socket import socket
 
     module.register(socket, module._reduce_socket)
 
 
 def patch_resource_sharer(module):
-    """Its thread blocks all signals for itself, which would be for the whole program."""
+    """Keep the module's thread from blocking all signals: as a greenlet it would block them for the whole program."""
     patch_item(module, "signal", types.SimpleNamespace())
 
 

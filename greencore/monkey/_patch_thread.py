@@ -1,4 +1,4 @@
-"""`patch_thread`: besides the names in `_thread` and `threading`, what exists already: locks, and the main thread."""
+"""`patch_thread`: patches the names in `_thread` and `threading`, and what exists already: locks, and the main thread."""
 
 import _thread
 import os
@@ -15,7 +15,8 @@ def patch(threading, threading_local, event, logging, existing_locks, warnings):
     """Patch as the arguments of `patch_thread` say."""
     # `threading` copies names from `_thread` when it is first imported, and must copy the native ones.
     threading_module = __import__("threading")
-    config.settings["loop"].get()  # imports it now: a hub is made in the middle of a wait, maybe one for an import
+    # This imports the loop now: a hub is made in the middle of a wait, which may be one for an import.
+    config.settings["loop"].get()
     main_thread = threading_module.main_thread()
     on_main_thread = threading_module.current_thread() is main_thread
 
@@ -63,7 +64,7 @@ def replace_existing_locks(threading):
     """Replace native locks that nobody holds by green ones, where modules keep them.
 
     A native lock that a greenlet holds while it waits blocks the whole thread, and a native RLock keeps no greenlet out.
-    Nothing can be done for those that hide in objects, so patching should come early. Does nothing beside other threads.
+    Nothing can be done for those that hide in objects, so patching should come early. Does nothing if there are other threads.
     """
     if len(threading.enumerate()) != 1:
         return
@@ -118,8 +119,8 @@ def replace_logging_locks(threading):
 
 
 def make_joinable(threading, main_thread):
-    """Let greenlets join the native threads that run already, by looking again and again; and let these end, which
-    are known by identifiers that they have no longer."""
+    """Let greenlets join the native threads that run already, by looking again and again. Let those threads also end,
+    though `threading` knows them by other identifiers than they have after patching."""
     for thread in threading.enumerate():
         if thread is not main_thread:
             thread._delete = _deletion(thread.ident, threading)
@@ -152,8 +153,8 @@ def _polling_join(thread, threading):
 
 
 def _wrap_shutdown(threading):
-    """At exit, what is ready runs once more; threads that wait for each other for ever are left alone, native ones do not
-    count any more."""
+    """Replace what `threading` does at exit. What is ready runs once more; threads that wait for each other for ever are
+    left alone; native threads that still run keep nobody waiting."""
     original = threading._shutdown
 
     def _join_all():

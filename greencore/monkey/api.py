@@ -29,7 +29,7 @@ def remove_item(module, attr):
 
 
 class PatchRequest:
-    """What a source module's `_gevent_do_monkey_patch(request)` gets: it patches instead of us."""
+    """What a source module's `_gevent_do_monkey_patch(request)` is given, which then does the patching itself."""
 
     get_original = staticmethod(get_original)
 

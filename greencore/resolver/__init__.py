@@ -1,4 +1,4 @@
-"""What looks names up. A hub has one resolver, of the class that `config.resolver` names.
+"""Resolvers look names up. A hub has one, of the class that `config.resolver` names.
 
 =============  ========================================================================================
 ares           DNS by c-ares in the hub's loop, the hosts file; needs no threads. The default.
@@ -88,7 +88,7 @@ class AbstractResolver:
 
     @staticmethod
     def fixup_gaierror(func):
-        """A method like `func`, whose gaierror has the usual text where it has none."""
+        """Return a method like `func`, whose gaierror gets the usual text where it has none."""
 
         @functools.wraps(func)
         def resolve(self, *args, **kwargs):
@@ -156,7 +156,7 @@ class AbstractResolver:
             del failure
 
     def _find_mapped(self, name, flags):
-        """IPv6 addresses, and IPv4 ones as such: if there are none, or all with AI_ALL."""
+        """Return IPv6 addresses; with AI_ALL, or if there are none, also the IPv4 addresses, written as IPv6 ones."""
         found = None
         try:
             found = self._find(name, AF_INET6)
@@ -175,7 +175,7 @@ class AbstractResolver:
 
     @staticmethod
     def _is_for_the_c_library(hostname):
-        """Whether the functions of old are to tell what is wrong with it, or what it stands for, without a question."""
+        """Whether the C library is to tell what is wrong with `hostname`, or what it stands for; it asks nobody for that."""
         if isinstance(hostname, str):
             return not hostname or "\0" in hostname
         return not isinstance(hostname, hostname_types) or not hostname or b"\0" in hostname
@@ -187,12 +187,12 @@ class AbstractResolver:
         if isinstance(host, bytearray):
             host = bytes(host)
         try:
-            # Numbers, wildcards, and all that is wrong with the arguments.
+            # This finds numbers and wildcards, and raises for wrong arguments.
             return native_getaddrinfo(host, port, family, socktype, proto, flags | AI_NUMERICHOST)
         except gaierror as ex:
             if ex.errno != EAI_NONAME or flags & AI_NUMERICHOST or self._is_for_the_c_library(host):
                 raise
-        # Which types and protocols there are, in which order, the C library says for a number.
+        # The C library tells which types and protocols there are, and in which order, when asked about a number.
         kind = family or AF_INET
         numbers = AI_NUMERICHOST | flags & AI_NUMERICSERV
         kinds = native_getaddrinfo(_LOOPBACK[kind], port, kind, socktype, proto, numbers)

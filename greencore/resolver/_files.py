@@ -7,7 +7,7 @@ RESOLV_CONF = "/etc/resolv.conf"
 
 
 class WatchedFile:
-    """What `parse(lines)` makes of a text file, made again when the file is another one than last time.
+    """What `parse(lines)` makes of a text file, made again when the file has changed.
 
     lines: the file's lines without comments, each split into its words; none if there is no such file.
     """
@@ -18,7 +18,7 @@ class WatchedFile:
         self._stamp = self._value = None
 
     def stamp(self):
-        """What changes with the file; None if there is none."""
+        """Return what changes with the file; None if there is none."""
         try:
             status = os.stat(self.path)
         except OSError:
@@ -26,7 +26,7 @@ class WatchedFile:
         return status.st_ino, status.st_size, status.st_mtime_ns
 
     def get(self):
-        """The value of now."""
+        """Return the present value."""
         stamp = self.stamp()
         if self._value is None or stamp != self._stamp:
             self._value = self.parse(self._lines())

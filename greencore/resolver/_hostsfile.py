@@ -11,7 +11,7 @@ _LOOPBACK = b"\0" * 15 + b"\1"
 
 
 def _parse_address(text):
-    """(family, address in its shortest form), or None."""
+    """Return (family, address in its shortest form), or None."""
     for family in (AF_INET, AF_INET6):
         try:
             packed = _socket.inet_pton(family, text)
@@ -22,7 +22,7 @@ def _parse_address(text):
 
 
 def _as_ipv4(address):
-    """The IPv4 address that an IPv6 address stands for where only the former will do, or None."""
+    """Return the IPv4 address that an IPv6 address stands for where only IPv4 will do, or None."""
     packed = _socket.inet_pton(AF_INET6, address)
     if packed == _LOOPBACK:
         return "127.0.0.1"
@@ -30,7 +30,7 @@ def _as_ipv4(address):
 
 
 class HostsFile:
-    """The hosts file `fname`, the system's by default; what is found is what it says now."""
+    """The hosts file `fname`, the system's by default; it is read again when it has changed."""
 
     def __init__(self, fname=None):
         self.fname = fname or HOSTS
@@ -38,7 +38,7 @@ class HostsFile:
 
     @staticmethod
     def _parse(lines):
-        """(entries by name, entries by address); an entry is (family, address, names)."""
+        """Return (entries by name, entries by address); an entry is (family, address, names)."""
         by_name, by_address = {}, {}
         for text, *names in lines:
             address = _parse_address(text)
@@ -51,7 +51,7 @@ class HostsFile:
         return by_name, by_address
 
     def find(self, name, family=AF_UNSPEC):
-        """(canonical name, aliases, [(family, address)]) of `name`, or None if it has no address of that family.
+        """Return (canonical name, aliases, [(family, address)]) of `name`, or None if it has no address of that family.
 
         Where IPv4 is asked for, an entry of ``::1`` counts as 127.0.0.1.
         """
@@ -68,7 +68,7 @@ class HostsFile:
         return canonical, others, found
 
     def find_address(self, address):
-        """(canonical name, aliases) of a numeric address, or None."""
+        """Return (canonical name, aliases) of a numeric address, or None."""
         entry = self._file.get()[1].get(address)
         return (entry[2][0], entry[2][1:]) if entry else None
 
@@ -77,7 +77,7 @@ class HostsFile:
         self._file.get()
 
     def iter_all_host_addr_pairs(self):
-        """Every pair of a name, in lower case, and an address."""
+        """Yield every pair of a name, in lower case, and an address."""
         for name, entries in self._file.get()[0].items():
             for _, address, _ in entries:
                 yield name, address

@@ -24,14 +24,14 @@ _GLOBAL, _LINK, _SITE = 14, 2, 5
 
 
 def _number(family, address):
-    """The address as an integer of 128 bits; IPv4 mapped into IPv6."""
+    """Return the address as an integer of 128 bits; IPv4 is mapped into IPv6."""
     packed = _socket.inet_pton(family, address.partition("%")[0])
     number = int.from_bytes(packed, "big")
     return number | 0xFFFF << 32 if family == AF_INET else number
 
 
 class _Table:
-    """Values by prefix: the longest that matches counts."""
+    """Values by prefix: the longest prefix that matches counts."""
 
     def __init__(self, rows):
         self.rows = []
@@ -46,7 +46,7 @@ class _Table:
 
 
 def _parse(lines):
-    """The tables (labels, precedences, scopes of IPv4). One line of a kind in gai.conf replaces the kind's defaults."""
+    """Return the tables (labels, precedences, scopes of IPv4). One line of a kind in gai.conf replaces the kind's defaults."""
     rows = {"label": [], "precedence": [], "scopev4": []}
     for words in lines:
         if words[0] in rows and len(words) == 3:
@@ -74,7 +74,7 @@ def _scope(number, scopes):
 
 
 def source(family, address):
-    """The address from which this host would send to `address`, as an integer; None if it can't."""
+    """Return the address from which this host would send to `address`, as an integer; None if it can't."""
     try:
         sock = _socket.socket(family, SOCK_DGRAM | SOCK_CLOEXEC)
     except OSError:
@@ -107,7 +107,7 @@ def _rank(pair, tables):
 
 
 def in_order(pairs):
-    """The (family, address) pairs, best first; equally good ones keep their order."""
+    """Return the (family, address) pairs, best first; equally good ones keep their order."""
     if len(pairs) < 2:
         return pairs
     tables = gai_conf.get()

@@ -11,7 +11,7 @@ __all__ = ["Resolver"]
 
 
 class Resolver(AbstractResolver):
-    """Looks names up in the hosts file and, by c-ares, in DNS, in the order that nsswitch.conf has. No threads.
+    """Looks names up in the hosts file and, by c-ares, in DNS, in the order that nsswitch.conf has. It uses no threads.
 
     hub: whose loop sends and receives; the thread's by default. use_environ: take over the settings
     `config.resolver_nameservers`, `resolver_timeout` and `ares_*`. Keyword arguments, which win over those, are for the
@@ -39,7 +39,7 @@ class Resolver(AbstractResolver):
         return f"<{type(self).__module__}.{type(self).__qualname__} at {id(self):#x} ares={self.cares!r}>"
 
     def _on_fork(self):
-        """In a forked child: queries go out through sockets of its own, those under way once more."""
+        """Open sockets of its own in a forked child. Queries under way are sent once more."""
         if self.pid != os.getpid() and not self.cares.destroyed:
             self.pid = os.getpid()
             self.cares.reopen()

@@ -24,7 +24,7 @@ def _load_types(package):
             package.rdata.get_rdata_class(rdclass, rdtype)
 
 
-# A copy of its own: it works alike in a patched program and in one that isn't.
+# This is a copy of the package, which works alike in a patched program and in one that isn't.
 dns = import_patched("dns", lambda name: _SUBMODULES.get(name, ()), _load_types).module
 
 _A, _AAAA, _CNAME, _PTR = (getattr(dns.rdatatype.RdataType, name) for name in ("A", "AAAA", "CNAME", "PTR"))
@@ -63,7 +63,7 @@ class Resolver(AbstractResolver):
         return self._shared
 
     def _resolve(self, name, rdtype):
-        """The answer, or the exception that the C library's answer would be."""
+        """Return the answer, or raise the exception that the C library would."""
         try:
             return self.resolver.resolve(name, rdtype, search=True, raise_on_no_answer=False)
         except (dns.resolver.NXDOMAIN, dns.exception.SyntaxError, dns.name.LabelTooLong, dns.name.NameTooLong):

@@ -1,1 +1,1 @@
-"""`python -m greencore serve`: a WSGI application or a folder of files, by as many processes as there are to be."""
+"""`python -m greencore serve`: serves a WSGI application or a folder of files, by one worker process or several."""

@@ -13,7 +13,7 @@ RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
 
 class Files:
-    """Files(folder)(environ, start_response). Names that begin with a dot are not there for it."""
+    """Files(folder)(environ, start_response). It has no files whose names begin with a dot."""
 
     def __init__(self, folder):
         self.root = os.path.realpath(folder)
@@ -122,12 +122,12 @@ class Part:
 
 
 def open_at_once(path, flags):
-    """A FIFO is opened without waiting for its other end; it is refused then."""
+    """Open a file. A FIFO is opened without waiting for its other end, and refused then."""
     return os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
 
 
 def location(environ):
-    """The request's path for a Location field. One slash only begins it: two would begin the name of a host."""
+    """Return the request's path for a Location field. It begins with one slash: two would begin the name of a host."""
     return "/" + quote((environ["SCRIPT_NAME"] + environ["PATH_INFO"]).encode("latin-1")).lstrip("/")
 
 
@@ -138,7 +138,7 @@ def refuse(start_response, status, *headers):
 
 
 def seconds(field):
-    """The seconds since the epoch of an HTTP date; None where it is none."""
+    """Return the seconds since the epoch of an HTTP date; None for what is none."""
     try:
         return parsedate_to_datetime(field).timestamp()
     except (TypeError, ValueError):

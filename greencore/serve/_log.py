@@ -16,12 +16,12 @@ def moment(seconds, form):
 
 
 def quoted(text):
-    """A client's text inside of quotation marks: it ends neither them nor the line."""
+    """Return a client's text for use inside of quotation marks: it ends neither them nor the line."""
     return json.dumps(text)[1:-1]
 
 
 def common(handler):
-    """The Common Log Format, with the seconds that it took at the end."""
+    """Return the request's line in the Common Log Format, with the seconds that it took at the end."""
     when, zone = moment(handler.time_start, "%d/%b/%Y:%H:%M:%S")
     return (
         f'{client(handler)} - - [{when} {zone}] "{quoted(handler.requestline or "-")}" {handler.code or "-"} '
@@ -30,7 +30,7 @@ def common(handler):
 
 
 def as_json(handler):
-    """A JSON object in a line."""
+    """Return the request's line as a JSON object."""
     when, zone = moment(handler.time_start, "%Y-%m-%dT%H:%M:%S")
     environ = handler.environ or {}
     fields = {

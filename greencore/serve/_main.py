@@ -1,4 +1,4 @@
-"""The command."""
+"""The command `serve`."""
 
 import sys
 

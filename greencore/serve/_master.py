@@ -20,7 +20,7 @@ def open_listener(address, shared):
     if isinstance(address, str):
         listener = socket.socket(socket.AF_UNIX)
         if os.path.exists(address) and not os.path.isfile(address):
-            os.unlink(address)  # the socket of one that was killed
+            os.unlink(address)  # the socket of a server that was killed
     else:
         listener = socket.socket(socket.AF_INET6 if ":" in address[0] else socket.AF_INET)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -36,7 +36,7 @@ class Master:
     def __init__(self, options):
         self.options = options
         self.statistics = Statistics(options.workers)
-        # With one process to a port the listener is the master's: a new worker finds the clients that wait.
+        # Unless workers share a port, the listener is the master's: a new worker finds the clients that wait.
         self.shared = options.workers > 1 and not isinstance(options.bind, str)
         self.listener = open_listener(options.bind, self.shared)
         self.address = self.listener.getsockname()
@@ -48,7 +48,7 @@ class Master:
         self.status = 0
 
     def run(self):
-        """Return the exit status."""
+        """Run until all workers have ended. Return the exit status."""
         signal.pthread_sigmask(signal.SIG_BLOCK, HEEDED)
         self.say(
             f"serving {self.options.what} at {self.name()} with {self.options.workers} worker(s), process {os.getpid()}"
@@ -136,6 +136,6 @@ class Master:
             os.kill(pid, signum)
 
     def stop(self):
-        """Let the workers finish. A second time: end them."""
+        """Let the workers finish. A second call kills them."""
         self.tell(signal.SIGKILL if self.stopping else signal.SIGTERM)
         self.stopping = True

@@ -7,12 +7,12 @@ import time
 # The words of a worker's part, 64 bits each.
 FIELDS = ("pid", "requests", "failures", "connections", "active", "greenlets", "lag")
 LATENCIES = 128  # buckets: the time of a request in microseconds, by its logarithm
-STEPS = 5  # of them to a doubling
+STEPS = 5  # buckets for each doubling of the time
 WORDS = len(FIELDS) + LATENCIES
 
 
 class Statistics:
-    """Of `workers` processes; made before they are forked."""
+    """The counters of `workers` processes, made before those are forked."""
 
     def __init__(self, workers):
         self.workers = workers
@@ -20,7 +20,7 @@ class Statistics:
         self.words = memoryview(mmap.mmap(-1, workers * WORDS * 8)).cast("Q")
 
     def part(self, worker):
-        """The words that worker number `worker` writes to."""
+        """Return the words that worker number `worker` writes to."""
         return self.words[worker * WORDS : (worker + 1) * WORDS]
 
     def read(self):
@@ -39,7 +39,7 @@ class Statistics:
 
 
 def bucket(seconds):
-    """The number of the bucket for a request's time."""
+    """Return the number of the bucket for a request's time."""
     return min(int(math.log2(max(seconds * 1e6, 1)) * STEPS), LATENCIES - 1)
 
 

@@ -45,7 +45,7 @@ def line(now):
 
 
 class StatusPage:
-    """A WSGI application: the page at `path`, all else by `application`."""
+    """A WSGI application that has the page at `path`, and asks `application` for all else."""
 
     def __init__(self, application, path, statistics):
         self.application = application
@@ -54,7 +54,7 @@ class StatusPage:
         self.latest = self.meter.take()
 
     def look(self):
-        """What is shown. Several who look share a second, else each would see a part of one."""
+        """Return what is shown. All who look share the rates of a second: else each would see those since somebody's last look."""
         now = self.meter.statistics.read()
         if now["uptime"] - self.latest["uptime"] >= 0.9:
             self.latest = self.meter.take()

@@ -25,13 +25,13 @@ LATENCIES = len(FIELDS)
 
 
 def module_files(more):
-    """The modules' files and `more`, with the times of their last change."""
+    """Return the modules' files and `more`, with the times of their last change."""
     names = {getattr(module, "__file__", None) for module in list(sys.modules.values())} | more
     return {name: os.stat(name).st_mtime_ns for name in names if name and os.path.exists(name)}
 
 
 def files_of(error):
-    """The files that an exception has come through: a module whose import fails is none in the end."""
+    """Return the files that an exception has come through: a module whose import failed is not in `sys.modules`."""
     names = {frame.filename for frame in traceback.extract_tb(error.__traceback__)}
     return names | {getattr(error, "filename", None)}
 
@@ -51,7 +51,7 @@ def watch_files(on_change, began, more=frozenset()):
 
 
 def watch_loop(server, part, on_orphaned):
-    """Keep the part of the statistics that changes without requests. Call on_orphaned() once the master is gone."""
+    """Keep those statistics up to date that change without requests. Call on_orphaned() once the master is gone."""
     master = os.getppid()
     while os.getppid() == master:
         planned = time.monotonic() + LOOK_EVERY
@@ -64,7 +64,7 @@ def watch_loop(server, part, on_orphaned):
 
 
 def make_handler(part, log, form):
-    """The class of the connections' handlers: it counts requests and logs them."""
+    """Return the class of the connections' handlers, which counts requests and logs them."""
 
     class Handler(WSGIHandler):
         def log_request(self):
@@ -108,7 +108,7 @@ def run(options, listener, number, statistics):
     log = open_log(options.access_log) if options.access_log else None
     server = WSGIServer(
         greencore.socket.socket(fileno=listener.detach()), application, log=None,
-        spawn=Pool(),  # without a limit: what stop() waits for
+        spawn=Pool(),  # without a limit; stop() waits for its greenlets
         handler_class=make_handler(part, log, FORMATS[options.log_format]),
         environ={"wsgi.multiprocess": statistics.workers > 1},
     )  # fmt: skip

@@ -111,7 +111,7 @@ class WebSocket(WebSocketConnection):
         return self._deflate.compress(message.encode() if isinstance(message, str) else message)
 
     def _end(self, code, reason=""):
-        """The first code that is known stays: a goodbye that can't be sent does not undo the peer's."""
+        """End the WebSocket. The first code that is known stays: if our close frame can't be sent, the peer's counts."""
         if self.close_code is None:
             self.close_code, self.close_reason = code, reason
         if not self.closed:
@@ -119,7 +119,7 @@ class WebSocket(WebSocketConnection):
             self.socket.close()
 
     def _handle(self, opcode, payload, code):
-        """Called with what is no message. code: a close frame's, or the one that says what the peer broke."""
+        """Deal with what is no message; C code calls this. code: a close frame's, or the one that says what the peer broke."""
         if opcode == PING:
             self._send_control(PONG, payload)
         elif opcode == CLOSE:

@@ -8,7 +8,7 @@ from greencore.websocket._errors import ProtocolError
 NAME = "permessage-deflate"
 TAIL = b"\0\0\xff\xff"  # ends each message in the stream, and is left out on the wire
 TOO_BIG, WRONG_DATA = 1009, 1007
-SHORTEST = 64  # bytes: what is shorter grows by its head of zlib, or wins nothing
+SHORTEST = 64  # bytes: a shorter message grows when it is deflated, or wins nothing
 WINDOW_BITS = 12  # of our own stream: 4 KiB instead of 32 for each connection
 MEMORY_LEVEL = 5
 
@@ -45,9 +45,9 @@ def parse(header):
 
 
 def read_parameters(given, offer):
-    """Return the Parameters that a dict of parse() says; None for one with what there can't be.
+    """Return the Parameters that a dict of parse() says; None if one of them can't be.
 
-    offer: it is a client's, where client_max_window_bits may stand without a value.
+    offer: the dict is a client's offer, where client_max_window_bits may stand without a value.
     """
     read = Parameters()
     for key, value in given.items():
@@ -95,7 +95,7 @@ class Deflate:
         return (self._compressor.compress(payload) + self._compressor.flush(zlib.Z_SYNC_FLUSH))[: -len(TAIL)]
 
     def decompress(self, payload, limit):
-        """Return a message's bytes inflated: ProtocolError if they are more than `limit`, or no such stream."""
+        """Return a message's bytes inflated. Raises ProtocolError if they are more than `limit`, or can't be inflated."""
         if self._decompressor is None or self.fresh_in:
             self._decompressor = zlib.decompressobj(wbits=-self.bits_in)
         try:

@@ -44,7 +44,7 @@ class ServerWebSocket(WebSocket):
         return handshake.tokens(self.environ.get("HTTP_SEC_WEBSOCKET_PROTOCOL", ""))
 
     def accept(self, protocol=None, headers=(), compress=True):
-        """Open it.
+        """Open the WebSocket.
 
         protocol: one of `protocols`. headers: further (name, value) of the response. compress: agree on
         permessage-deflate if the client offers it. Raises HandshakeError for a request that opens none.
@@ -78,7 +78,7 @@ class ServerWebSocket(WebSocket):
             super().close(code, reason)
 
     def finish(self, failed=False):
-        """For the server: the application is done with the request, failed or not. Goodbye is said if nobody has."""
+        """End the WebSocket: the server calls this when the application is done with the request, failed or not."""
         if self.accepted:
             self.close(INTERNAL_ERROR if failed else NORMAL)
         self.closed = True
@@ -86,7 +86,7 @@ class ServerWebSocket(WebSocket):
 
 
 def offer(handler, environ):
-    """Put a ServerWebSocket into the environ of a request for one: what `WSGIServer.upgrade` does. Return it, or None."""
+    """Put a ServerWebSocket into the environ of a request for one, and return it; else return None."""
     if not handshake.is_request(environ):
         return None
     made = ServerWebSocket(environ, handler.hand_over, **handler.server.websocket_options)
