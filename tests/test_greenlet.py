@@ -683,6 +683,19 @@ def test_repr():
     assert "bound method" in repr(Greenlet([].append)) or "built-in method" in repr(Greenlet([].append))
 
 
+def test_repr_of_a_description_that_has_no_truth_value():
+    class Vague:
+        def __bool__(self):
+            raise Failure
+
+    class Described(Greenlet):
+        def _formatinfo(self):
+            return Vague()
+
+    with pytest.raises(Failure):
+        repr(Described())
+
+
 def test_idents_are_small_and_reused():
     greenlets = [Greenlet() for _ in range(3)]
     idents = sorted(g.minimal_ident for g in greenlets)

@@ -139,8 +139,8 @@ green_task_repr(PyObject *op)
         name = given == NULL ? NULL : PyUnicode_FromFormat(" \"%S\" ", given);
         Py_XDECREF(given);
     }
-    if (name != NULL) {
-        bool empty = PyObject_Not(info) == 1;
+    int empty = name == NULL ? -1 : PyObject_Not(info);
+    if (empty >= 0) {
         result = empty ? PyUnicode_FromFormat("<%U%Uat %p>", class, name, op)
                        : PyUnicode_FromFormat("<%U%Uat %p: %S>", class, name, op, info);
     }
