@@ -89,8 +89,7 @@ key_get(const char *name, size_t length, PyObject **made)
         return cache[place].key;
     }
     PyObject *key = key_make(name, length);
-    if (key == NULL || PyObject_Hash(key) == -1) {
-        Py_XDECREF(key);
+    if (key == NULL) {
         return NULL;
     }
     memcpy(cache[place].name, name, length);
