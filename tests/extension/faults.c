@@ -1,9 +1,10 @@
 /* Calls of an extension that fail when a test says so.
  *
  * watch(path, types) replaces what the extension at `path` calls of CPython, libc, libuv and c-ares
- * by the functions below, in the table its calls go through. arm() lets the first call fail that
- * stands in a place (an address in the extension's code) where none has failed yet; again() the
- * first one of the last place. disarm() tells what failed. */
+ * by the functions below, in the table its calls go through. arm() lets the first call fail that is
+ * made in a place where none has failed yet; again() the first one of the last place. disarm()
+ * tells what failed. A place is where the call returns to in the extension, and where its caller
+ * does, DEPTH of them: what a helper calls fails once for each line that calls the helper. */
 #include <Python.h>
 #include <ares.h>
 #include <arpa/inet.h>
@@ -13,6 +14,7 @@
 #include <fcntl.h>
 #include <link.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,27 +30,72 @@
 #include <sys/timerfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <unwind.h>
 #include <uv.h>
 
-enum { PLACES = 1 << 14 };
+enum { PLACES = 1 << 16, DEPTH = 3 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static uintptr_t *places; /* a hash table of those where a call has failed, shared with children */
-static uintptr_t base, wanted, last;
+/* Offsets in the extension; 0 from where others' code called it. */
+typedef struct {
+    uintptr_t frames[DEPTH];
+} place;
+
+static place *places; /* a hash table of those where a call has failed, shared with children */
+static place wanted, last;
+static uintptr_t base, end; /* of the extension's code */
 static const char *last_name;
+static char last_frames[DEPTH * 32]; /* as text, for addr2line */
 static _Atomic bool armed;
 static int record = -1; /* a descriptor to write each failure to */
 
 static bool
-place_is_new(uintptr_t place)
+place_equal(const place *one, const place *other)
 {
-    size_t i = (place * 0x9E3779B97F4A7C15u) >> 50;
-    for (; places[i] != 0; i = (i + 1) % PLACES) {
-        if (places[i] == place)
+    return memcmp(one, other, sizeof(*one)) == 0;
+}
+
+static bool
+place_is_new(const place *here)
+{
+    uintptr_t hash = 0;
+    for (int i = 0; i < DEPTH; i++)
+        hash = (hash ^ here->frames[i]) * 0x9E3779B97F4A7C15u;
+    size_t i = hash >> 48;
+    for (; places[i].frames[0] != 0; i = (i + 1) % PLACES) {
+        if (place_equal(&places[i], here))
             return false;
     }
-    places[i] = place;
+    places[i] = *here;
     return true;
+}
+
+typedef struct {
+    uintptr_t address; /* where the call returns to: what is called from there is this file's */
+    int count;
+    place place;
+} walk;
+
+static _Unwind_Reason_Code
+walk_frame(struct _Unwind_Context *context, void *arg)
+{
+    walk *walk = arg;
+    uintptr_t address = _Unwind_GetIP(context);
+    if (walk->count == 0 && address != walk->address)
+        return _URC_NO_REASON;
+    if (walk->count > 0 && (address < base || address >= end))
+        return _URC_END_OF_STACK;
+    walk->place.frames[walk->count++] = address - base;
+    return walk->count == DEPTH ? _URC_END_OF_STACK : _URC_NO_REASON;
+}
+
+static void
+frames_write(const place *here)
+{
+    int length = 0;
+    for (int i = 0; i < DEPTH && here->frames[i] != 0; i++)
+        length += snprintf(last_frames + length, sizeof(last_frames) - (size_t)length, " %#zx" + !i,
+                           (size_t)here->frames[i] - 1);
 }
 
 /* Whether the call of `name` that returns to `address` is to fail. */
@@ -57,15 +104,18 @@ fails(const char *name, void *address)
 {
     if (!armed)
         return false;
-    uintptr_t place = (uintptr_t)address - base;
+    walk here = {.address = (uintptr_t)address, .place = {{(uintptr_t)address - base}}};
+    _Unwind_Backtrace(walk_frame, &here);
     pthread_mutex_lock(&lock);
-    bool failing = armed && (wanted != 0 ? place == wanted : place_is_new(place));
+    bool failing = armed && (wanted.frames[0] != 0 ? place_equal(&here.place, &wanted)
+                                                   : place_is_new(&here.place));
     if (failing) {
         armed = false;
-        last = place;
+        last = here.place;
         last_name = name;
+        frames_write(&last);
         if (record >= 0)
-            dprintf(record, "%s at %#zx\n", name, (size_t)place - 1);
+            dprintf(record, "%s at %s\n", name, last_frames);
     }
     pthread_mutex_unlock(&lock);
     return failing;
@@ -183,6 +233,76 @@ faulty_PyObject_CallMethodObjArgs(PyObject *object, PyObject *name, ...)
     return result;
 }
 
+/* Arguments by the rules of PyObject_CallFunction, which has the references of N. */
+static PyObject *
+arguments_of(const char *format, va_list values)
+{
+    if (format == NULL || *format == '\0')
+        return PyTuple_New(0);
+    PyObject *built = Py_VaBuildValue(format, values);
+    if (built == NULL || PyTuple_Check(built))
+        return built;
+    PyObject *tuple = PyTuple_New(1);
+    if (tuple == NULL)
+        Py_DECREF(built);
+    else
+        PyTuple_SET_ITEM(tuple, 0, built);
+    return tuple;
+}
+
+static PyObject *
+faulty_PyObject_CallFunction(PyObject *callable, const char *format, ...)
+{
+    bool failing = fails("PyObject_CallFunction", __builtin_return_address(0));
+    va_list values;
+    va_start(values, format);
+    PyObject *arguments = arguments_of(format, values);
+    va_end(values);
+    PyObject *result = failing             ? PyErr_NoMemory()
+                       : arguments == NULL ? NULL
+                                           : PyObject_Call(callable, arguments, NULL);
+    Py_XDECREF(arguments);
+    return result;
+}
+
+static PyObject *
+faulty_PyObject_CallMethod(PyObject *object, const char *name, const char *format, ...)
+{
+    bool failing = fails("PyObject_CallMethod", __builtin_return_address(0));
+    va_list values;
+    va_start(values, format);
+    PyObject *arguments = arguments_of(format, values);
+    va_end(values);
+    PyObject *method = failing             ? PyErr_NoMemory()
+                       : arguments == NULL ? NULL
+                                           : PyObject_GetAttrString(object, name);
+    PyObject *result = method == NULL ? NULL : PyObject_Call(method, arguments, NULL);
+    Py_XDECREF(method);
+    Py_XDECREF(arguments);
+    return result;
+}
+
+static int
+faulty_PyArg_UnpackTuple(PyObject *args, const char *name, Py_ssize_t least, Py_ssize_t most, ...)
+{
+    if (fails("PyArg_UnpackTuple", __builtin_return_address(0)))
+        return PyErr_NoMemory() != NULL;
+    PyObject **places[4];
+    va_list values;
+    va_start(values, most);
+    for (Py_ssize_t i = 0; i < most; i++)
+        places[i] = va_arg(values, PyObject **);
+    va_end(values);
+    Py_ssize_t count = PyTuple_GET_SIZE(args);
+    if (count < least || count > most) {
+        PyErr_Format(PyExc_TypeError, "%s: %zd arguments", name, count);
+        return 0;
+    }
+    for (Py_ssize_t i = 0; i < count; i++)
+        *places[i] = PyTuple_GET_ITEM(args, i);
+    return 1;
+}
+
 static int
 faulty_PyArg_ParseTuple(PyObject *args, const char *format, ...)
 {
@@ -235,6 +355,9 @@ static const struct {
     VARIADIC(PyTuple_Pack),
     VARIADIC(PyObject_CallFunctionObjArgs),
     VARIADIC(PyObject_CallMethodObjArgs),
+    VARIADIC(PyObject_CallFunction),
+    VARIADIC(PyObject_CallMethod),
+    VARIADIC(PyArg_UnpackTuple),
     VARIADIC(PyArg_ParseTuple),
     VARIADIC(PyArg_ParseTupleAndKeywords),
     VARIADIC(syscall),
@@ -266,6 +389,18 @@ slot_replace(void **slot, const char *name)
     return false;
 }
 
+/* Note where the code of the extension ends that `base` is the start of. */
+static int
+end_find(struct dl_phdr_info *info, size_t Py_UNUSED(size), void *Py_UNUSED(arg))
+{
+    for (int i = 0; info->dlpi_addr == base && i < info->dlpi_phnum; i++) {
+        const ElfW(Phdr) *part = &info->dlpi_phdr[i];
+        if (part->p_type == PT_LOAD && base + part->p_vaddr + part->p_memsz > end)
+            end = base + part->p_vaddr + part->p_memsz;
+    }
+    return 0;
+}
+
 static PyObject *
 faults_watch(PyObject *Py_UNUSED(module), PyObject *args)
 {
@@ -282,6 +417,7 @@ faults_watch(PyObject *Py_UNUSED(module), PyObject *args)
     if (library == NULL || dlinfo(library, RTLD_DI_LINKMAP, &map) < 0)
         return PyErr_Format(PyExc_OSError, "%s", dlerror());
     base = map->l_addr;
+    dl_iterate_phdr(end_find, NULL);
     const ElfW(Sym) *symbols = NULL;
     const char *strings = NULL;
     const ElfW(Rela) * tables[2] = {NULL, NULL};
@@ -329,7 +465,7 @@ faults_watch(PyObject *Py_UNUSED(module), PyObject *args)
 static PyObject *
 faults_arm(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
 {
-    wanted = 0;
+    wanted = (place){0};
     armed = true;
     Py_RETURN_NONE;
 }
@@ -342,7 +478,7 @@ faults_again(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
     Py_RETURN_NONE;
 }
 
-/* (name, place) of the call that failed since it was armed, or None. */
+/* (name, addresses) of the call that failed since it was armed, or None. */
 static PyObject *
 faults_disarm(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
 {
@@ -350,7 +486,7 @@ faults_disarm(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
         armed = false;
         Py_RETURN_NONE;
     }
-    return Py_BuildValue("sk", last_name, (unsigned long)last - 1);
+    return Py_BuildValue("ss", last_name, last_frames);
 }
 
 static PyMethodDef faults_methods[] = {
