@@ -197,6 +197,16 @@ def test_freed_in_a_circle(name):
     assert ref() is None
 
 
+@pytest.mark.parametrize("name", MAKERS)
+def test_found_as_a_referrer(name):
+    """gc.get_referrers stops the visit of an object where it holds what is looked for."""
+    made = MAKERS[name](Thing())
+    for held in gc.get_referents(made):
+        assert any(one is made for one in gc.get_referrers(held))
+    if hasattr(made, "close") and name.startswith("Timeout"):
+        made.close()
+
+
 @pytest.fixture
 def young_garbage():
     """No collection but those asked for, which would change the order of the objects' ages."""
