@@ -38,9 +38,10 @@ ORDER = {
         greenlet trace arrival asyncio stacksize attributes call pystate_abandon spare""",
     "loop": "errors timer poll interrupt watcher loop signals fork fd callback",
     "hub": "hub wait other_threads",
-    "sync": "arguments timeout client linkable event semaphore heap store queue asyncresult channel local mutex rlock waiter",
+    "sync": """arguments timeout client observer callable linkable event semaphore heap store queue asyncresult channel
+        local mutex rlock waiter""",
     "task": "ancestry task attributes kill start observer group imap join map raw",
-    "net": "address rawsocket socket resolver resolver_pointer",
+    "net": "pollset address rawsocket socket resolver resolver_pointer",
     "websocket": "frame message reader writer",
     "http": "buffer source service head date answer filewrapper body input environ handler request",
 }

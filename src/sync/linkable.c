@@ -2,6 +2,7 @@
 
 #include "greenlet/error.h"
 #include "switch/check.h"
+#include "sync/callable.h"
 
 enum { IDLE, QUEUED, FIRST, SECOND }; /* the values of green_linkable.phase */
 
@@ -11,17 +12,6 @@ typedef struct linkable_client {
     bool take;
 } linkable_client;
 
-typedef struct linkable_callback {
-    green_observer observer; /* observer.loop is owned */
-    PyObject *callable;
-    bool plain; /* what callable_is_plain says of it */
-} linkable_callback;
-
-_Static_assert(offsetof(green_client, waiter.link) == offsetof(green_linked, link) &&
-                   offsetof(green_client, waiter.ready) == offsetof(green_linked, ready) &&
-                   offsetof(green_observer, ready) == offsetof(green_linked, ready),
-               "members of the list begin alike");
-
 static GreenletObject *linkable_turn(green_ready *ready);
 static void linkable_drop(green_ready *ready);
 static GreenletObject *linkable_call(green_observer *observer, PyObject *object);
@@ -29,11 +19,6 @@ static GreenletObject *linkable_call(green_observer *observer, PyObject *object)
 static const green_ready_kind notifier_kind = {.turn = linkable_turn, .drop = linkable_drop};
 static const green_ready_kind notifier_on_hub = {
     .turn = linkable_turn, .on_hub = true, .drop = linkable_drop};
-/* These kinds mark a member of the list as an observer. Its node is never queued, so they have no
-   turn. */
-static const green_ready_kind observer_kind = {.turn = NULL};
-static const green_ready_kind observer_on_hub = {.on_hub = true};
-
 static inline PyObject *
 linkable_object(green_linkable *linkable)
 {
@@ -64,26 +49,11 @@ linkable_lists(const green_linkable *linkable, const green_link *lists[LISTS_MAX
     return 3;
 }
 
-/* Returns the observer that a link is, or NULL for a client. */
-static inline green_observer *
-link_observer(green_link *link)
-{
-    const green_ready_kind *kind = ((green_linked *)link)->ready.kind;
-    return kind == &observer_kind || kind == &observer_on_hub ? (green_observer *)link : NULL;
-}
-
-green_observer *
-green_link_observer(green_link *link)
-{
-    return link_observer(link);
-}
-
-static inline linkable_callback *
+static inline green_callable *
 link_callback(green_link *link)
 {
-    green_observer *observer = link_observer(link);
-    return observer != NULL && observer->call == linkable_call ? (linkable_callback *)observer
-                                                               : NULL;
+    green_observer *observer = green_link_observer(link);
+    return observer != NULL && observer->call == linkable_call ? (green_callable *)observer : NULL;
 }
 
 /* Returns the loop in which the observer must be called, borrowed; NULL where any will do, also
@@ -95,16 +65,6 @@ observer_loop(const green_observer *observer)
 }
 
 void
-green_observer_init(green_observer *observer, GreenletObject *(*call)(green_observer *, PyObject *),
-                    bool on_hub, LoopObject *loop)
-{
-    green_list_init(&observer->link);
-    green_ready_init(&observer->ready, on_hub ? &observer_on_hub : &observer_kind);
-    observer->call = call;
-    observer->loop = loop;
-}
-
-void
 green_linkable_init(green_linkable *linkable, const green_linkable_kind *kind)
 {
     green_list_init(&linkable->links);
@@ -112,6 +72,7 @@ green_linkable_init(green_linkable *linkable, const green_linkable_kind *kind)
     linkable->kind = kind;
     linkable->usage = (green_usage){0};
     linkable->phase = IDLE;
+    linkable->compared = false;
     linkable->turn = 0;
     green_pass *pass = green_linkable_pass(linkable);
     if (pass != NULL) {
@@ -120,22 +81,11 @@ green_linkable_init(green_linkable *linkable, const green_linkable_kind *kind)
     }
 }
 
-static void
-callback_free(linkable_callback *callback)
-{
-    green_list_remove(&callback->observer.link);
-    PyObject *callable = callback->callable;
-    LoopObject *loop = callback->observer.loop;
-    PyMem_Free(callback);
-    Py_DECREF(callable);
-    Py_XDECREF(loop);
-}
-
 static int
 links_traverse(const green_link *head, visitproc visit, void *arg)
 {
     for (green_link *link = head->next; link != head; link = link->next) {
-        linkable_callback *callback = link_callback(link);
+        green_callable *callback = link_callback(link);
         if (callback != NULL) {
             Py_VISIT(callback->callable);
             Py_VISIT(callback->observer.loop);
@@ -156,17 +106,16 @@ green_linkable_traverse(green_linkable *linkable, visitproc visit, void *arg)
     return result;
 }
 
-/* Returns the first callback that has `callable`, or any callable if that is NULL. NULL: there is
-   none. */
-static linkable_callback *
-linkable_callback_find(const green_linkable *linkable, const PyObject *callable)
+/* Returns the first callback that is linked, or NULL. */
+static green_callable *
+linkable_first_callback(const green_linkable *linkable)
 {
     const green_link *lists[LISTS_MAX];
     int count = linkable_lists(linkable, lists);
     for (int i = 0; i < count; i++) {
         for (green_link *link = lists[i]->next; link != lists[i]; link = link->next) {
-            linkable_callback *callback = link_callback(link);
-            if (callback != NULL && (callable == NULL || callback->callable == callable)) {
+            green_callable *callback = link_callback(link);
+            if (callback != NULL) {
                 return callback;
             }
         }
@@ -177,9 +126,9 @@ linkable_callback_find(const green_linkable *linkable, const PyObject *callable)
 void
 green_linkable_unlink_all(green_linkable *linkable)
 {
-    linkable_callback *callback;
-    while ((callback = linkable_callback_find(linkable, NULL)) != NULL) {
-        callback_free(callback);
+    green_callable *callback;
+    while ((callback = linkable_first_callback(linkable)) != NULL) {
+        green_callable_free(callback);
     }
 }
 
@@ -188,7 +137,7 @@ green_linkable_unlink_all(green_linkable *linkable)
 static GreenletObject *
 linkable_call(green_observer *observer, PyObject *object)
 {
-    linkable_callback *callback = (linkable_callback *)observer;
+    green_callable *callback = (green_callable *)observer;
     PyObject *result = PyObject_CallOneArg(callback->callable, object);
     if (result != NULL) {
         Py_DECREF(result);
@@ -205,20 +154,19 @@ linkable_call(green_observer *observer, PyObject *object)
         }
         Py_XDECREF(context);
     }
-    callback_free(callback);
+    green_callable_free(callback);
     return NULL;
 }
 
-/* One pass calls a callable once: free the other callbacks that have the same one as `served`. */
+/* One pass calls a callable once: free the other callbacks of the pass that have the same one as
+   `served`. */
 static void
-pass_drop_same(green_pass *pass, const linkable_callback *served)
+pass_drop_same(const green_pass *pass, const green_callable *served)
 {
-    for (green_link *link = pass->serving.next, *next; link != &pass->serving; link = next) {
-        next = link->next;
-        linkable_callback *callback = link_callback(link);
-        if (callback != NULL && callback->callable == served->callable) {
-            callback_free(callback); /* `served` has it too, so no code runs */
-        }
+    green_callable *next;
+    while (pass != NULL && (next = green_callable_next_same(served)) != NULL &&
+           next->number <= pass->last) {
+        green_callable_free(next); /* `served` has the callable, too, so no code runs */
     }
 }
 
@@ -325,6 +273,7 @@ linkable_next(green_linkable *linkable)
         }
         linkable->phase = FIRST;
         green_list_splice(&pass->serving, &linkable->links);
+        pass->last = green_callable_last();
         if (!green_list_empty(&pass->serving)) {
             return pass->serving.next;
         }
@@ -396,15 +345,15 @@ linkable_serve_observer(green_linkable *linkable, green_observer *observer, Loop
         green_ready_push(there, &linkable->notifier);
         return true;
     }
-    if (observer->ready.kind == &observer_on_hub && !on_hub) {
+    if (observer->ready.kind == &green_observer_on_hub && !on_hub) {
         linkable_queue_on_hub(linkable, loop);
         return true;
     }
     green_list_remove(&observer->link);
-    linkable_callback *callback = link_callback(&observer->link);
-    green_pass *pass = green_linkable_pass(linkable);
-    if (callback != NULL && pass != NULL) {
-        pass_drop_same(pass, callback);
+    green_callable *callback = link_callback(&observer->link);
+    if (callback != NULL) {
+        pass_drop_same(green_linkable_pass(linkable), callback);
+        green_callable_unlink(callback);
     }
     PyObject *object = Py_NewRef(linkable_object(linkable));
     *next = observer->call(observer, object);
@@ -425,7 +374,7 @@ linkable_serve(green_linkable *linkable, LoopObject *loop, bool on_hub)
     green_link *link;
     GreenletObject *next;
     while ((link = linkable_next(linkable)) != NULL) {
-        green_observer *observer = link_observer(link);
+        green_observer *observer = green_link_observer(link);
         if (observer != NULL) {
             if (linkable_serve_observer(linkable, observer, loop, on_hub, &next)) {
                 return next;
@@ -477,7 +426,8 @@ linkable_serve_threads(green_linkable *linkable, LoopObject *here)
         if (!linkable->kind->all && !linkable_ready(linkable)) {
             return;
         }
-        if (link_observer(link) == NULL && !green_client_here(green_client_from(link), here)) {
+        if (green_link_observer(link) == NULL &&
+            !green_client_here(green_client_from(link), here)) {
             linkable_serve_elsewhere(linkable, link);
         } else if (!linkable->kind->all) {
             return; /* those who follow must not overtake this one */
@@ -503,7 +453,7 @@ linkable_notify_otherwise(green_linkable *linkable, LoopObject *here)
     }
     do {
         Py_INCREF(linkable_object(linkable));
-        green_observer *observer = link_observer(linkable->links.next);
+        green_observer *observer = green_link_observer(linkable->links.next);
         LoopObject *loop = observer == NULL ? NULL : observer_loop(observer);
         loop = loop == NULL ? here : loop;
         if (loop != NULL) {
@@ -525,7 +475,7 @@ green_linkable_notify_linked(green_linkable *linkable)
     }
     LoopObject *here = green_loop_here();
     if (here == NULL || green_usage_shared(&linkable->usage) ||
-        green_linkable_last_runs(linkable) || link_observer(linkable->links.next) != NULL) {
+        green_linkable_last_runs(linkable) || green_link_observer(linkable->links.next) != NULL) {
         linkable_notify_otherwise(linkable, here);
         return;
     }
@@ -589,15 +539,6 @@ green_linkable_wait_behind(green_linkable *linkable, const char *verb)
 
 /* --- links --- */
 
-/* Whether comparing this callable with another plain one runs no Python code. */
-static bool
-callable_is_plain(PyObject *callable)
-{
-    return PyFunction_Check(callable) || PyCFunction_CheckExact(callable) ||
-           (PyMethod_Check(callable) && PyFunction_Check(PyMethod_GET_FUNCTION(callable))) ||
-           Py_TYPE(callable)->tp_richcompare == PyBaseObject_Type.tp_richcompare;
-}
-
 int
 green_linkable_link(green_linkable *linkable, PyObject *callback)
 {
@@ -606,16 +547,11 @@ green_linkable_link(green_linkable *linkable, PyObject *callback)
                      Py_TYPE(callback)->tp_name);
         return -1;
     }
-    linkable_callback *link = PyMem_Malloc(sizeof(*link));
+    green_callable *link = green_callable_new(linkable, callback, linkable_call);
     if (link == NULL) {
-        PyErr_NoMemory();
         return -1;
     }
-    LoopObject *loop = green_loop_here();
-    Py_XINCREF(loop);
-    green_observer_init(&link->observer, linkable_call, true, loop);
-    link->callable = Py_NewRef(callback);
-    link->plain = callable_is_plain(callback);
+    linkable->compared = linkable->compared || !link->plain;
     green_list_append(&linkable->links, &link->observer.link);
     if (linkable_ready(linkable)) {
         green_linkable_notify_linked(linkable);
@@ -627,11 +563,11 @@ static int
 links_list(const green_link *head, PyObject *list, bool waiters)
 {
     for (green_link *link = head->next; link != head; link = link->next) {
-        linkable_callback *callback = link_callback(link);
+        green_callable *callback = link_callback(link);
         PyObject *item = NULL;
         if (callback != NULL) {
             item = Py_NewRef(callback->callable);
-        } else if (waiters && link_observer(link) == NULL &&
+        } else if (waiters && green_link_observer(link) == NULL &&
                    !green_client_native(&((green_linked *)link)->ready)) {
             PyObject *greenlet = (PyObject *)green_client_from(link)->waiter.greenlet;
             item = PyObject_GetAttrString(greenlet, "switch");
@@ -670,41 +606,11 @@ green_linkable_list(green_linkable *linkable)
     return linkable_list(linkable, true);
 }
 
-/* Set *found to the first callback that equals `callback` (NULL: none does) and return true.
-   Returns false where Python code would have to compare one before it. */
-static bool
-linkable_search(const green_linkable *linkable, PyObject *callback, linkable_callback **found)
-{
-    const green_link *lists[LISTS_MAX];
-    int count = linkable_lists(linkable, lists);
-    bool plain = callable_is_plain(callback), unique = PyFunction_Check(callback);
-    *found = NULL;
-    for (int i = 0; i < count; i++) {
-        for (green_link *link = lists[i]->next; link != lists[i]; link = link->next) {
-            linkable_callback *linked = link_callback(link);
-            if (linked == NULL) {
-                continue;
-            }
-            bool same = linked->callable == callback;
-            if (!same && !(plain && linked->plain)) {
-                return false;
-            }
-            if (!same && !unique && Py_TYPE(linked->callable) == Py_TYPE(callback)) {
-                same = PyObject_RichCompareBool(linked->callable, callback, Py_EQ) > 0;
-            }
-            if (same) {
-                *found = linked;
-                return true;
-            }
-        }
-    }
-    return true;
-}
-
-/* As linkable_search, where Python code compares. That code may link and unlink, so a copy of the
-   list is compared. 0, or -1 with an exception. */
+/* Set *found to the first callback that equals `callback` (NULL: none does), where Python code
+   compares. That code may link and unlink, so a copy of the list is compared. 0, or -1 with an
+   exception. */
 static int
-linkable_search_called(green_linkable *linkable, PyObject *callback, linkable_callback **found)
+linkable_search_called(green_linkable *linkable, PyObject *callback, green_callable **found)
 {
     PyObject *callables = linkable_list(linkable, false);
     if (callables == NULL) {
@@ -715,7 +621,7 @@ linkable_search_called(green_linkable *linkable, PyObject *callback, linkable_ca
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(callables) && same == 0; i++) {
         PyObject *callable = PyList_GET_ITEM(callables, i); /* borrowed */
         same = PyObject_RichCompareBool(callable, callback, Py_EQ);
-        *found = same > 0 ? linkable_callback_find(linkable, callable) : NULL;
+        *found = same > 0 ? green_callable_find(linkable, callable) : NULL;
     }
     Py_DECREF(callables);
     return same < 0 ? -1 : 0;
@@ -724,13 +630,14 @@ linkable_search_called(green_linkable *linkable, PyObject *callback, linkable_ca
 int
 green_linkable_unlink(green_linkable *linkable, PyObject *callback)
 {
-    linkable_callback *found;
-    if (!linkable_search(linkable, callback, &found) &&
-        linkable_search_called(linkable, callback, &found) < 0) {
+    green_callable *found = NULL;
+    if (!linkable->compared && green_callable_is_plain(callback)) {
+        found = green_callable_find_equal(linkable, callback);
+    } else if (linkable_search_called(linkable, callback, &found) < 0) {
         return -1;
     }
     if (found != NULL) {
-        callback_free(found);
+        green_callable_free(found);
     }
     linkable_unlinked(linkable);
     return 0;
@@ -768,7 +675,8 @@ green_linkable_forked(green_linkable *linkable)
     LoopObject *here = green_loop_here();
     for (green_link *link = linkable->links.next, *next; link != &linkable->links; link = next) {
         next = link->next;
-        if (link_observer(link) == NULL && !green_client_here(green_client_from(link), here)) {
+        if (green_link_observer(link) == NULL &&
+            !green_client_here(green_client_from(link), here)) {
             green_list_remove(link);
         }
     }

@@ -12,6 +12,7 @@
 #include <Python.h>
 #include <stdint.h>
 #include "sync/client.h"
+#include "sync/observer.h"
 
 typedef struct green_linkable_kind {
     size_t offset; /* of the green_linkable in its object */
@@ -42,12 +43,14 @@ typedef struct green_linkable {
        number has wrapped, a pass is made that was not needed. */
     uint32_t turn;
     uint8_t phase;
+    bool compared; /* only Python code can compare one that was linked: unlink asks each */
 } green_linkable;
 
 /* The two lists of a pass that serves only who was linked when it began. */
 typedef struct green_pass {
     green_link serving;
     green_link behind; /* those who wait, though the object is ready, so as to overtake nobody */
+    uint64_t last;     /* green_callable.number of the newest callable in `serving` */
 } green_pass;
 
 /* green_linkable_kind.pass: how many bytes a type's green_pass lies behind its green_linkable. */
@@ -68,30 +71,6 @@ green_linkable_alone(const green_linkable *linkable)
     return green_list_empty(&linkable->links) &&
            (pass == NULL || (green_list_empty(&pass->serving) && green_list_empty(&pass->behind)));
 }
-
-/* Every member of a linkable's list begins like this: green_client and green_observer do. */
-typedef struct green_linked {
-    green_link link;
-    green_ready ready;
-} green_linked;
-
-/* A member of the list that is no client: `call` is called once at its turn, when the member is
-   unlinked already. It must leave no exception; `object` is the linkable's. With on_hub it may run
-   Python code; without, it may be called on every stack, and may run none. It returns who is to run
-   now (borrowed; the thread's value is set for it), or NULL. */
-typedef struct green_observer {
-    green_link link;
-    green_ready ready; /* never queued; its kind tells observers from clients */
-    GreenletObject *(*call)(struct green_observer *observer, PyObject *object);
-    LoopObject *loop; /* where it is to be called, borrowed from its owner; NULL: anywhere */
-} green_observer;
-
-void green_observer_init(green_observer *observer,
-                         GreenletObject *(*call)(green_observer *, PyObject *), bool on_hub,
-                         LoopObject *loop);
-
-/* Returns the observer that a member of a list is, or NULL for a client. */
-green_observer *green_link_observer(green_link *link);
 
 void green_linkable_init(green_linkable *linkable, const green_linkable_kind *kind);
 
