@@ -11,7 +11,7 @@ from select import POLLIN, POLLOUT, POLLPRI, POLLRDBAND, POLLRDHUP, POLLRDNORM, 
 from time import monotonic
 
 from greencore._base.tools import _NONE, copy_globals
-from greencore._core import get_hub, sleep, wait_any
+from greencore._core import PollSet, get_hub, sleep, wait_any
 
 __implements__ = ["select", "poll"]
 __extra__ = ["epoll"]
@@ -50,18 +50,18 @@ def _remaining(deadline):
     return None if deadline is None else max(deadline - monotonic(), 0)
 
 
-def _wait_for(look, wanted, timeout, *args, gone=None):
+def _wait_for(look, wanted, timeout, *args, gone=None, kept=None):
     """Return look(*args) once that is true, or when `timeout` seconds have passed.
 
     wanted: {descriptor: events} to wait for. gone: called with {descriptor: events that were seen} where look(*args) then
-    finds nothing; what it returns is returned if that is true.
+    finds nothing; what it returns is returned if that is true. kept: the PollSet of earlier waits.
     """
     sleep(0)
     found = look(*args)
     deadline = _deadline(timeout)
     rest = timeout
     while not found and rest != 0:
-        seen = wait_any(wanted, rest)
+        seen = wait_any(wanted, rest, kept)
         found = look(*args)
         if gone is not None and not found and seen:
             found = gone(seen)
@@ -147,6 +147,7 @@ class poll:
         self._poll = _original_poll()
         self.fds = {}  # {descriptor: events for wait_any}
         self.loop = get_hub().loop
+        self._set = PollSet()
 
     def register(self, fd, eventmask=_NONE):
         """Watch `fd`, a number or an object with fileno(), for the events of `eventmask` (by default POLLIN, POLLPRI
@@ -171,7 +172,9 @@ class poll:
     def unregister(self, fd):
         """Watch `fd` no longer. Raises KeyError if it isn't registered."""
         self._poll.unregister(fd)
-        del self.fds[_number(fd)]
+        number = _number(fd)
+        del self.fds[number]
+        self._set.forget(number)
 
     def poll(self, timeout=None):
         """Return the [(descriptor, events)] that are ready, waiting `timeout` milliseconds at most (None or negative:
@@ -179,7 +182,7 @@ class poll:
         seconds = None if timeout is None or timeout < 0 else timeout / 1000
         if seconds is not None and timeout > _MOST_MILLISECONDS:
             raise OverflowError("timeout is too large")
-        return _wait_for(self._poll.poll, self.fds, seconds, 0, gone=self._gone)
+        return _wait_for(self._poll.poll, self.fds, seconds, 0, gone=self._gone, kept=self._set)
 
     @staticmethod
     def _gone(seen):

@@ -22,6 +22,7 @@
 #include "loop/fork.h"
 #include "loop/loop.h"
 #include "loop/watcher.h"
+#include "net/pollset.h"
 #include "net/process.h"
 #include "net/rawsocket.h"
 #include "net/readiness.h"
@@ -42,9 +43,9 @@ static int (*const parts[])(PyObject *module) = {
     green_errors_exec,    green_loop_exec,          green_callback_exec,   green_watcher_exec,
     green_wait_exec,      green_hub_exec,           green_hub_thread_exec, green_fork_exec,
     green_file_exec,      green_other_threads_exec, green_sleep_exec,      green_sync_exec,
-    green_task_exec,      green_socket_exec,        green_rawsocket_exec,  green_select_exec,
-    green_readiness_exec, green_threadpool_exec,    green_process_exec,    green_resolver_exec,
-    green_writer_exec,    green_connection_exec,    green_http_exec,
+    green_task_exec,      green_socket_exec,        green_rawsocket_exec,  green_pollset_exec,
+    green_select_exec,    green_readiness_exec,     green_threadpool_exec, green_process_exec,
+    green_resolver_exec,  green_writer_exec,        green_connection_exec, green_http_exec,
 };
 
 static PyObject *first; /* owned for good: the module, whose types are for the whole process */

@@ -331,9 +331,9 @@ def test_select_of_both_ways_tells_what_was_seen(pipe):
 def test_a_time_out_is_one_wait(make, monkeypatch):
     waits = []
 
-    def counted(pairs, timeout):
+    def counted(pairs, timeout, *kept):
         waits.append(timeout)
-        return wait_any(pairs, timeout)
+        return wait_any(pairs, timeout, *kept)
 
     wait_any = select.wait_any
     monkeypatch.setattr(select, "wait_any", counted)

@@ -3,11 +3,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <sys/epoll.h>
 #include <unistd.h>
 #include "greenlet/name.h"
 #include "hub/wait.h"
 #include "loop/fd.h"
+#include "net/pollset.h"
 #include "net/socket.h"
 
 /* ---- one descriptor ---- */
@@ -121,11 +121,20 @@ typedef struct {
     green_waiter *waiter;
     int fd;
     int events;
+    int refused; /* the errno for which the set does not watch it, or 0 */
 } selected;
 
+/* A wait for any of several descriptors. */
+typedef struct {
+    selected *all; /* the one behind the last is the instance's */
+    size_t count;
+    green_pollset *set; /* NULL: each is polled by itself */
+    bool closed;        /* one is not open */
+} selection;
+
 /* Up to so many descriptors are polled one by one in the loop's epoll instance, which costs about
-   four system calls each and wait. More of them get an instance of their own for the wait, which
-   costs one call each and some ten for itself. */
+   four system calls each and wait. More of them get an instance of their own, which costs one call
+   each and some ten for itself. */
 enum { FEW = 4 };
 
 static void
@@ -134,10 +143,10 @@ selected_fire(green_fd_interest *interest, int Py_UNUSED(revents))
     green_wake(GREEN_CONTAINER(interest, selected, interest)->waiter);
 }
 
-/* `events` 0: only its being closed is told. -1 with an exception. A descriptor that isn't open is
-   ready: the system call that follows tells. */
+/* Starts the interest in one. With `events` 0 only its being closed is told. -1 with an exception.
+   A descriptor that isn't open is ready: the system call that follows tells. */
 static int
-selected_start(selected *one, int events)
+selected_start(selection *any, selected *one, int events)
 {
     green_waiter *waiter = one->waiter;
     one->interest = (green_fd_interest){
@@ -150,97 +159,157 @@ selected_start(selected *one, int events)
         return -1;
     }
     PyErr_Clear();
+    any->closed = true;
     green_wake(waiter);
     return 0;
 }
 
-/* Have the instance `set` watch one for what it waits for. -1 with an exception. */
-static int
-selected_add(selected *one, int set)
+static void
+selection_stop(LoopObject *loop, selection *any)
 {
-    struct epoll_event event = {.data.ptr = one};
-    event.events = (one->events & GREEN_READ ? EPOLLIN | EPOLLRDHUP : 0) |
-                   (one->events & GREEN_WRITE ? EPOLLOUT : 0) |
-                   (one->events & GREEN_PRIORITY ? EPOLLPRI : 0);
-    if (epoll_ctl(set, EPOLL_CTL_ADD, one->fd, &event) == 0) {
-        return selected_start(one, 0);
+    for (size_t i = 0; i <= any->count; i++) {
+        green_fd_stop(loop, &any->all[i].interest);
     }
-    if (errno == EPERM) {
-        one->interest.revents = one->events; /* what cannot be polled is always ready */
-    } else if (errno != EBADF &&
-               one->fd != set) { /* `set` may have got the number of a closed one */
-        PyErr_SetFromErrno(PyExc_OSError);
-        return -1;
-    }
-    green_wake(one->waiter);
-    return 0;
 }
 
-/* Start all of them; the one behind the last is that of their instance. -1 with an exception. */
+/* Has the set watch all. -1 with an exception: EINVAL where the kernel lets no more instances watch
+   a file. */
 static int
-start_all(selected *all, size_t count, green_waiter *waiter)
+watch_all(selection *any)
 {
-    selected *set = &all[count];
-    for (size_t i = 0; i <= count; i++) {
-        all[i].waiter = waiter;
-        green_list_init(&all[i].interest.link);
+    if (green_pollset_begin(any->set) < 0) {
+        return -1;
     }
-    set->fd = count > FEW ? epoll_create1(EPOLL_CLOEXEC) : -1;
-    for (size_t i = 0; i < count; i++) {
-        int status =
-            set->fd < 0 ? selected_start(&all[i], all[i].events) : selected_add(&all[i], set->fd);
-        if (status < 0) {
+    for (size_t i = 0; i < any->count; i++) {
+        selected *one = &any->all[i];
+        one->refused = one->fd == any->set->fd
+                           ? EBADF /* the instance has got the number of a closed descriptor */
+                           : green_pollset_watch(any->set, one->fd, one->events, (uint32_t)i);
+        if (one->refused != 0 && one->refused != EPERM && one->refused != EBADF) {
+            errno = one->refused;
+            PyErr_SetFromErrno(PyExc_OSError);
             return -1;
         }
     }
-    return set->fd < 0 ? 0 : selected_start(set, GREEN_READ);
-}
-
-/* What the instance has seen, of each. -1 with an exception. */
-static int
-ask_set(selected *all, size_t count)
-{
-    int room = count > INT_MAX / 16 ? INT_MAX / 16 : (int)count;
-    struct epoll_event *events = PyMem_New(struct epoll_event, (size_t)room);
-    if (events == NULL) {
-        PyErr_NoMemory();
-        return -1;
-    }
-    int found = epoll_wait(all[count].fd, events, room, 0);
-    for (int i = 0; i < found; i++) {
-        selected *one = events[i].data.ptr;
-        uint32_t seen = events[i].events;
-        int revents = (seen & (EPOLLIN | EPOLLRDHUP) ? GREEN_READ : 0) |
-                      (seen & EPOLLOUT ? GREEN_WRITE : 0) | (seen & EPOLLPRI ? GREEN_PRIORITY : 0);
-        if (seen & (EPOLLERR | EPOLLHUP)) {
-            revents = GREEN_READ | GREEN_WRITE | GREEN_PRIORITY;
-        }
-        one->interest.revents |= revents & one->events;
-    }
-    PyMem_Free(events);
     return 0;
 }
 
-static void
-stop_all(LoopObject *loop, selected *all, size_t count)
+/* -1 with an exception. */
+static int
+start_by_set(selection *any)
 {
-    for (size_t i = 0; i <= count; i++) {
-        green_fd_stop(loop, &all[i].interest);
+    if (watch_all(any) < 0 || (any->set->stale && watch_all(any) < 0)) {
+        return -1;
     }
-    if (all[count].fd >= 0) {
-        close(all[count].fd);
+    for (size_t i = 0; i < any->count; i++) {
+        selected *one = &any->all[i];
+        if (selected_start(any, one, 0) < 0) {
+            return -1;
+        }
+        if (one->refused != 0) {
+            any->closed = any->closed || one->refused == EBADF;
+            one->interest.revents = one->refused == EPERM ? one->events : 0; /* always ready */
+            green_wake(one->waiter);
+        }
     }
+    any->all[any->count].fd = any->set->fd;
+    return selected_start(any, &any->all[any->count], GREEN_READ);
+}
+
+/* -1 with an exception. */
+static int
+start_each(selection *any)
+{
+    for (size_t i = 0; i < any->count; i++) {
+        if (selected_start(any, &any->all[i], any->all[i].events) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* Starts all. Where the kernel refuses the instance (some 500 of them may watch one file), they are
+   polled one by one. -1 with an exception. */
+static int
+selection_start(selection *any, green_waiter *waiter)
+{
+    for (size_t i = 0; i <= any->count; i++) {
+        any->all[i].interest = (green_fd_interest){.events = 0};
+        any->all[i].waiter = waiter;
+        green_list_init(&any->all[i].interest.link);
+    }
+    if (any->set == NULL) {
+        return start_each(any);
+    }
+    errno = 0;
+    if (start_by_set(any) == 0) {
+        return 0;
+    }
+    if (errno != EINVAL || !PyErr_ExceptionMatches(PyExc_OSError)) {
+        return -1;
+    }
+    PyErr_Clear();
+    selection_stop(waiter->loop, any);
+    any->set = NULL;
+    return start_each(any);
+}
+
+static bool
+selection_tell(uint32_t index, int fd, int events, void *data)
+{
+    selection *any = data;
+    if (index >= any->count || any->all[index].fd != fd) {
+        return false;
+    }
+    any->all[index].interest.revents |= events & any->all[index].events;
+    return true;
+}
+
+/* Whether there is news of one. */
+static bool
+selection_seen(const selection *any)
+{
+    bool seen = any->closed;
+    for (size_t i = 0; i < any->count && !seen; i++) {
+        seen = any->all[i].interest.revents != 0;
+    }
+    return seen;
+}
+
+/* As green_wait. */
+static int
+selection_wait(selection *any, double seconds)
+{
+    green_waiter waiter;
+    if (green_waiter_init(&waiter, "select", NULL) < 0) {
+        return -1;
+    }
+    LoopObject *loop = (LoopObject *)Py_NewRef((PyObject *)waiter.loop);
+    int status = -1;
+    if (selection_start(any, &waiter) < 0) {
+        green_waiter_cancel(&waiter);
+    } else {
+        status = green_wait(&waiter, seconds);
+    }
+    if (status == GREEN_WOKEN && any->set != NULL &&
+        green_pollset_read(any->set, any->count, selection_tell, any) < 0) {
+        status = -1;
+    }
+    selection_stop(loop, any);
+    Py_DECREF(loop);
+    return status;
 }
 
 /* {descriptor: what was seen} of those of which something was. */
 static PyObject *
-collect_seen(const selected *all, size_t count)
+selection_collect(const selection *any)
 {
     PyObject *seen = PyDict_New();
-    for (size_t i = 0; seen != NULL && i < count; i++) {
-        if (all[i].interest.revents != 0) {
-            PyObject *fd = PyLong_FromLong(all[i].fd);
-            PyObject *events = fd == NULL ? NULL : PyLong_FromLong(all[i].interest.revents);
+    for (size_t i = 0; seen != NULL && i < any->count; i++) {
+        const selected *one = &any->all[i];
+        if (one->interest.revents != 0) {
+            PyObject *fd = PyLong_FromLong(one->fd);
+            PyObject *events = fd == NULL ? NULL : PyLong_FromLong(one->interest.revents);
             if (events == NULL || PyDict_SetItem(seen, fd, events) < 0) {
                 Py_CLEAR(seen);
             }
@@ -291,45 +360,55 @@ selected_new(PyObject *wanted, size_t *count)
 
 PyDoc_STRVAR(
     wait_any_doc,
-    "wait_any(wanted, timeout, /)\n--\n\n"
+    "wait_any(wanted, timeout, kept=None, /)\n--\n\n"
     "Wait until one of the descriptors is ready: `wanted` is a dict {descriptor: events}, "
     "events a sum of 1 (read), 2 (write) and 4 (out-of-band data). Returns such a dict of what was "
     "seen, empty if one is not open; 8: another greenlet has closed the descriptor. None if "
-    "`timeout` seconds (None: for ever) passed before. Raises OSError, TypeError.");
+    "`timeout` seconds (None: for ever) passed before.\n\n"
+    "kept: a PollSet that makes many waits for the same descriptors quick. Raises OSError, "
+    "TypeError.");
 
 static PyObject *
 wait_any(PyObject *Py_UNUSED(module), PyObject *args)
 {
-    PyObject *wanted, *timeout;
+    PyObject *wanted, *timeout, *kept = Py_None;
     double seconds;
-    size_t count;
-    if (!PyArg_ParseTuple(args, "O!O:wait_any", &PyDict_Type, &wanted, &timeout) ||
+    if (!PyArg_ParseTuple(args, "O!O|O:wait_any", &PyDict_Type, &wanted, &timeout, &kept) ||
         green_wait_seconds(timeout, &seconds) < 0) {
         return NULL;
     }
-    selected *all = selected_new(wanted, &count);
-    if (all == NULL) {
+    if (kept != Py_None && !PyObject_TypeCheck(kept, PollSet_Type)) {
+        return PyErr_Format(PyExc_TypeError, "a PollSet is needed, not %.200s",
+                            Py_TYPE(kept)->tp_name);
+    }
+    selection any = {.count = 0};
+    any.all = selected_new(wanted, &any.count);
+    if (any.all == NULL) {
         return NULL;
     }
-    int status = -1;
-    green_waiter waiter;
-    if (green_waiter_init(&waiter, "select", NULL) == 0) {
-        LoopObject *loop = (LoopObject *)Py_NewRef((PyObject *)waiter.loop);
-        if (start_all(all, count, &waiter) < 0) {
-            green_waiter_cancel(&waiter);
-        } else {
-            status = green_wait(&waiter, seconds);
-        }
-        if (status == GREEN_WOKEN && all[count].fd >= 0 && ask_set(all, count) < 0) {
-            status = -1;
-        }
-        stop_all(loop, all, count);
-        Py_DECREF(loop);
+    PollSetObject *keeper = kept == Py_None ? NULL : (PollSetObject *)kept;
+    green_pollset own = GREEN_POLLSET_NEW;
+    any.set = any.count <= FEW ? NULL : keeper == NULL || keeper->busy ? &own : &keeper->set;
+    bool keeps = keeper != NULL && any.set == &keeper->set;
+    if (keeps) {
+        keeper->busy = true;
     }
+    uint64_t begun = green_time_now();
+    int status = selection_wait(&any, seconds);
+    if (status == GREEN_WOKEN && any.set != NULL && !selection_seen(&any)) {
+        /* The kernel may have refused the instance as the loop slept. */
+        any.set = NULL;
+        double rest = seconds - (double)(green_time_now() - begun) / 1e9;
+        status = selection_wait(&any, seconds < 0 ? seconds : rest < 0 ? 0 : rest);
+    }
+    if (keeps) {
+        keeper->busy = false;
+    }
+    green_pollset_close(&own);
     PyObject *result = status < 0              ? NULL
-                       : status == GREEN_WOKEN ? collect_seen(all, count)
+                       : status == GREEN_WOKEN ? selection_collect(&any)
                                                : Py_NewRef(Py_None);
-    PyMem_Free(all);
+    PyMem_Free(any.all);
     return result;
 }
 
