@@ -5,7 +5,7 @@ import io
 import os
 from errno import EBADF
 
-from greencore._core import cancel_wait_ex, get_hub  # noqa: F401 - programs import it from here
+from greencore._core import cancel_wait_ex, get_hub, lookup  # noqa: F401 - programs import get_hub from here
 
 _MODE_LETTERS = frozenset("axrwb+tU")
 
@@ -322,11 +322,11 @@ class FileObjectThread(FileObjectBase):
     """
 
     def __init__(self, *args, lock=True, threadpool=None, **kwargs):
-        from greencore.lock import DummySemaphore, Semaphore
-
         descriptor = OpenDescriptor(*args, **kwargs)
-        self.threadpool = threadpool or get_hub().threadpool
-        self.lock = Semaphore() if lock is True else lock or DummySemaphore()
+        self.threadpool = get_hub().threadpool if threadpool is None else threadpool  # an idle pool is false
+        if lock is True or not lock:
+            lock = lookup("greencore.lock", "Semaphore" if lock is True else "DummySemaphore")()
+        self.lock = lock
         if not hasattr(self.lock, "__enter__"):
             raise TypeError(f"Expected a Semaphore or boolean, got {type(self.lock)!r}")
         super().__init__(descriptor)

@@ -4,6 +4,7 @@ import _socket
 import errno
 import sys
 
+from greencore._core import lookup
 from greencore.event import Event
 from greencore.greenlet import Greenlet
 from greencore.hub import get_hub
@@ -90,9 +91,7 @@ class BaseServer:
         """Set who runs the handlers: the argument `spawn` of the class."""
         self.pool = None
         if isinstance(spawn, int):
-            from greencore.pool import Pool
-
-            spawn = Pool(spawn)
+            spawn = lookup("greencore.pool", "Pool")(spawn)
         if hasattr(spawn, "spawn"):
             self.pool = spawn
             self._spawn = spawn.spawn

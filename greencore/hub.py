@@ -17,6 +17,7 @@ from greencore._core import (  # noqa: F401 - programs import them from here
     greenlet as RawGreenlet,
     iwait,
     kill,
+    lookup,
     set_default_hub_class,
     set_hub,
     sleep,
@@ -110,9 +111,7 @@ class signal:
         self.args = args
         self.kwargs = kwargs
         if self.greenlet_class is None:
-            from greencore.greenlet import Greenlet
-
-            type(self).greenlet_class = Greenlet
+            type(self).greenlet_class = lookup("greencore.greenlet", "Greenlet")
         self.watcher = self.hub.loop.signal(signalnum, ref=False)
         self.watcher.start(self._start)
 
@@ -289,9 +288,7 @@ class Hub(_core.Hub):
             self.loop.run_callback_threadsafe(self.parent.throw, type, value, tb)
             return
         if _core.is_stale(self.parent):
-            from greencore._shutdown import leave
-
-            leave(value)
+            lookup("greencore._shutdown", "leave")(value)
         current = getcurrent()
         if current is self or current is self.parent or self.loop is None:
             self.parent.throw(type, value, tb)

@@ -9,6 +9,7 @@ import sys
 import types
 
 from greencore._base.tools import copy_globals
+from greencore._core import get_hub_if_exists, getcurrent, lookup
 
 __implements__ = ["getsignal", "pthread_kill", "set_wakeup_fd", "signal"]
 __extensions__ = []
@@ -27,11 +28,8 @@ class _ChildHandler:
         self.handler = handler
 
     def __call__(self, signalnum, frame):
-        from greencore.greenlet import Greenlet
-        from greencore.hub import Hub, getcurrent
-
-        if isinstance(getcurrent(), Hub):
-            Greenlet(self.handler, signalnum, frame).switch()
+        if isinstance(getcurrent(), lookup("greencore.hub", "Hub")):
+            lookup("greencore.greenlet", "Greenlet")(self.handler, signalnum, frame).switch()
         else:
             self.handler(signalnum, frame)
 
@@ -60,8 +58,6 @@ def set_wakeup_fd(fd, /, *, warn_on_full_buffer=True):
 
     The hub writes it there itself if the signal comes while it sleeps, without a warning if the buffer is full.
     """
-    from greencore.hub import get_hub_if_exists
-
     before = _set_wakeup_fd(fd, warn_on_full_buffer=warn_on_full_buffer)
     hub = get_hub_if_exists()
     return before if hub is None or hub.loop is None else hub.loop._wakeup_fd_set(before)
@@ -69,9 +65,7 @@ def set_wakeup_fd(fd, /, *, warn_on_full_buffer=True):
 
 def pthread_kill(thread_id, signalnum, /):
     """Send a signal to a thread, as `signal.pthread_kill` does; for a greenlet's identifier, to the thread it runs in."""
-    from greencore.thread import native_ident
-
-    _pthread_kill(native_ident(thread_id), signalnum)
+    _pthread_kill(lookup("greencore.thread", "native_ident")(thread_id), signalnum)
 
 
 __imports__ = copy_globals(_standard, globals(), names_to_ignore=__implements__, dunder_names_to_keep=())
@@ -80,9 +74,7 @@ __imports__ = copy_globals(_standard, globals(), names_to_ignore=__implements__,
 class _CallableModule(types.ModuleType):
     def __call__(self, signalnum, handler, *args, **kwargs):
         """Call `handler(*args, **kwargs)` in a new greenlet when the signal comes: `greencore.signal_handler`."""
-        from greencore.hub import signal as watch
-
-        return watch(signalnum, handler, *args, **kwargs)
+        return lookup("greencore.hub", "signal")(signalnum, handler, *args, **kwargs)
 
 
 sys.modules[__name__].__class__ = _CallableModule

@@ -3,7 +3,7 @@
 import time as _time
 
 from greencore._base.tools import copy_globals
-from greencore._core import time_sleep as sleep  # noqa: F401 - built in, as the original: no method when a class has it
+from greencore._core import lookup, time_sleep as sleep  # noqa: F401 - sleep is built in, as the original: no method when a class has it
 
 __implements__ = ["pthread_getcpuclockid", "sleep"]
 _pthread_getcpuclockid = _time.pthread_getcpuclockid
@@ -11,9 +11,7 @@ _pthread_getcpuclockid = _time.pthread_getcpuclockid
 
 def pthread_getcpuclockid(thread_id, /):
     """Return the CPU clock of a thread, as `time.pthread_getcpuclockid` does; a greenlet's is that of the thread it runs in."""
-    from greencore.thread import native_ident
-
-    return _pthread_getcpuclockid(native_ident(thread_id))
+    return _pthread_getcpuclockid(lookup("greencore.thread", "native_ident")(thread_id))
 
 
 __all__ = __implements__

@@ -257,3 +257,10 @@ def test_bad_descriptor(pipe):
         fileobject.FileObject(1.5)
     with pytest.raises(FileNotFoundError):
         fileobject.FileObject("/nowhere/at/all")
+
+
+def test_the_pool_that_is_given_is_used_though_it_is_idle(tmp_path):
+    pool = gevent.threadpool.ThreadPool(1)
+    with fileobject.FileObjectThread(str(tmp_path / "file"), "w", threadpool=pool) as file:
+        assert file.threadpool is pool
+    pool.kill()

@@ -29,18 +29,25 @@ CASES = {
     "loop.timer(1).active": "False",
     "loop.stat('/').active": "False",
     "kill(parked)": "None",
+    "signal_handler(10, len).cancel()": "None",
+    "signal.pthread_kill(get_ident(), 0)": "None",
+    "BaseServer(('127.0.0.1', 0), len, 5).pool.size": "5",
+    "FileObjectThread(os.pipe()[0], threadpool=pool).lock.counter": "1",
     "hub.switch()": "LoopExit",
 }
 PROGRAM = """
     import builtins, os, sys
-    from gevent import Greenlet, get_hub, kill, sleep, spawn, with_timeout
+    from gevent import Greenlet, get_hub, kill, signal, signal_handler, sleep, spawn, with_timeout
+    from gevent.baseserver import BaseServer
     from gevent.event import Event
+    from gevent.fileobject import FileObjectThread
     from gevent.lock import Semaphore
     from gevent.os import waitpid
     from gevent.pool import Pool
     from gevent.queue import PriorityQueue, Queue
     from gevent.select import select
     from gevent.socket import create_server, socket
+    from gevent.thread import get_ident
 
     class Late:
         def __init__(self, names):
