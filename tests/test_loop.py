@@ -433,6 +433,39 @@ def test_children(default):
     assert done.stdout == "no zombie left\n", done.stderr
 
 
+ENDED_CHILD = """
+import os, resource
+from greencore import core
+loop = core.loop(default=False)
+seen = []
+read_end, write_end = os.pipe()
+first = os.fork()
+if first == 0:
+    os._exit(3)
+second = os.fork()
+if second == 0:
+    os.close(write_end)
+    os.read(read_end, 1)
+    os._exit(0)
+if not TRACE:  # no descriptor is left for a pidfd, so SIGCHLD has to do
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))
+ended = loop.child(first, trace=TRACE, ref=False)
+other = loop.child(second, trace=TRACE)
+ended.start(lambda: (seen.append("first"), os.close(write_end)))
+other.start(lambda: (seen.append("second"), other.stop()))
+loop.run()
+assert ended.active
+print(*seen, os.waitstatus_to_exitcode(ended.rstatus))
+"""
+
+
+@pytest.mark.parametrize("trace", [True, False])
+def test_an_ended_child_is_told_once(trace):
+    script = ENDED_CHILD.replace("TRACE", str(trace))
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    assert done.stdout == "first second 3\n", done.stdout + done.stderr
+
+
 def test_stat(loop, tmp_path):
     path = tmp_path / "file"
     path.write_text("a")

@@ -107,6 +107,7 @@ childwatcher_due(WatcherObject *watcher)
     if (self->pid != 0 && (WIFEXITED(self->rstatus) || WIFSIGNALED(self->rstatus))) {
         /* The child has no more to say. As in gevent, the watcher stays active until stopped. */
         green_fd_stop(watcher->loop, &self->interest);
+        green_signal_stop(&self->signal); /* at the next one, waitpid knows no such child */
     }
     return true;
 }
