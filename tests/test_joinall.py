@@ -1,6 +1,7 @@
 """joinall, wait, iwait, killall."""
 
 import gc
+import threading
 
 import pytest
 
@@ -212,3 +213,50 @@ def test_without_time_what_is_ready_counts():
     assert len(gevent.wait([gevent.spawn(int), gevent.event.Event()], timeout=0)) == 1
     greenlets = [gevent.spawn(int), gevent.spawn(gevent.sleep), gevent.Greenlet(int)]
     assert gevent.joinall(greenlets, timeout=0) == greenlets[:2]
+
+
+class SleepingNumber:
+    def __float__(self):
+        sleep(0)
+        return 10.0
+
+
+class SleepingTimeout(Timeout):
+    def start(self):
+        super().start()
+        sleep(0)
+
+
+@pytest.mark.parametrize("make", [SleepingNumber, lambda: SleepingTimeout(10)])
+def test_killall_whose_time_out_lets_others_run(make):
+    """The throws are made while the time-out begins; what was queued is gone by then."""
+    greenlets = [gevent.spawn(sleep, 10) for _ in range(3)]
+    sleep(0)
+    gevent.killall(greenlets, timeout=make())
+    assert all(isinstance(g.value, GreenletExit) for g in greenlets)
+    assert gevent.spawn(int, "42").get(timeout=10) == 42
+
+
+def test_killall_whose_time_out_cannot_begin():
+    g = gevent.spawn(sleep, 10)
+    sleep(0)
+    with pytest.raises(TypeError):
+        gevent.killall([g], timeout="soon")
+    g.join()
+    assert isinstance(g.value, GreenletExit)
+
+
+def test_killall_of_another_threads_greenlets():
+    def other():
+        greenlets.append(gevent.spawn(sleep, 10))
+        sleep(0)
+        running.set()
+        greenlets[0].join()
+
+    greenlets, running = [], threading.Event()
+    thread = threading.Thread(target=other)
+    thread.start()
+    running.wait()
+    gevent.killall(greenlets)
+    assert isinstance(greenlets[0].value, GreenletExit)
+    thread.join()

@@ -436,15 +436,26 @@ killall_join(PyObject *greenlets, PyObject *timeout, uint64_t until)
     return status;
 }
 
+/* Wait until those of a list have ended. `last` is the last throw that was queued for them. */
 static int
 killall_wait(PyObject *greenlets, queued_throw *last, PyObject *timeout)
 {
+    last->held =
+        &last; /* Python code may let the throw be made before this greenlet waits for it */
+    HubObject *here = green_hub_get();
+    bool local = here != NULL && last != NULL && last->loop == here->loop;
     green_deadline deadline;
-    if (green_deadline_start(&deadline, timeout) < 0) {
+    int status = here == NULL ? -1 : green_deadline_start(&deadline, timeout);
+    if (last != NULL) {
+        last->held = NULL;
+    }
+    if (status < 0) {
         return -1;
     }
     uint64_t until = deadline.seconds < 0 ? UINT64_MAX : green_time_after(deadline.seconds);
-    int status = throw_wait(last, "killall");
+    if (local && last != NULL) {
+        status = throw_wait(last, "killall");
+    }
     if (status == 0) {
         status = killall_join(greenlets, timeout, until);
     }
