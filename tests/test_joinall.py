@@ -9,6 +9,7 @@ import gevent
 from gevent import GreenletExit, Timeout, sleep
 from gevent.event import AsyncResult, Event
 from gevent.lock import Semaphore
+from threads import in_thread
 
 
 class Failure(Exception):
@@ -17,6 +18,18 @@ class Failure(Exception):
 
 def fail():
     raise Failure("on purpose")
+
+
+class SleepingNumber:
+    def __float__(self):
+        sleep(0)
+        return 10.0
+
+
+class SleepingTimeout(Timeout):
+    def start(self):
+        super().start()
+        sleep(0)
 
 
 def test_joinall_returns_them_in_the_order_of_their_ends():
@@ -132,15 +145,54 @@ def test_who_is_linked_by_one_woken_is_served_first():
     assert order == [done, 0, 1, *workers]
 
 
-def test_one_iterator_two_readers():
-    g = gevent.spawn(sleep, 10)
-    ready = gevent.iwait([g, Event()])
-    reader = gevent.spawn(next, ready, None)
+@pytest.mark.parametrize("others", [0, 1])
+def test_one_iterator_two_readers(others):
+    event = Event()
+    ready = gevent.iwait([event, *(Event() for _ in range(others))])
+    reader = gevent.spawn(next, ready)
     sleep(0)
     with pytest.raises(gevent.exceptions.ConcurrentObjectUseError):
         next(ready)
-    reader.kill()
-    g.kill()
+    event.set()
+    assert reader.get(timeout=10) is event
+
+
+def test_a_second_reader_while_the_first_begins():
+    ready = gevent.iwait([gevent.spawn(int)], timeout=SleepingNumber())
+    reader = gevent.spawn(list, ready)
+    sleep(0)
+    with pytest.raises(gevent.exceptions.ConcurrentObjectUseError):
+        next(ready)
+    assert len(reader.get(timeout=10)) == 1
+    assert list(ready) == []
+
+
+@pytest.mark.parametrize("timeout", [None, SleepingNumber()])
+def test_a_reader_whose_with_statement_ends(timeout):
+    """It may wait or be about to."""
+    event = Event()
+    with gevent.iwait([event], timeout) as ready:
+        reader = gevent.spawn(list, ready)
+        sleep(0)
+    assert reader.get(timeout=10) == []
+    assert event.linkcount() == 0
+
+
+def test_iwait_whose_time_out_destroys_the_hub():
+    class Destroyer:
+        def __float__(self):
+            gevent.get_hub().destroy(destroy_loop=True)
+            return 10.0
+
+    class Ready:
+        def rawlink(self, callback):
+            callback(self)
+
+        def unlink(self, callback):
+            pass
+
+    ready = Ready()
+    assert in_thread(list, gevent.iwait([ready], Destroyer())) == [ready]
 
 
 def test_an_interrupted_wait_unlinks():
@@ -213,18 +265,6 @@ def test_without_time_what_is_ready_counts():
     assert len(gevent.wait([gevent.spawn(int), gevent.event.Event()], timeout=0)) == 1
     greenlets = [gevent.spawn(int), gevent.spawn(gevent.sleep), gevent.Greenlet(int)]
     assert gevent.joinall(greenlets, timeout=0) == greenlets[:2]
-
-
-class SleepingNumber:
-    def __float__(self):
-        sleep(0)
-        return 10.0
-
-
-class SleepingTimeout(Timeout):
-    def start(self):
-        super().start()
-        sleep(0)
 
 
 @pytest.mark.parametrize("make", [SleepingNumber, lambda: SleepingTimeout(10)])

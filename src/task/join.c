@@ -23,6 +23,8 @@ typedef struct IwaitObject {
     Py_ssize_t left;   /* how many more will be handed out */
     Py_ssize_t wanted; /* the waiter is woken when there are so many results */
     bool lost;         /* there was no memory for one of the results */
+    bool busy;         /* a greenlet is in next() */
+    bool closed;       /* the with statement has ended meanwhile; next() takes the links back */
     join_observer *observers; /* owned; one for each object; used for tasks */
     PyObject *callback;       /* owned; linked to all other objects; NULL: not needed yet */
     LoopObject *loop;         /* owned; the loop that it waits in; NULL before it began */
@@ -181,12 +183,12 @@ iwait_finish(IwaitObject *self)
 static int
 iwait_begin(IwaitObject *self)
 {
-    HubObject *hub = green_hub_get();
-    if (hub == NULL) {
-        return -1;
-    }
     double seconds;
     if (green_wait_seconds(self->timeout, &seconds) < 0) {
+        return -1;
+    }
+    HubObject *hub = green_hub_get();
+    if (hub == NULL) {
         return -1;
     }
     self->until = seconds < 0 ? UINT64_MAX : green_time_after(seconds);
@@ -234,14 +236,10 @@ iwait_fill(IwaitObject *self, Py_ssize_t count)
     if (self->loop == NULL && iwait_begin(self) < 0) {
         return -1;
     }
-    if (self->waiter != NULL) {
-        PyErr_SetString(green_exc_ConcurrentObjectUseError,
-                        "another greenlet waits with this iterator");
-        return -1;
-    }
     Py_ssize_t wanted = self->given + count;
     int status = GREEN_WOKEN;
-    while (status == GREEN_WOKEN && PyList_GET_SIZE(self->results) < wanted && !self->lost) {
+    while (status == GREEN_WOKEN && PyList_GET_SIZE(self->results) < wanted && !self->lost &&
+           !self->closed) {
         status = iwait_park(self, wanted);
     }
     if (status == GREEN_WOKEN && self->lost) {
@@ -251,23 +249,18 @@ iwait_fill(IwaitObject *self, Py_ssize_t count)
     return status < 0 ? -1 : 0;
 }
 
+/* Returns the next object (new reference), or NULL, with an exception or at the end. */
 static PyObject *
-iwait_next(IwaitObject *self)
+iwait_step(IwaitObject *self)
 {
-    if (self->objects == NULL) {
-        return NULL;
-    }
     if (self->left == 0) {
-        if (self->loop == NULL && iwait_begin(self) < 0) {
-            iwait_finish(self);
-            return NULL;
+        if (self->loop == NULL) {
+            iwait_begin(self); /* for what it may raise */
         }
-        iwait_finish(self);
         return NULL;
     }
     self->left--;
     if (iwait_fill(self, 1) < 0 || self->given == PyList_GET_SIZE(self->results)) {
-        iwait_finish(self);
         return NULL;
     }
     PyObject *object = Py_NewRef(PyList_GET_ITEM(self->results, self->given));
@@ -276,6 +269,26 @@ iwait_next(IwaitObject *self)
         Py_CLEAR(object);
     }
     self->given++;
+    return object;
+}
+
+static PyObject *
+iwait_next(IwaitObject *self)
+{
+    if (self->objects == NULL) {
+        return NULL;
+    }
+    if (self->busy) {
+        PyErr_SetString(green_exc_ConcurrentObjectUseError,
+                        "another greenlet waits with this iterator");
+        return NULL;
+    }
+    self->busy = true;
+    PyObject *object = iwait_step(self);
+    self->busy = false;
+    if (object == NULL || self->closed) {
+        iwait_finish(self);
+    }
     return object;
 }
 
@@ -352,7 +365,14 @@ iwait_enter(PyObject *self, PyObject *Py_UNUSED(none))
 static PyObject *
 iwait_exit(IwaitObject *self, PyObject *Py_UNUSED(args))
 {
-    iwait_finish(self);
+    if (!self->busy) {
+        iwait_finish(self);
+        Py_RETURN_NONE;
+    }
+    self->closed = true;
+    if (self->waiter != NULL && self->waiter->status == GREEN_PARKED) {
+        green_wake(self->waiter);
+    }
     Py_RETURN_NONE;
 }
 
