@@ -11,7 +11,9 @@ import pytest
 from gevent import event, lock, pool, pywsgi, queue
 from gevent.hub import Waiter
 from gevent.local import local
+from gevent.resolver.ares import Resolver
 from hubs import in_hub
+from wsgiservers import ask, serving
 
 from greencore import _core
 
@@ -197,14 +199,134 @@ def test_freed_in_a_circle(name):
     assert ref() is None
 
 
-@pytest.mark.parametrize("name", MAKERS)
+def owned(made):
+    made.acquire()
+    return made
+
+
+def asked(queue):
+    """It has made its conditions."""
+    assert queue.mutex and queue.not_empty
+    queue.mine = Thing()
+    return queue
+
+
+def grouped():
+    made = pool.Pool(2)
+    made.spawn(gevent.sleep, 0)
+    assert not made.dying and not made._empty_event.is_set()
+    return made
+
+
+def ended(function, *args):
+    g = gevent.spawn(function, *args)
+    g.name = "mine" * 10
+    gevent.joinall([g])
+    return g
+
+
+def failing():
+    def fail():
+        raise ValueError
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gevent.get_hub(), "handle_error", lambda *args: None, raising=False)
+        return ended(fail)
+
+
+def unread(function):
+    """An imap whose results nobody has read; `function` gets 0."""
+    workers = pool.Pool(1)
+    results = workers.imap(function, [0])
+    gevent.sleep(0)
+    workers.join()
+    return results
+
+
+def numbered():
+    made = raised(Thing())
+    made.set_exception(ValueError(), (ValueError, ValueError(), None))
+    made._imap_task_index = 1000
+    return made
+
+
+class Mine(local):
+    def __init__(self, *args, **kwargs):
+        self.value = args
+
+
+def connected():
+    ours, theirs = original.socketpair()
+    theirs.close()
+    made = _core.WebSocketConnection(ours, True, b"", 100, -1)
+    made.ping_interval = 20.5
+    return made
+
+
+def watching():
+    loop = _core.loop(default=False)
+    loop.mine = loop.timer(100)
+    loop.mine.start(int)
+    loop.error_handler = Thing()
+    return loop
+
+
+def spawned_from():
+    before = _core.set_track_greenlet_tree(True)
+    try:
+        return gevent.spawn(int).spawning_stack
+    finally:
+        _core.set_track_greenlet_tree(True if before is None else before)
+
+
+HOLDERS = {
+    "RLock": lambda: owned(lock.RLock()),
+    "Channel": queue.Channel,
+    "callback": lambda: gevent.get_hub().loop.run_callback(Thing(), 1),
+    "Queue, asked": lambda: asked(queue.Queue()),
+    "Group, asked": grouped,
+    "Greenlet, ended": lambda: ended(Thing(), 1),
+    "Greenlet, failed": failing,
+    "imap, unread": lambda: unread(str),
+    "imap, failed": lambda: unread((1).__truediv__),
+    "AsyncResult, numbered": numbered,
+    "local, arguments": lambda: Mine(Thing(), thing=Thing()),
+    "connection": connected,
+    "loop, watching": watching,
+    "resolver": lambda: Resolver(servers="127.0.0.1:9").cares,
+    "stack of a spawn": spawned_from,
+}
+
+
+@pytest.mark.parametrize("name", [*MAKERS, *HOLDERS])
 def test_found_as_a_referrer(name):
     """gc.get_referrers stops the visit of an object where it holds what is looked for."""
-    made = MAKERS[name](Thing())
+    made = MAKERS[name](Thing()) if name in MAKERS else HOLDERS[name]()
     for held in gc.get_referents(made):
-        assert any(one is made for one in gc.get_referrers(held))
+        assert any(one is made for one in gc.get_referrers(held)), held
     if hasattr(made, "close") and name.startswith("Timeout"):
         made.close()
+
+
+def test_a_handler_at_work_is_found_as_a_referrer():
+    found = []
+
+    class Handler(pywsgi.WSGIHandler):
+        def get_environ(self):
+            assert self.requestline and self.headers
+            return super().get_environ()
+
+        def process_result(self):
+            found.extend(any(one is self for one in gc.get_referrers(held)) for held in gc.get_referents(self))
+            super().process_result()
+
+    def application(environ, start_response):
+        start_response("200 OK", [("Date", "today"), ("Content-Length", "0")])
+        return []
+
+    with serving(application, handler_class=Handler) as server:
+        ask(server, b"GET / HTTP/1.1\r\nHost: name\r\nConnection: close\r\n\r\n")
+    assert found and all(found)
 
 
 @pytest.fixture

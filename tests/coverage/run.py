@@ -59,6 +59,8 @@ def show(files):
 def main():
     copy_sources(TARGET)
     python = virtual_environment(TARGET, sys.executable, "gcovr>=8")
+    native = TARGET / "build" / "native"
+    shutil.rmtree(native, ignore_errors=True)  # counts of older sources would be taken for these
     for counts in TARGET.rglob("*.gcda"):
         counts.unlink()
     for notes in TARGET.glob("build/temp.*/*/src/**/*.gcno"):
@@ -73,7 +75,6 @@ def main():
     subprocess.run([python, "setup.py", "-q", "build_ext", "--inplace"], cwd=TARGET, env=build, check=True)
     arguments = sys.argv[1:]
     if not arguments:
-        native = TARGET / "build" / "native"
         subprocess.run([python, TARGET / "tests" / "coverage" / "native.py", native], cwd=TARGET, check=True)
         arguments = ["-m", "not slow", *(f"--ignore=tests/test_{name}.py" for name in LEFT_OUT)]
     command = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]

@@ -1,8 +1,9 @@
 """each_fault.py LIBRARY RECORD LAYER: let every call that the layer's scenarios make of CPython and libc fail, once each.
 
 LIBRARY is tests/extension/faults.c, compiled. A scenario is run over and over; each run fails one call, in a place
-where none has failed before (faults.c tells what a place is), until a run fails none. What comes of it is to be MemoryError, OSError or a report of
-one; then everything goes on, and nothing has leaked. RECORD gets a line for each call before it fails.
+where none has failed before (faults.c tells what a place is), until a run fails none. What comes of it is to be
+MemoryError, OSError or a report of one; then everything goes on, and nothing has leaked. RECORD gets a line for each
+call before it fails.
 """
 
 import faulthandler
