@@ -168,6 +168,16 @@ def test_again_starts_over_with_repeat(loop):
     assert seen == ["again"]
 
 
+@pytest.mark.parametrize("repeat", [0, 30])
+def test_again_with_what_cannot_be_called(loop, repeat):
+    timer = loop.timer(60, repeat)
+    timer.start(print)
+    at = timer.at
+    with pytest.raises(TypeError):
+        timer.again(None)
+    assert (timer.active, timer.at, timer.callback) == (True, at, print)
+
+
 def test_a_timer_that_was_stopped_does_not_fire(loop):
     seen = []
     timer = loop.timer(0.001)

@@ -463,7 +463,8 @@ static PyMethodDef loop_methods[] = {
         "timer($self, /, after, repeat=0.0, ref=True, priority=None)\n--\n\n"
         "Return a new timer: it fires `after` seconds from its start, then every `repeat`\n"
         "seconds unless that is 0. ref: whether it keeps the loop running while it is started.\n"
-        "priority: kept, of no effect. Raises ValueError for NaN, or a negative `repeat`."),
+        "priority: below 0, its turn comes after the I/O that the same poll finds; otherwise of\n"
+        "no effect. Raises ValueError for NaN, or a negative `repeat`."),
     LOOP_WATCHER_METHOD(
         "async_", async_,
         "async_($self, /, ref=True, priority=None)\n--\n\n"

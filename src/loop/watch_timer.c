@@ -106,6 +106,10 @@ timerwatcher_again(TimerWatcherObject *self, PyObject *args, PyObject *Py_UNUSED
         PyErr_SetString(PyExc_TypeError, "again() needs a callback");
         return NULL;
     }
+    PyObject *callback = PyTuple_GET_ITEM(args, 0);
+    if (green_watcher_check_callback(callback) < 0) {
+        return NULL;
+    }
     PyObject *rest = PyTuple_GetSlice(args, 1, PyTuple_GET_SIZE(args));
     if (rest == NULL) {
         return NULL;
@@ -119,7 +123,7 @@ timerwatcher_again(TimerWatcherObject *self, PyObject *args, PyObject *Py_UNUSED
             green_timer_stop(&self->base.loop->timers, &self->timer);
             timerwatcher_arm(self, repeat);
         }
-        int failed = green_watcher_start(&self->base, PyTuple_GET_ITEM(args, 0), rest);
+        int failed = green_watcher_start(&self->base, callback, rest);
         self->due = self->after;
         if (failed < 0) {
             Py_DECREF(rest);

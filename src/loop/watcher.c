@@ -120,10 +120,19 @@ watcher_check_thread(const WatcherObject *self)
 }
 
 int
-green_watcher_start(WatcherObject *self, PyObject *callback, PyObject *args)
+green_watcher_check_callback(PyObject *callback)
 {
     if (!PyCallable_Check(callback)) {
         PyErr_Format(PyExc_TypeError, "callback must be callable, not %R", callback);
+        return -1;
+    }
+    return 0;
+}
+
+int
+green_watcher_start(WatcherObject *self, PyObject *callback, PyObject *args)
+{
+    if (green_watcher_check_callback(callback) < 0) {
         return -1;
     }
     if (green_loop_destroyed(self->loop)) {
@@ -322,8 +331,8 @@ watcher_feed(WatcherObject *self, PyObject *args)
     if (revents == -1 && PyErr_Occurred()) {
         return NULL;
     }
-    if (!PyCallable_Check(callback)) {
-        return PyErr_Format(PyExc_TypeError, "callback must be callable, not %R", callback);
+    if (green_watcher_check_callback(callback) < 0) {
+        return NULL;
     }
     if (green_loop_destroyed(self->loop)) {
         PyErr_SetString(PyExc_ValueError, "operation on destroyed loop");
@@ -507,7 +516,9 @@ static PyGetSetDef watcher_getset[] = {
      "What is called, or None.", NULL},
     {"args", (getter)watcher_get_args, (setter)watcher_set_args, "Its arguments, or None.", NULL},
     {"priority", (getter)watcher_get_priority, (setter)watcher_set_priority,
-     "Kept for those who set it: turns are taken in the order that watchers fire.", NULL},
+     "Of effect for timers alone: one that was made with a priority below 0 has its turn after "
+     "the I/O that the same poll finds. To set it later has no effect.",
+     NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 

@@ -53,6 +53,9 @@ WatcherObject *green_watcher_new(PyTypeObject *type, const green_watcher_kind *k
 /* Something has happened: queues the watcher's turn. Does nothing when it is queued. */
 void green_watcher_push(WatcherObject *self);
 
+/* Returns -1 with a TypeError when the callback can't be called. */
+int green_watcher_check_callback(PyObject *callback);
+
 /* Starts or stops a watcher. Starting an active one only replaces callback and args. 0, or -1 with
    an exception. */
 int green_watcher_start(WatcherObject *self, PyObject *callback, PyObject *args);
