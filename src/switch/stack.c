@@ -463,7 +463,8 @@ acquire_slowly(uint32_t size_class, bool by_default)
     if (stack == NULL && may_shrink) {
         pool.size_class = size_class - 1;
         stack = green_stack_acquire(0);
-        if (stack != NULL && pool.tell != NULL) {
+        bool told = pool.size_class < size_class - 1; /* by the call for the next smaller class */
+        if (stack != NULL && pool.tell != NULL && !told) {
             pool.tell((size_t)(stack->base - stack->limit));
         }
     } else if (stack == NULL) {

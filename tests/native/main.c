@@ -47,6 +47,7 @@
     X(failure_by_address_space_limit)                                                              \
     X(failure_takes_what_caches_hold)                                                              \
     X(limit_of_address_space_makes_stacks_smaller)                                                 \
+    X(limit_is_told_once_for_a_stack)                                                              \
     X(limit_far_away_changes_nothing)                                                              \
     X(limit_leaves_a_chosen_size_alone)
 

@@ -363,11 +363,13 @@ failure_takes_what_caches_hold(void)
 }
 
 static size_t told;
+static int times_told;
 
 static void
 tell(size_t size)
 {
     told = size;
+    times_told++;
 }
 
 static size_t
@@ -399,6 +401,16 @@ limit_of_address_space_makes_stacks_smaller(void)
     CHECK(room(stacks[0] = green_stack_acquire(0)) >= MIB);
     green_stack_release(stacks[0]);
     CHECK(green_stack_get_default() == 8 * MIB);
+}
+
+void
+limit_is_told_once_for_a_stack(void)
+{
+    limit_address_space(1024 * MIB);
+    green_stack_set_default(64 * MIB, 64 * KIB);
+    green_stack_on_shrink(tell);
+    CHECK(acquire_all(0, stacks, 1) == 1 && room(stacks[0]) < 8 * MIB);
+    CHECK(times_told == 1 && told == room(stacks[0]));
 }
 
 void
