@@ -79,13 +79,18 @@ def test_a_class_of_ones_own():
     assert in_thread(work) is Own
 
 
-def test_what_is_no_hub_class_is_refused():
+@pytest.mark.parametrize("what", [3, None, int, gevent.Greenlet])
+def test_what_is_no_hub_class_is_refused(what):
+    before = _core.get_hub_class()
     with pytest.raises(TypeError):
-        gevent.hub.set_default_hub_class(3)
+        gevent.hub.set_default_hub_class(what)
+    assert _core.get_hub_class() is before
 
+
+def test_what_is_no_hub_is_refused():
     def work():
         before = _core.get_hub_class()
-        gevent.hub.set_default_hub_class(object)
+        gevent.hub.set_default_hub_class(lambda: object())
         try:
             with pytest.raises(TypeError):
                 get_hub()

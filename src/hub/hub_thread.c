@@ -134,7 +134,9 @@ thread_get_hub_class(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
 static PyObject *
 thread_set_default_hub_class(PyObject *Py_UNUSED(module), PyObject *class)
 {
-    if (!PyCallable_Check(class)) {
+    bool hub = PyType_Check(class) ? PyType_IsSubtype((PyTypeObject *)class, Hub_Type)
+                                   : PyCallable_Check(class);
+    if (!hub) {
         return PyErr_Format(PyExc_TypeError, "a hub class is needed, not %R", class);
     }
     Py_XSETREF(hub_default_class, Py_NewRef(class));
@@ -155,8 +157,8 @@ static PyMethodDef thread_functions[] = {
      "get_hub_class()\n--\n\nThe class that the next thread's hub will be made of."},
     {"set_default_hub_class", thread_set_default_hub_class, METH_O,
      "set_default_hub_class(hubtype)\n--\n\n"
-     "Make the hubs of threads that have none of this class from now on. Raises TypeError\n"
-     "for a class that is no Hub."},
+     "Make the hubs of threads that have none of this class from now on. A function that\n"
+     "returns a new hub will do. Raises TypeError for a class that is no Hub."},
     {NULL, NULL, 0, NULL},
 };
 
