@@ -726,8 +726,11 @@ def test_spawn_tree_of_raw_greenlets():
     seen = []
     raw = gevent.spawn_raw(lambda: seen.append(Greenlet().spawn_tree_locals))
     assert raw.spawning_greenlet() is getcurrent()
+    with pytest.raises(TypeError):
+        raw.spawn_tree_locals = 5
     sleep(0)
     assert seen[0] is raw.spawn_tree_locals
+    raw.spawn_tree_locals = None
 
 
 def test_spawning_stack():
@@ -758,6 +761,23 @@ def test_spawning_stack_limit():
     frame = Short().spawning_stack
     assert frame.f_back is not None and frame.f_back.f_back is None
     assert Without().spawning_stack is None
+
+
+@pytest.mark.parametrize(
+    ("limit", "recorded"), [(1, True), (2**32, True), (2**80, True), (0, False), (-(2**80), False), ("many", False)]
+)
+def test_spawning_stack_limit_of_any_value(limit, recorded):
+    """On a class and on a greenlet it means the same."""
+
+    class OfClass(Greenlet):
+        spawning_stack_limit = limit
+
+    class OfObject(Greenlet):
+        def __init__(self):
+            self.spawning_stack_limit = limit
+            super().__init__()
+
+    assert [cls().spawning_stack is not None for cls in (OfClass, OfObject)] == [recorded, recorded]
 
 
 @pytest.fixture

@@ -254,6 +254,19 @@ green_ancestry_get_locals(green_ancestry *ancestry)
     return Py_NewRef(ancestry->locals != NULL ? ancestry->locals : Py_None);
 }
 
+int
+green_ancestry_set_locals(green_ancestry *ancestry, PyObject *value)
+{
+    if (value != NULL && value != Py_None && !PyDict_Check(value)) {
+        PyErr_Format(PyExc_TypeError, "spawn_tree_locals is a dict or None, not %.200s",
+                     Py_TYPE(value)->tp_name);
+        return -1;
+    }
+    Py_XINCREF(value);
+    Py_XSETREF(ancestry->locals, value);
+    return 0;
+}
+
 PyObject *
 green_ancestry_get_stack(green_ancestry *ancestry)
 {

@@ -26,6 +26,10 @@ PyObject *green_ancestry_get_spawner(green_ancestry *ancestry);
 PyObject *green_ancestry_get_locals(green_ancestry *ancestry);
 PyObject *green_ancestry_get_stack(green_ancestry *ancestry);
 
+/* Set spawn_tree_locals to `value` (borrowed; NULL deletes it). 0, or -1 with TypeError for what is
+   neither a dict nor None. */
+int green_ancestry_set_locals(green_ancestry *ancestry, PyObject *value);
+
 int green_ancestry_traverse(green_ancestry *ancestry, visitproc visit, void *arg);
 void green_ancestry_clear(green_ancestry *ancestry);
 

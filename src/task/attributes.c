@@ -372,14 +372,7 @@ task_get_tree_locals(PyObject *op, void *Py_UNUSED(closure))
 static int
 task_set_tree_locals(PyObject *op, PyObject *value, void *Py_UNUSED(closure))
 {
-    if (value != NULL && value != Py_None && !PyDict_Check(value)) {
-        PyErr_Format(PyExc_TypeError, "spawn_tree_locals is a dict or None, not %.200s",
-                     Py_TYPE(value)->tp_name);
-        return -1;
-    }
-    Py_XINCREF(value);
-    Py_XSETREF(TASK(op)->ancestry.locals, value);
-    return 0;
+    return green_ancestry_set_locals(&TASK(op)->ancestry, value);
 }
 
 static PyObject *

@@ -88,9 +88,7 @@ raw_get_tree_locals(PyObject *op, void *Py_UNUSED(closure))
 static int
 raw_set_tree_locals(PyObject *op, PyObject *value, void *Py_UNUSED(closure))
 {
-    Py_XINCREF(value);
-    Py_XSETREF(((RawObject *)op)->ancestry.locals, value);
-    return 0;
+    return green_ancestry_set_locals(&((RawObject *)op)->ancestry, value);
 }
 
 static PyObject *

@@ -131,10 +131,7 @@ task_note_ancestry(TaskObject *self)
     if (__builtin_expect(self->base.dict != NULL, 0)) {
         PyObject *own =
             PyDict_GetItemString(self->base.dict, "spawning_stack_limit"); /* borrowed */
-        limit = own == NULL ? limit : (int)PyLong_AsLong(own);
-        if (PyErr_Occurred()) {
-            return -1;
-        }
+        limit = own == NULL ? limit : green_task_stack_limit(own);
     }
     return green_ancestry_note(&self->ancestry, limit);
 }

@@ -148,6 +148,10 @@ PyObject *green_task_remove_spawn_callback(PyObject *none, PyObject *callback);
    third finds the type's own hooks. 0, or -1 with an exception. */
 int green_task_exec(PyObject *module);
 int green_task_type_exec(PyObject *module);
+/* Returns how many calls `limit`, a value of spawning_stack_limit, has recorded: none for what is
+   no number. */
+int green_task_stack_limit(PyObject *limit);
+
 int green_task_traits_exec(void);
 
 #endif

@@ -24,17 +24,31 @@ task_traits green_task_plain;
 #define TRAITS 32
 static task_traits known[TRAITS];
 
+int
+green_task_stack_limit(PyObject *limit)
+{
+    int overflow;
+    long value = PyLong_AsLongAndOverflow(limit, &overflow);
+    if (overflow > 0 || value > INT_MAX) {
+        return INT_MAX;
+    }
+    if (value == -1 && PyErr_Occurred()) {
+        PyErr_Clear();
+    }
+    return value < 0 ? 0 : (int)value;
+}
+
 static int
 traits_limit(PyTypeObject *type)
 {
     PyObject *limit = PyObject_GetAttrString((PyObject *)type, "spawning_stack_limit");
-    long value = limit == NULL ? -1 : PyLong_AsLong(limit);
-    Py_XDECREF(limit);
-    if (PyErr_Occurred()) {
-        PyErr_Clear(); /* it is no number: nothing is recorded */
-        value = 0;
+    if (limit == NULL) {
+        PyErr_Clear();
+        return 0;
     }
-    return value < 0 ? 0 : value > INT_MAX ? INT_MAX : (int)value;
+    int value = green_task_stack_limit(limit);
+    Py_DECREF(limit);
+    return value;
 }
 
 static task_traits
