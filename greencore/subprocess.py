@@ -39,7 +39,7 @@ class Popen(_subprocess.Popen):
     """
 
     _watcher = None
-    _communicating_greenlets: list[Greenlet] = []
+    _communicating_greenlets: list[Greenlet] | None = None  # before communicate()
 
     def __init__(self, args, bufsize=-1, *others, threadpool=None, **kwargs):
         hub = get_hub()
@@ -139,18 +139,20 @@ class Popen(_subprocess.Popen):
         # One greenlet for each pipe. They outlive a time-out: another call goes on where this one ended.
         if not self._communication_started:
             self._received = {}
-            self._communicating_greenlets = [
+            communicating = [
                 Greenlet.spawn(self._receive, stream, self._received.setdefault(stream, []))
                 for stream in (self.stdout, self.stderr)
                 if stream is not None
             ]
             if self.stdin is not None:
                 self._save_input(input)
-                self._communicating_greenlets.append(Greenlet.spawn(self._send))
+                communicating.append(Greenlet.spawn(self._send))
+            self._communicating_greenlets = communicating
         remaining = None if endtime is None else max(0, endtime - _subprocess._time())
-        joinall(self._communicating_greenlets, timeout=remaining, raise_error=True)
+        communicating = self._communicating_greenlets or []
+        joinall(communicating, timeout=remaining, raise_error=True)
         received = [self._received.get(stream) for stream in (self.stdout, self.stderr)]
-        if not all(greenlet.ready() for greenlet in self._communicating_greenlets):
+        if not all(greenlet.ready() for greenlet in communicating):
             self._check_timeout(endtime, orig_timeout, *received, skip_check_and_raise=True)
         try:
             self.wait(timeout=None if endtime is None else max(0, endtime - _subprocess._time()))
@@ -191,7 +193,7 @@ class Popen(_subprocess.Popen):
 
     def __exit__(self, exc_type, value, traceback):
         # Greenlets that are left over from communicate() hold the pipes' locks.
-        for greenlet in self._communicating_greenlets:
+        for greenlet in self._communicating_greenlets or ():
             greenlet.kill()
         streams = self.stdout, self.stderr
         for stream in streams:
