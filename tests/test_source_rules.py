@@ -34,11 +34,11 @@ BELOW = {
 ORDER = {
     "switch": "list check map hint annotate stack",
     "greenlet": """ready pystate_common pystate_ccalls pystate_stack pystate_monitor pystate_limits pystate_free
-        pystate_310 pystate_311 pystate_312 pystate_313 pystate_314 pystate_315 pystate flow error type thread locals
+        pystate_310 pystate_311 pystate_312 pystate_313 pystate_314 pystate_315 pystate arguments flow error type thread locals
         greenlet trace arrival asyncio stacksize attributes call pystate_abandon spare""",
     "loop": "errors timer poll interrupt watcher loop signals fork fd callback",
     "hub": "hub wait other_threads",
-    "sync": """arguments timeout client observer callable linkable event semaphore heap store queue asyncresult channel
+    "sync": """timeout client observer callable linkable event semaphore heap store queue asyncresult channel
         local mutex rlock waiter""",
     "task": "ancestry task attributes kill start observer group imap join map raw",
     "net": "pollset address rawsocket socket resolver resolver_pointer",

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include "greenlet/arguments.h"
 #include "hub/hub.h"
 #include "net/address.h"
 
@@ -117,11 +118,8 @@ parse_size(PyObject *const *args, Py_ssize_t nargs, const char *name, Py_ssize_t
         return -1;
     }
     *flags = 0;
-    if (nargs == 2) {
-        *flags = (int)PyLong_AsLong(args[1]);
-        if (*flags == -1 && PyErr_Occurred()) {
-            return -1;
-        }
+    if (green_argument_int(nargs == 2 ? args[1] : NULL, flags) < 0) {
+        return -1;
     }
     if (*size < 0) {
         PyErr_Format(PyExc_ValueError, "negative buffersize in %s", name);
@@ -210,14 +208,24 @@ PyDoc_STRVAR(recv_into_doc, "recv_into($self, buffer, nbytes=0, flags=0)\n--\n\n
                             "number of bytes.");
 
 static PyObject *
-socket_recv_into(PyObject *self, PyObject *args, PyObject *kwargs)
+socket_recv_into(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
-    static char *keywords[] = {"buffer", "nbytes", "flags", NULL};
+    static const char *const names[] = {"buffer", "nbytes", "flags"};
+    PyObject *values[3];
     Py_buffer buffer;
     Py_ssize_t size = 0;
     int flags = 0;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "w*|ni:recv_into", keywords, &buffer, &size,
-                                     &flags)) {
+    if (green_arguments("recv_into", args, nargs, kwnames, names, 3, values) < 0 ||
+        green_argument_int(values[2], &flags) < 0) {
+        return NULL;
+    }
+    if (values[1] != NULL) {
+        size = PyNumber_AsSsize_t(values[1], PyExc_OverflowError);
+        if (size == -1 && PyErr_Occurred()) {
+            return NULL;
+        }
+    }
+    if (green_argument_buffer("recv_into", values[0], true, &buffer) < 0) {
         return NULL;
     }
     PyObject *result = NULL;
@@ -491,7 +499,7 @@ socket_accept_now(PyObject *self, PyObject *Py_UNUSED(unused))
 
 PyMethodDef green_socket_recv_methods[] = {
     {"recv", FASTCALL(socket_recv), METH_FASTCALL, recv_doc},
-    {"recv_into", FASTCALL(socket_recv_into), METH_VARARGS | METH_KEYWORDS, recv_into_doc},
+    {"recv_into", FASTCALL(socket_recv_into), METH_FASTCALL | METH_KEYWORDS, recv_into_doc},
     {"recvfrom", FASTCALL(socket_recvfrom), METH_FASTCALL, recvfrom_doc},
     {"recvfrom_into", FASTCALL(socket_recvfrom_into), METH_FASTCALL | METH_KEYWORDS,
      recvfrom_into_doc},

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <sys/socket.h>
+#include "greenlet/arguments.h"
 
 enum { LOCK_KEPT_SIZE = 64 * 1024 };
 
@@ -25,19 +26,20 @@ PyDoc_STRVAR(send_doc, "send($self, data, flags=0, timeout=...)\n--\n\n"
                        "`timeout`: in seconds, in place of the socket's own.");
 
 static PyObject *
-socket_send(PyObject *self, PyObject *args, PyObject *kwargs)
+socket_send(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
-    static char *keywords[] = {"data", "flags", "timeout", NULL};
+    static const char *const names[] = {"data", "flags", "timeout"};
+    PyObject *values[3];
     Py_buffer data;
     int flags = 0;
-    PyObject *timeout = NULL;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "y*|iO:send", keywords, &data, &flags,
-                                     &timeout)) {
+    if (green_arguments("send", args, nargs, kwnames, names, 3, values) < 0 ||
+        green_argument_int(values[1], &flags) < 0 ||
+        green_argument_buffer("send", values[0], false, &data) < 0) {
         return NULL;
     }
     green_socket_call call = green_socket_call_begin(self, "socket.send");
     ssize_t sent = -1;
-    if (timeout == NULL || green_socket_parse_timeout(timeout, &call.timeout) == 0) {
+    if (values[2] == NULL || green_socket_parse_timeout(values[2], &call.timeout) == 0) {
         do {
             sent = transmit(call.socket->file.fd, data.buf, (size_t)data.len, flags);
         } while (sent < 0 && green_socket_again(&call, GREEN_WRITE, flags) == 0);
@@ -119,16 +121,10 @@ socket_sendall(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
         PyErr_Format(PyExc_TypeError, "sendall expected 1 or 2 arguments, got %zd", nargs);
         return NULL;
     }
-    int flags = nargs == 2 ? (int)PyLong_AsLong(args[1]) : 0;
-    if (flags == -1 && PyErr_Occurred()) {
-        return NULL;
-    }
+    int flags = 0;
     Py_buffer data;
-    if (PyUnicode_Check(args[0])) {
-        PyErr_SetString(PyExc_TypeError, "a bytes-like object is required, not 'str'");
-        return NULL;
-    }
-    if (PyObject_GetBuffer(args[0], &data, PyBUF_SIMPLE) < 0) {
+    if (green_argument_int(nargs == 2 ? args[1] : NULL, &flags) < 0 ||
+        green_argument_buffer("sendall", args[0], false, &data) < 0) {
         return NULL;
     }
     green_socket_call call = green_socket_call_begin(self, "socket.sendall");
@@ -189,7 +185,7 @@ socket_sendmsg(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
 #define FASTCALL(f) ((PyCFunction)(void (*)(void))(f))
 
 PyMethodDef green_socket_send_methods[] = {
-    {"send", FASTCALL(socket_send), METH_VARARGS | METH_KEYWORDS, send_doc},
+    {"send", FASTCALL(socket_send), METH_FASTCALL | METH_KEYWORDS, send_doc},
     {"sendall", FASTCALL(socket_sendall), METH_FASTCALL, sendall_doc},
     {"sendto", FASTCALL(socket_sendto), METH_FASTCALL, sendto_doc},
     {"sendmsg", FASTCALL(socket_sendmsg), METH_FASTCALL, sendmsg_doc},

@@ -3,7 +3,7 @@
 #include <stddef.h>
 #include <structmember.h>
 #include "greenlet/type.h"
-#include "sync/arguments.h"
+#include "greenlet/arguments.h"
 #include "sync/timeout.h"
 
 typedef struct EventObject {

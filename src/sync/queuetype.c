@@ -5,7 +5,7 @@
 #include <structmember.h>
 #include "greenlet/name.h"
 #include "greenlet/type.h"
-#include "sync/arguments.h"
+#include "greenlet/arguments.h"
 #include "sync/timeout.h"
 
 static PyTypeObject *SimpleQueue_Type;

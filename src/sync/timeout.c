@@ -7,7 +7,7 @@
 #include "greenlet/type.h"
 #include "hub/hub.h"
 #include "hub/wait.h"
-#include "sync/arguments.h"
+#include "greenlet/arguments.h"
 
 typedef struct TimeoutObject {
     PyBaseExceptionObject base;

@@ -3,7 +3,7 @@
 #include "greenlet/error.h"
 #include "greenlet/name.h"
 #include "greenlet/type.h"
-#include "sync/arguments.h"
+#include "greenlet/arguments.h"
 #include "sync/semaphore.h"
 #include "task/observer.h"
 #include "task/task.h"

@@ -3,7 +3,7 @@
 #include "greenlet/error.h"
 #include "greenlet/type.h"
 #include "hub/wait.h"
-#include "sync/arguments.h"
+#include "greenlet/arguments.h"
 #include "sync/timeout.h"
 #include "task/task.h"
 

@@ -1,7 +1,7 @@
 #include "task/kill.h"
 
 #include "greenlet/name.h"
-#include "sync/arguments.h"
+#include "greenlet/arguments.h"
 #include "sync/timeout.h"
 
 static PyObject *base_throw; /* owned; greenlet.throw */

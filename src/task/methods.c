@@ -2,7 +2,7 @@
 
 #include "greenlet/error.h"
 #include "greenlet/name.h"
-#include "sync/arguments.h"
+#include "greenlet/arguments.h"
 #include "sync/timeout.h"
 #include "task/kill.h"
 #include "task/task.h"

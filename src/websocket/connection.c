@@ -9,7 +9,7 @@
 #include "greenlet/error.h"
 #include "greenlet/type.h"
 #include "net/socket.h"
-#include "sync/arguments.h"
+#include "greenlet/arguments.h"
 #include "sync/semaphore.h"
 #include "websocket/frame.h"
 #include "websocket/reader.h"

@@ -1,8 +1,9 @@
 /* Arguments of METH_FASTCALL methods, which come without a tuple. */
-#ifndef GREEN_SYNC_ARGUMENTS_H
-#define GREEN_SYNC_ARGUMENTS_H
+#ifndef GREEN_GREENLET_ARGUMENTS_H
+#define GREEN_GREENLET_ARGUMENTS_H
 
 #include <Python.h>
+#include <stdbool.h>
 
 /* Sort positional and keyword arguments into `out`: borrowed, NULL where not given. `names` are the
    `count` parameters, all optional. 0, or -1 with TypeError. */
@@ -47,5 +48,13 @@ green_argument_flag(PyObject *value, int missing)
            : value == Py_False ? 0
                                : PyObject_IsTrue(value);
 }
+
+/* Set *number to an argument that is an int or has __index__; leave it where `value` is NULL. 0, or
+   -1 with TypeError or OverflowError. */
+int green_argument_int(PyObject *value, int *number);
+
+/* Get the buffer of an argument, which the function writes to where it is `writable`. 0, or -1 with
+   TypeError. */
+int green_argument_buffer(const char *function, PyObject *value, bool writable, Py_buffer *buffer);
 
 #endif

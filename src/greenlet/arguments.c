@@ -1,4 +1,6 @@
-#include "sync/arguments.h"
+#include "greenlet/arguments.h"
+
+#include <limits.h>
 
 int
 green_arguments_sort(const char *function, PyObject *const *args, Py_ssize_t nargs,
@@ -32,4 +34,39 @@ green_arguments_sort(const char *function, PyObject *const *args, Py_ssize_t nar
         out[i] = args[nargs + k];
     }
     return 0;
+}
+
+int
+green_argument_int(PyObject *value, int *number)
+{
+    if (value == NULL) {
+        return 0;
+    }
+    long given = PyLong_AsLong(value);
+    if (given == -1 && PyErr_Occurred()) {
+        return -1;
+    }
+    if (given < INT_MIN || given > INT_MAX) {
+        PyErr_SetString(PyExc_OverflowError, "the number does not fit into a C int");
+        return -1;
+    }
+    *number = (int)given;
+    return 0;
+}
+
+int
+green_argument_buffer(const char *function, PyObject *value, bool writable, Py_buffer *buffer)
+{
+    if (value != NULL && !PyUnicode_Check(value) &&
+        PyObject_GetBuffer(value, buffer, writable ? PyBUF_WRITABLE : PyBUF_SIMPLE) == 0) {
+        return 0;
+    }
+    if (value == NULL) {
+        PyErr_Format(PyExc_TypeError, "%s() needs bytes", function);
+    } else if (!PyErr_Occurred() || writable) {
+        PyErr_Clear(); /* a BufferError: what is only for reading */
+        PyErr_Format(PyExc_TypeError, "%s() needs a %sbytes-like object, not '%.200s'", function,
+                     writable ? "read-write " : "", Py_TYPE(value)->tp_name);
+    }
+    return -1;
 }
