@@ -67,6 +67,46 @@ def test_long_line_of_parents_is_dropped(kind, small_stacks):
 
 
 @pytest.mark.parametrize("kind", [Greenlet, Subclass])
+def test_long_line_of_parents_is_dropped_by_a_thread_without_greenlets(kind, small_stacks):
+    line = []
+    last = getcurrent()
+    for _ in range(50_000):
+        last = kind(None, last)
+    first = weakref.ref(last)
+    line.append(last)
+    del last
+    in_thread(line.clear)
+    assert first() is None
+
+
+def test_two_threads_drop_parents_at_once():
+    """One has no greenlets and waits in a destructor, while the other defers what it drops."""
+
+    class Waits:
+        def __del__(self):
+            dropping.set()
+            go_on.wait()
+
+    dropping, go_on = threading.Event(), threading.Event()
+    parent = Greenlet()
+    parent.thing = Waits()
+    short = [Greenlet(None, parent)]
+    del parent
+    thread = threading.Thread(target=short.clear)
+    thread.start()
+    dropping.wait()
+    last = getcurrent()
+    for _ in range(1000):
+        last = Greenlet(None, last)
+    first = weakref.ref(last)
+    del last
+    go_on.set()
+    thread.join()
+    getcurrent()
+    assert first() is None
+
+
+@pytest.mark.parametrize("kind", [Greenlet, Subclass])
 def test_long_line_of_parked_parents_is_dropped(kind, small_stacks):
     def work():
         def park():

@@ -240,15 +240,16 @@ greenlet_finalize(PyObject *op)
     }
 }
 
-/* Make the greenlet an orphan of `thread`, which drops it later. 0; or -1 without an exception,
-   where there is no memory even for that. */
+/* Make the greenlet an orphan of `thread` (NULL: there is none), which drops it later. 0; or -1
+   without an exception, where there is no memory even for that. */
 static int
 greenlet_orphan(GreenletObject *self, green_thread *thread)
 {
-    if (thread->orphans == NULL) {
+    if (thread != NULL && thread->orphans == NULL) {
         thread->orphans = PyList_New(0);
     }
-    if (thread->orphans == NULL || PyList_Append(thread->orphans, (PyObject *)self) < 0) {
+    if (thread == NULL || thread->orphans == NULL ||
+        PyList_Append(thread->orphans, (PyObject *)self) < 0) {
         PyErr_Clear();
         return -1;
     }
@@ -315,19 +316,30 @@ green_greenlet_survives(GreenletObject *self)
 GREEN_COLD static void
 greenlet_drop_last_parent(GreenletObject *parent)
 {
-    static int nesting;
-    static bool deferred;
-    green_thread *thread = green_thread_self;
-    if (nesting >= NESTING_MAX && thread != NULL && greenlet_orphan(parent, thread) == 0) {
-        deferred = true;
-        Py_DECREF(parent);
-        return;
+    static _Thread_local int nesting;
+    static _Thread_local bool deferred;
+    if (nesting >= NESTING_MAX) {
+        PyObject *error = green_error_take();
+        int status = greenlet_orphan(parent, green_thread_get());
+        green_error_raise(error);
+        if (status == 0) {
+            deferred = true;
+            Py_DECREF(parent);
+            return;
+        }
     }
     nesting++;
     Py_DECREF(parent);
     while (nesting == 1 && deferred) {
         deferred = false;
-        green_thread_kill_orphans(thread);
+        PyObject *error = green_error_take();
+        green_thread *thread = green_thread_get();
+        if (thread == NULL) {
+            PyErr_Clear();
+        } else {
+            green_thread_kill_orphans(thread);
+        }
+        green_error_raise(error);
     }
     nesting--;
 }

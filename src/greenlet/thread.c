@@ -109,12 +109,14 @@ end_dealloc(PyObject *op)
     Py_DECREF(type);
 }
 
+/* Have the record end with the thread. 0; or -1 with an exception, and the record has ended. */
 static int
 thread_watch_end(green_thread *thread)
 {
     PyObject *dict = PyThreadState_GetDict(); /* borrowed */
     EndObject *end = dict == NULL ? NULL : PyObject_New(EndObject, End_Type);
     if (end == NULL) {
+        thread_end(thread);
         PyErr_NoMemory();
         return -1;
     }

@@ -5,6 +5,7 @@ import io
 import os
 import signal
 import tempfile
+import threading
 
 import gevent
 from gevent import core, select, selectors, socket, subprocess
@@ -221,6 +222,24 @@ def raw_greenlets():
 def note(event, args):
     origin, target = args
     assert event in ("switch", "throw")
+
+
+@of("greenlet")
+def threads():
+    """A native thread gets a record, which ends with it."""
+
+    def work():
+        try:
+            assert greenlet(adder).switch(1) == 2
+        except BaseException as error:
+            errors.append(error)
+
+    errors = []
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    if errors:
+        raise errors.pop()
 
 
 @of("greenlet")
