@@ -103,6 +103,13 @@ filewrapper_traverse(PyObject *op, visitproc visit, void *arg)
     return 0;
 }
 
+static int
+filewrapper_clear(PyObject *op)
+{
+    Py_SETREF(((FileWrapperObject *)op)->filelike, Py_NewRef(Py_None));
+    return 0;
+}
+
 static void
 filewrapper_dealloc(PyObject *op)
 {
@@ -134,6 +141,7 @@ static PyType_Slot filewrapper_slots[] = {
     {Py_tp_new, filewrapper_new},
     {Py_tp_dealloc, filewrapper_dealloc},
     {Py_tp_traverse, filewrapper_traverse},
+    {Py_tp_clear, filewrapper_clear},
     {Py_tp_iter, PyObject_SelfIter},
     {Py_tp_iternext, filewrapper_next},
     {Py_tp_methods, filewrapper_methods},

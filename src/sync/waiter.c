@@ -391,15 +391,6 @@ multiple_traverse(MultipleWaiterObject *self, visitproc visit, void *arg)
     return waiter_traverse(&self->base, visit, arg);
 }
 
-static int
-multiple_clear(MultipleWaiterObject *self)
-{
-    if (self->values != NULL) {
-        PyList_SetSlice(self->values, 0, PyList_GET_SIZE(self->values), NULL);
-    }
-    return waiter_clear(&self->base);
-}
-
 static void
 multiple_dealloc(MultipleWaiterObject *self)
 {
@@ -423,7 +414,7 @@ static PyType_Slot multiple_slots[] = {
     {Py_tp_new, multiple_new},
     {Py_tp_dealloc, multiple_dealloc},
     {Py_tp_traverse, multiple_traverse},
-    {Py_tp_clear, multiple_clear},
+    {Py_tp_clear, waiter_clear},
     {Py_tp_methods, multiple_methods},
     {0, NULL},
 };
