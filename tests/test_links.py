@@ -1,10 +1,12 @@
 """Callables that are linked to events, results and greenlets by the hundred, beside a list that does the same."""
 
 import random
+import weakref
 
 import greencore
 import pytest
 from greencore.event import AsyncResult, Event
+from threads import in_thread
 
 
 class Target:
@@ -117,3 +119,26 @@ def test_one_that_compares_by_python_code_among_many():
     for each in functions:
         event.unlink(each)
     assert event._links == [odd]
+
+
+def test_a_callable_is_unlinked_while_a_pass_drops_its_second_link():
+    """The second one was linked in a thread whose loop has gone, but for that link's reference: the loop ends with it."""
+    event = Event()
+    calls = []
+    ends = []
+
+    def callback(source):
+        calls.append(source)
+
+    def link_elsewhere():
+        hub = greencore.get_hub()
+        event.rawlink(callback)
+        ends.append(weakref.ref(hub.loop, lambda _: (event.unlink(callback), calls.append("unlinked"))))
+        hub.destroy(destroy_loop=True)
+
+    event.rawlink(callback)
+    in_thread(link_elsewhere)
+    assert event._links == [callback, callback] and ends[0]() is not None
+    event.set()
+    greencore.sleep(0)
+    assert calls == ["unlinked", event] and event._links == []

@@ -158,15 +158,30 @@ linkable_call(green_observer *observer, PyObject *object)
     return NULL;
 }
 
-/* One pass calls a callable once: free the other callbacks of the pass that have the same one as
-   `served`. */
+/* One pass calls a callable once: unlink the other callbacks of the pass that have the same one as
+   `served`, and move them to `dropped`. They are freed when `served` is unlinked as well: a loop
+   that goes with them may run Python code. */
 static void
-pass_drop_same(const green_pass *pass, const green_callable *served)
+pass_drop_same(const green_pass *pass, const green_callable *served, green_link *dropped)
 {
     green_callable *next;
     while (pass != NULL && (next = green_callable_next_same(served)) != NULL &&
            next->number <= pass->last) {
-        green_callable_free(next); /* `served` has the callable, too, so no code runs */
+        green_callable_unlink(next);
+        green_list_append(dropped, &next->observer.link);
+    }
+}
+
+/* The callback's turn has come: unlink it, and those that the same pass is not to call again. */
+static void
+callback_take(const green_linkable *linkable, green_callable *callback)
+{
+    green_link dropped;
+    green_list_init(&dropped);
+    pass_drop_same(green_linkable_pass(linkable), callback, &dropped);
+    green_callable_unlink(callback);
+    while (!green_list_empty(&dropped)) {
+        green_callable_free((green_callable *)dropped.next);
     }
 }
 
@@ -349,13 +364,12 @@ linkable_serve_observer(green_linkable *linkable, green_observer *observer, Loop
         linkable_queue_on_hub(linkable, loop);
         return true;
     }
+    PyObject *object = Py_NewRef(linkable_object(linkable));
     green_list_remove(&observer->link);
     green_callable *callback = link_callback(&observer->link);
     if (callback != NULL) {
-        pass_drop_same(green_linkable_pass(linkable), callback);
-        green_callable_unlink(callback);
+        callback_take(linkable, callback);
     }
-    PyObject *object = Py_NewRef(linkable_object(linkable));
     *next = observer->call(observer, object);
     bool forked = linkable->phase == IDLE; /* green_linkable_forked has dropped the reference */
     if (*next != NULL && !forked) {
