@@ -2,6 +2,7 @@
 #include "net/socket.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include "greenlet/arguments.h"
@@ -406,17 +407,18 @@ accept_base(PyObject *self)
 {
     PyObject *pair =
         green_socket_call_base(self, BASE_ACCEPT, NULL, 0, NULL, 0, GREEN_READ, "socket.accept");
-    int fd;
-    PyObject *address;
-    if (pair == NULL || !PyArg_ParseTuple(pair, "iO", &fd, &address)) {
-        Py_XDECREF(pair);
+    if (pair == NULL) {
         return NULL;
     }
-    green_socket *s = green_socket_of(self);
-    PyObject *connection = PyObject_CallFunction(green_socket_class, "iiii", s->family, -1, -1, fd);
-    PyObject *result = connection ? Py_BuildValue("(NO)", connection, address) : NULL;
-    if (connection == NULL) {
+    int fd = (int)PyLong_AsLong(PyTuple_GET_ITEM(pair, 0));
+    PyObject *address = PyTuple_GET_ITEM(pair, 1); /* borrowed */
+    PyObject *result = NULL;
+    if (fcntl(fd, F_SETFL, O_NONBLOCK) < 0) {
+        PyErr_SetFromErrno(PyExc_OSError);
         close(fd);
+    } else {
+        PyObject *connection = accept_wrap(self, fd);
+        result = connection == NULL ? NULL : Py_BuildValue("(NO)", connection, address);
     }
     Py_DECREF(pair);
     return result;

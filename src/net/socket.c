@@ -130,12 +130,57 @@ socket_leave(PyObject *self)
     return green_rawsocket_forget(self);
 }
 
+/* Returns the time-out of new sockets in `timeout`. 0, or -1 with an exception. */
+static int
+default_timeout(double *timeout)
+{
+    PyObject *seconds = PyObject_CallNoArgs(getdefaulttimeout);
+    int result = seconds == NULL ? -1 : green_socket_parse_timeout(seconds, timeout);
+    Py_XDECREF(seconds);
+    return result;
+}
+
+/* Let the base's descriptor not block. 0, or -1 with an exception. */
+static int
+base_set_nonblocking(PyObject *self)
+{
+    PyObject *call[] = {self, Py_False};
+    PyObject *done = PyObject_Vectorcall(green_socket_base_method[BASE_SETBLOCKING], call, 2, NULL);
+    Py_XDECREF(done);
+    return done == NULL ? -1 : 0;
+}
+
+/* Returns the base's descriptor; -1 with an exception. */
+static int
+base_number(PyObject *self)
+{
+    PyObject *number = green_socket_call_simple(BASE_FILENO, self);
+    int fd = number == NULL ? -1 : (int)PyLong_AsLong(number);
+    Py_XDECREF(number);
+    return fd;
+}
+
+/* The base has its descriptor, but the socket can't be initialized. Close a descriptor that is new;
+   one that was given stays open, and is the giver's again. The current exception is kept. */
+static void
+socket_give_back(PyObject *self, bool given)
+{
+    PyObject *raised = green_error_take();
+    PyObject *done = green_socket_call_simple(given ? BASE_DETACH : BASE_CLOSE, self);
+    if (done == NULL) {
+        PyErr_WriteUnraisable(self);
+    }
+    Py_XDECREF(done);
+    green_error_raise(raised);
+}
+
 int
 green_socket_init(PyObject *self, int family, int type, int proto, PyObject *fileno,
                   bool is_nonblocking)
 {
     green_socket *s = green_socket_of(self);
-    if (socket_leave(self) < 0) {
+    double timeout;
+    if (default_timeout(&timeout) < 0 || socket_leave(self) < 0) {
         return -1;
     }
     if (is_nonblocking) {
@@ -150,27 +195,12 @@ green_socket_init(PyObject *self, int family, int type, int proto, PyObject *fil
     if (result < 0) {
         return -1;
     }
-    PyObject *done = NULL;
-    if (!is_nonblocking) {
-        PyObject *call[] = {self, Py_False};
-        done = PyObject_Vectorcall(green_socket_base_method[BASE_SETBLOCKING], call, 2, NULL);
-        if (done == NULL) {
-            return -1;
-        }
-        Py_DECREF(done);
-    }
-    done = PyObject_CallNoArgs(getdefaulttimeout);
-    if (done == NULL || green_socket_parse_timeout(done, &s->timeout) < 0) {
-        Py_XDECREF(done);
+    int fd = -1;
+    if ((!is_nonblocking && base_set_nonblocking(self) < 0) || (fd = base_number(self)) < 0) {
+        socket_give_back(self, fileno != Py_None);
         return -1;
     }
-    Py_DECREF(done);
-    done = green_socket_call_simple(BASE_FILENO, self);
-    if (done == NULL) {
-        return -1;
-    }
-    int fd = (int)PyLong_AsLong(done);
-    Py_DECREF(done);
+    s->timeout = timeout;
     s->family = socket_option(fd, SO_DOMAIN, family);
     s->type = socket_option(fd, SO_TYPE, type == -1 ? -1 : type & ~(SOCK_NONBLOCK | SOCK_CLOEXEC));
     s->proto = socket_option(fd, SO_PROTOCOL, proto);

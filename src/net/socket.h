@@ -116,7 +116,7 @@ PyObject *green_socket_resolve(PyObject *self, PyObject *address);
 
 /* Initialize the base with these arguments, and the green_socket with the descriptor that the base
    then has. is_nonblocking: `fileno` is a descriptor that does not block, or None for a new one. 0,
-   or -1 with an exception. */
+   or -1 with an exception: a descriptor that was given is still the caller's then. */
 int green_socket_init(PyObject *self, int family, int type, int proto, PyObject *fileno,
                       bool is_nonblocking);
 

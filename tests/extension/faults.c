@@ -47,6 +47,7 @@ static uintptr_t base, end; /* of the extension's code */
 static const char *last_name;
 static char last_frames[DEPTH * 32]; /* as text, for addr2line */
 static _Atomic bool armed;
+static _Atomic long closed_twice;
 static int record = -1; /* a descriptor to write each failure to */
 
 static bool
@@ -339,6 +340,18 @@ faulty_syscall(long number, long a, long b, long c, long d, long e, long f)
     return syscall(number, a, b, c, d, e, f);
 }
 
+/* It never fails. Closing what is not open is noted: the number may be another thread's by then. */
+static int
+faulty_close(int fd)
+{
+    int result = close(fd);
+    if (result < 0 && errno == EBADF && fd >= 0) {
+        closed_twice++;
+        errno = EBADF;
+    }
+    return result;
+}
+
 static const struct {
     const char *name;
     void *function;
@@ -361,6 +374,7 @@ static const struct {
     VARIADIC(PyArg_ParseTuple),
     VARIADIC(PyArg_ParseTupleAndKeywords),
     VARIADIC(syscall),
+    VARIADIC(close),
 };
 
 #if defined(__x86_64__)
@@ -489,11 +503,21 @@ faults_disarm(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
     return Py_BuildValue("ss", last_name, last_frames);
 }
 
+/* How often the extension has closed a descriptor that was not open, since this was last asked. */
+static PyObject *
+faults_closed_twice(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
+{
+    long count = closed_twice;
+    closed_twice = 0;
+    return PyLong_FromLong(count);
+}
+
 static PyMethodDef faults_methods[] = {
     {"watch", faults_watch, METH_VARARGS, NULL},
     {"arm", faults_arm, METH_NOARGS, NULL},
     {"again", faults_again, METH_NOARGS, NULL},
     {"disarm", faults_disarm, METH_NOARGS, NULL},
+    {"closed_twice", faults_closed_twice, METH_NOARGS, NULL},
     {NULL},
 };
 

@@ -2,8 +2,8 @@
 
 LIBRARY is tests/extension/faults.c, compiled. A scenario is run over and over; each run fails one call, in a place
 where none has failed before (faults.c tells what a place is), until a run fails none. What comes of it is to be
-MemoryError, OSError or a report of one; then everything goes on, and nothing has leaked. RECORD gets a line for each
-call before it fails.
+MemoryError, OSError or a report of one; then everything goes on, nothing has leaked, and no descriptor was closed twice.
+RECORD gets a line for each call before it fails.
 """
 
 import faulthandler
@@ -112,6 +112,24 @@ def leaks(scenario, reports):
     return True
 
 
+def descriptors():
+    """Return how many are open."""
+    return len(os.listdir("/proc/self/fd"))
+
+
+def keeps_open(scenario, reports):
+    """Whether each run leaves a descriptor open that fails the same call."""
+    for _ in range(WARMING):
+        before = descriptors()
+        run(scenario, faults.again)
+        settle()
+        reports.take()
+        gc.collect()
+        if descriptors() <= before:
+            return False
+    return True
+
+
 def check(scenario, reports):
     """Let each call fail that the scenario makes; return how often what came of it."""
     name = scenario.__name__
@@ -126,6 +144,7 @@ def check(scenario, reports):
     while whole < 2:  # in a row: collections come when they like
         gc.collect()
         before = sys.getallocatedblocks()
+        opened = descriptors()
         began = time.monotonic()
         failed, error = run(scenario, faults.arm)
         quick = time.monotonic() - began < SOON  # nobody has waited for what has failed
@@ -140,6 +159,10 @@ def check(scenario, reports):
         settle()
         reports.take()
         gc.collect()
+        if faults.closed_twice():
+            raise AssertionError(f"{name}, {failed}: a descriptor is closed that was closed before")
+        if quick and descriptors() > opened and keeps_open(scenario, reports):
+            raise AssertionError(f"{name}, {failed}: descriptors stay open")
         if quick and sys.getallocatedblocks() > before and leaks(scenario, reports):
             raise AssertionError(f"{name}, {failed}: leaks")
     return outcomes

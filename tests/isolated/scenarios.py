@@ -1,9 +1,11 @@
 """Short programs, one for each part of gevent: what each_fault.py lets fail."""
 
+import contextlib
 import contextvars
 import io
 import os
 import signal
+import socket as standard
 import tempfile
 import threading
 
@@ -18,7 +20,6 @@ from gevent.pool import Group, Pool
 from gevent.pywsgi import WSGIServer
 from gevent.queue import Channel, Empty, Full, JoinableQueue, LifoQueue, PriorityQueue, Queue, SimpleQueue
 from gevent.resolver.ares import Resolver
-from gevent.socket import socketpair
 from greenlet import getcurrent, gettrace, greenlet, settrace
 
 from greencore._core import WebSocketConnection, websocket_frame
@@ -38,6 +39,34 @@ def of(layer):
         return function
 
     return note
+
+
+def closed(number):
+    """Close the descriptor; return whether it was open."""
+    try:
+        os.close(number)
+    except OSError:
+        return False
+    return True
+
+
+def remade(sock, *kind):
+    """A socket made of the descriptor of another one. Where that fails, the descriptor is still the caller's."""
+    number = sock.detach()
+    try:
+        return socket.socket(*kind, fileno=number)
+    except (MemoryError, OSError):
+        assert closed(number)
+        raise
+
+
+def socketpair():
+    """As the standard function, which leaves descriptors open where it fails."""
+    ours, theirs = standard.socketpair()
+    with ours, theirs, contextlib.ExitStack() as stack:
+        made = [stack.enter_context(remade(each)) for each in (ours, theirs)]
+        stack.pop_all()
+    return made
 
 
 @of("task")
@@ -310,12 +339,12 @@ def loops():
     loop.destroy()
     loop = core.loop(default=False)
     ours, theirs = os.pipe()
-    watcher = loop.io(ours, 1)
-    watcher.start(int)
     os.close(theirs)
-    loop.run(once=True)
-    watcher.close()
-    os.close(ours)
+    with open(ours, "rb", 0):
+        watcher = loop.io(ours, 1)
+        watcher.start(int)
+        loop.run(once=True)
+        watcher.close()
     loop.destroy()
 
 
@@ -344,6 +373,16 @@ def sockets():
                 server.shutdown(socket.SHUT_WR)
                 assert client.recv(10) == b""
                 repr(client), client.family, client.type
+
+
+@of("net")
+def sockets_of_other_families():
+    """The standard library's socket accepts, where the family is not known here."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        with remade(listener, socket.AF_VSOCK, socket.SOCK_STREAM, 0) as odd:
+            odd.settimeout(SOON)
+            with socket.create_connection(odd.getsockname(), timeout=SOON):
+                odd.accept()[0].close()
 
 
 @of("net")
@@ -400,7 +439,12 @@ def selects():
 @of("loop")
 def files():
     reader, writer = os.pipe()
-    with FileObjectPosix(reader, "rb") as reading, FileObjectPosix(writer, "wb") as writing:
+    with contextlib.ExitStack() as stack:
+        stack.callback(closed, writer)
+        stack.callback(closed, reader)
+        reading, writing = FileObjectPosix(reader, "rb"), FileObjectPosix(writer, "wb")
+        stack.pop_all()
+    with reading, writing:
         waiting = gevent.spawn(reading.readline)
         gevent.sleep(0)
         writing.write(b"text\n")
