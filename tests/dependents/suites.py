@@ -83,6 +83,18 @@ SUITES = [
         patched=True,
     ),
     Suite(
+        "kombu-brokers",
+        ("kombu[redis,msgpack,yaml]==5.7.0",),
+        "its integration tests, on Redis and RabbitMQ, everything patched",
+        sdist=("t", "setup.cfg"),
+        args=(
+            *("-p", "green_kombu"),
+            *(f"t/integration/test_{name}.py" for name in ("py_amqp", "redis", "redis_brpop_qos")),
+        ),
+        services=("Redis", "RabbitMQ"),
+        patched=True,
+    ),
+    Suite(
         "celery",
         (
             "celery[redis,msgpack,yaml,pydantic]==5.7.0",
@@ -268,6 +280,14 @@ SUITES = [
         "every line that greenlets run is seen",
         programs=("test_coverage.py",),
         fast=True,
+    ),
+    Suite(
+        "coverage-concurrency",
+        ("coverage==7.17.5", "flaky", "hypothesis", "pytest-xdist"),
+        "its tests of concurrency: gevent, greenlets, threads, processes",
+        sdist=("tests", "pyproject.toml"),
+        args=("-o", "addopts=--no-flaky-report", "tests/test_concurrency.py"),
+        environ={"COVERAGE_CORE": "ctrace"},  # another core knows threads alone
     ),
     Suite(
         "memray",
