@@ -27,6 +27,8 @@ class Suite:
     differences: dict = field(default_factory=dict)
 
 
+NATIVE = ("scipy", "pandas", "lxml", "msgpack", "orjson", "pillow", "cryptography", "pydantic")
+
 SUITES = [
     Suite(
         "eventlet",
@@ -305,9 +307,9 @@ SUITES = [
     ),
     Suite(
         "native",
-        ("numpy==2.4.6", "scipy", "lxml"),
-        "numpy, scipy and lxml in 2,000 greenlets at once",
-        programs=("test_native.py",),
+        ("numpy==2.4.6", *NATIVE),
+        "numpy, scipy, pandas, lxml, pydantic and others: 2,000 greenlets at once; callbacks that wait",
+        programs=("test_native.py", "test_callbacks.py"),
         environ={"OPENBLAS_NUM_THREADS": "1"},  # its threads spin while they wait for each other
         limit=110,
         fast=True,
