@@ -59,7 +59,9 @@ def token_of(page):
 
 def post_form(session, url, fields):
     """Post a form with the token that its page has."""
-    return session.post(url, data=fields | {"csrfmiddlewaretoken": token_of(session.get(url, timeout=LIMIT))}, timeout=LIMIT)
+    return session.post(
+        url, data=fields | {"csrfmiddlewaretoken": token_of(session.get(url, timeout=LIMIT))}, timeout=LIMIT
+    )
 
 
 def log_in(session, url, password="for tests"):
