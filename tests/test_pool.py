@@ -7,7 +7,7 @@ from random import Random
 import pytest
 
 import gevent
-from gevent import Greenlet, GreenletExit, Timeout, getcurrent, pool, sleep
+from gevent import Greenlet, Timeout, getcurrent, pool, sleep
 from gevent._imap import IMap
 from gevent.event import Event
 from gevent.pool import Group, Pool, PoolFull
@@ -35,20 +35,6 @@ def double_slowly(x):
 @pytest.fixture(params=[Group, Pool, lambda: Pool(1), lambda: Pool(3)], ids=["Group", "Pool", "Pool(1)", "Pool(3)"])
 def group(request):
     return request.param()
-
-
-@pytest.fixture
-def joined_once(monkeypatch):
-    """Group.kill() may wait for each greenlet once; without this, one that waits for ever would never yield."""
-    seen = []
-
-    def joinall(greenlets):
-        for g in greenlets:
-            assert not any(g is other for other in seen)
-            seen.append(g)
-        return gevent.joinall(greenlets)
-
-    monkeypatch.setattr(pool, "joinall", joinall)
 
 
 # Members
@@ -99,94 +85,6 @@ def test_one_that_has_ended_leaves_soon():
     group.add(g)
     sleep(0)
     assert len(group) == 0
-
-
-def test_join():
-    group = Group()
-    assert group.join()
-    group.spawn(sleep, 10)
-    assert not group.join(timeout=0.001)
-    group.kill()
-    assert group.join(timeout=0)
-
-
-def test_join_raises(quiet):
-    group = Group()
-    group.spawn(sleep, 0)
-    group.spawn(fail)
-    with pytest.raises(Failure):
-        group.join(raise_error=True)
-
-
-def test_kill():
-    group = Group()
-    greenlets = [group.spawn(sleep, 10) for _ in range(3)]
-    sleep(0)
-    group.kill(timeout=10)
-    assert not group
-    assert all(isinstance(g.value, GreenletExit) for g in greenlets)
-
-
-def test_kill_waits_once_for_a_member_that_stays(joined_once, monkeypatch):
-    reported = []
-    monkeypatch.setattr("sys.unraisablehook", lambda report: reported.append(report.exc_type))
-
-    class Breaking(Greenlet):
-        broken = False
-
-        def __hash__(self):
-            if self.broken:
-                raise Failure("no hash")
-            return id(self)
-
-        def _run(self):
-            try:
-                sleep(10)
-            finally:
-                self.broken = True
-
-    group, g = Group(), Breaking()
-    group.start(g)
-    other = group.spawn(sleep, 10)
-    sleep(0)
-    group.kill()
-    assert g.dead and other.dead and list(group) == [g] and reported == [Failure]
-
-
-def test_kill_waits_once_where_discard_keeps_the_members(joined_once):
-    class Keeping(Group):
-        def _discard(self, greenlet):
-            pass
-
-    group = Keeping()
-    greenlets = {group.spawn(sleep, 10) for _ in range(2)}
-    sleep(0)
-    group.kill()
-    assert group.greenlets == greenlets and all(g.dead for g in greenlets)
-
-
-def test_kill_waits_for_a_member_that_a_member_adds():
-    def add_another():
-        try:
-            sleep(10)
-        finally:
-            added.append(group.spawn(sleep, 10))
-
-    group, added = Group(), []
-    group.spawn(add_another)
-    sleep(0)
-    group.kill()
-    assert not group and added[0].dead
-
-
-def test_killone():
-    group = Group()
-    one, other = group.spawn(sleep, 10), group.spawn(sleep, 10)
-    sleep(0)
-    group.killone(one)
-    assert one.dead and not other.dead and one not in group
-    group.killone(one)
-    group.kill()
 
 
 def test_a_dropped_group_leaves_its_members_alone():

@@ -17,6 +17,7 @@ typedef struct GroupObject {
     PyObject *semaphore;   /* owned; NULL: no limit */
     bool unlimited;        /* the semaphore is a DummySemaphore */
     bool own_class;        /* greenlet_class was set on the object */
+    bool stuck;            /* a member that had ended could not be discarded once */
     green_link observers;  /* each one's `sibling`; without a set, the members are their tasks */
     Py_ssize_t count;      /* how many of those tasks there are */
 } GroupObject;
@@ -236,18 +237,65 @@ group_tell_event(GroupObject *self, const char *method)
     return self->empty_event == NULL ? 0 : call_method(self->empty_event, method, NULL);
 }
 
-/* Note that a greenlet has left the group; it gives its place back if it `has_place`. 0, or -1 with
-   an exception. */
+/* Whether all members of a group with a set have ended. -1 with an exception. */
+GREEN_COLD static int
+group_all_ended(GroupObject *self)
+{
+    PyObject *members = PySequence_List(self->greenlets);
+    int ended = members == NULL ? -1 : 1;
+    for (Py_ssize_t i = 0; ended > 0 && i < PyList_GET_SIZE(members); i++) {
+        PyObject *member = PyList_GET_ITEM(members, i);
+        ended = Task_Check(member)
+                    ? green_task_ready((TaskObject *)member)
+                    : Greenlet_Check(member) && ((GreenletObject *)member)->status == GREEN_DEAD;
+    }
+    Py_XDECREF(members);
+    return ended;
+}
+
+/* Set the event where the group has no members, or none but those that could not be discarded. 0,
+   or -1 with an exception. */
+static inline int
+group_tell_empty(GroupObject *self)
+{
+    int empty = group_size(self) == 0;
+    if (GREEN_RARELY(!empty && self->stuck)) {
+        empty = self->greenlets == NULL ? 0 : group_all_ended(self);
+    }
+    return empty > 0 ? group_tell_event(self, "set") : empty;
+}
+
+/* Put the exception that is being raised in *first, or drop it where that has one. */
+GREEN_COLD static void
+keep_first(PyObject **first)
+{
+    if (*first == NULL) {
+        *first = green_error_take();
+    } else {
+        PyErr_Clear();
+    }
+}
+
+/* Note that a greenlet has left the group; it gives its place back if it `has_place`. Where one
+   step fails the others are made, too. 0, or -1 with the first exception. */
 static inline int
 group_note_discarded(GroupObject *self, PyObject *greenlet, bool has_place)
 {
+    PyObject *error = NULL;
     if (self->dying != NULL && PySet_Discard(self->dying, greenlet) < 0) {
+        keep_first(&error);
+    }
+    if (group_tell_empty(self) < 0) {
+        keep_first(&error);
+    }
+    if (has_place && group_release(self) < 0) {
+        keep_first(&error);
+    }
+    if (GREEN_RARELY(error != NULL)) {
+        green_error_raise(error);
         return -1;
     }
-    if (group_size(self) == 0 && group_tell_event(self, "set") < 0) {
-        return -1;
-    }
-    return has_place ? group_release(self) : 0;
+    return 0;
 }
 
 /* An observer has this index when its greenlet was discarded by hand. */
@@ -279,6 +327,19 @@ group_free_observer(GroupObject *self, green_task_observer *observer)
     green_task_observer_free(observer);
 }
 
+/* A member has ended, and could not be discarded; the exception tells why. It is reported, and who
+   waits for the group waits for this member no more. The member gives its place back if it
+   `has_place`. */
+GREEN_COLD static void
+group_note_stuck(GroupObject *self, PyObject *greenlet, bool has_place)
+{
+    PyErr_WriteUnraisable((PyObject *)self);
+    self->stuck = true;
+    if (group_note_discarded(self, greenlet, has_place) < 0) {
+        PyErr_Clear(); /* the first one has been reported */
+    }
+}
+
 static GreenletObject *
 member_ended(green_observer *base, PyObject *task)
 {
@@ -290,12 +351,14 @@ member_ended(green_observer *base, PyObject *task)
     bool member = observer->task != NULL, has_place = observer->index != PLACE_GIVEN_BACK;
     group_free_observer(self, observer);
     if (status == 0 && asks) {
+        has_place = false; /* _discard() gives it back */
         status = call_method((PyObject *)self, "_discard", task);
     } else if (status == 0 && (member || (status = group_remove(self, task)) >= 0)) {
         status = group_note_discarded(self, task, has_place);
+        has_place = false;
     }
     if (status < 0) {
-        PyErr_WriteUnraisable((PyObject *)self);
+        group_note_stuck(self, task, has_place);
     }
     Py_DECREF(self);
     return NULL;
@@ -617,8 +680,7 @@ group_get_empty_event(GroupObject *self, void *Py_UNUSED(closure))
 {
     if (self->empty_event == NULL) {
         self->empty_event = PyObject_CallNoArgs((PyObject *)Event_Type);
-        if (self->empty_event != NULL && group_size(self) == 0 &&
-            group_tell_event(self, "set") < 0) {
+        if (self->empty_event != NULL && group_tell_empty(self) < 0) {
             return NULL;
         }
     }
