@@ -1,5 +1,6 @@
 """The monitoring thread: a native thread beside a hub that reports a blocked loop and much memory."""
 
+import atexit
 import os
 import sys
 import warnings
@@ -21,6 +22,7 @@ from greencore.events import (
 
 __all__ = ["PeriodicMonitoringThread"]
 
+allocate_lock = get_original("_thread", "allocate_lock")
 get_thread_ident = get_original("_thread", "get_ident")
 start_new_thread = get_original("_thread", "start_new_thread")
 thread_sleep = get_original("time", "sleep")
@@ -76,6 +78,9 @@ class PeriodicMonitoringThread:
     #: The least number of seconds between looks at memory, which are slow.
     min_memory_monitor_period = 2
 
+    #: The most seconds that the interpreter's end waits for a function that is being called.
+    patience_at_exit = 1.0
+
     #: Bytes used when the limit was last exceeded; 0 while it is not.
     _memory_exceeded = 0
 
@@ -88,10 +93,13 @@ class PeriodicMonitoringThread:
         period = config.max_blocking_time
         self._monitoring_functions = [_Duty(self.monitor_blocking, period)]
         self._calculated_sleep_time = period
+        self._ending = False
+        atexit.register(self._end)
         self._start()
 
     def _start(self):
         self.pid = os.getpid()
+        self._working = allocate_lock()  # held while functions are called, and errors reported
         self.monitor_thread_ident = start_new_thread(self, ())
 
     def _on_fork(self):
@@ -101,6 +109,12 @@ class PeriodicMonitoringThread:
 
     def _on_hub_gc(self, _):
         self.kill()
+
+    def _end(self):
+        # The interpreter ends. It stops daemon threads anywhere, and aborts where one holds the lock of standard error.
+        self._ending = True
+        if self.pid == os.getpid() and self._working.acquire(timeout=self.patience_at_exit):
+            self._working.release()
 
     @property
     def hub(self):
@@ -152,27 +166,34 @@ class PeriodicMonitoringThread:
     def __call__(self):
         """The thread's body."""
         getcurrent().gevent_monitoring_thread = ref(self)
-        try:
-            while self.should_run:
-                functions = self.monitoring_functions()
-                thread_sleep(self.calculate_sleep_time())
-                self._run_due(functions)
-        except SystemExit:
-            pass
-        except BaseException:
-            hub = self.hub
-            # At the interpreter's end sys is emptied before daemon threads stop.
-            if hub is not None and sys is not None and sys.stderr is not None:
-                hub.handle_error(self, *sys.exc_info())
+        while self.should_run:
+            functions = self.monitoring_functions()
+            thread_sleep(self.calculate_sleep_time())
+            with self._working:
+                if self._ending:
+                    return
+                if not self._run_due(functions):
+                    break
+        atexit.unregister(self._end)
 
     def _run_due(self, functions):
+        """Return whether the thread goes on: its first error is its last."""
         hub = self.hub
         if not hub:
             self.kill()
-            return
+            return False
         now = perf_counter()
-        for duty in functions:
-            duty.run_if_due(hub, now)
+        try:
+            for duty in functions:
+                duty.run_if_due(hub, now)
+        except SystemExit:
+            return False
+        except BaseException:
+            # At the interpreter's end sys is emptied before daemon threads stop.
+            if sys is not None and sys.stderr is not None:
+                hub.handle_error(self, *sys.exc_info())
+            return False
+        return True
 
     def monitor_blocking(self, hub):
         """Report a greenlet that has not switched since the last look, and publish `EventLoopBlocked`.

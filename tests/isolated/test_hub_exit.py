@@ -135,6 +135,42 @@ gevent.sleep(0.01)
 """)
 
 
+def test_the_end_while_the_monitor_writes_a_report():
+    """CPython aborts when it flushes a stream whose lock a daemon thread holds."""
+    assert run("""
+import atexit, io
+gevent.config.monitor_thread = True
+reporting, go_on = threading.Event(), threading.Event()
+class Raw(io.RawIOBase):
+    "A slow terminal. Who writes holds the stream's lock."
+    def writable(self):
+        return True
+    def write(self, data):
+        reporting.set()
+        go_on.wait()
+        return len(data)
+sys.stderr = io.TextIOWrapper(io.BufferedWriter(Raw()), write_through=True)
+monitor = get_hub().start_periodic_monitoring_thread()
+atexit.register(go_on.set)
+monitor.add_monitoring_function(lambda hub: print("a report", file=sys.stderr, flush=True), 0.001)
+reporting.wait()
+sys.setswitchinterval(10)
+print("end")
+""") == "end\n"
+
+
+def test_the_end_does_not_wait_for_a_monitor_that_hangs():
+    assert run("""
+gevent.config.monitor_thread = True
+hanging = threading.Event()
+monitor = get_hub().start_periodic_monitoring_thread()
+monitor.patience_at_exit = 0.01
+monitor.add_monitoring_function(lambda hub: (hanging.set(), threading.Event().wait()), 0.001)
+hanging.wait()
+print("end")
+""") == "end\n"
+
+
 def test_killed_by_a_signal():
     process = Process("get_hub().loop.run_callback(lambda: print('ready', flush=True))\ngevent.sleep(60)")
     process.wait_for()
