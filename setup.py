@@ -250,7 +250,6 @@ if COMPILING & set(sys.argv):
 
 setup(
     version=version(),
-    license="MIT",
     packages=find_packages(include=["greencore", "greencore.*"]),
     include_package_data=False,
     package_data={"": ["*.pyi"], "greencore": ["py.typed", "include/greenlet/*.h"]},

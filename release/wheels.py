@@ -157,9 +157,16 @@ def main(wanted):
     for name in wanted:
         made = build_wheel(source, *parse(name), sources)
         print(made.relative_to(ROOT), f"{made.stat().st_size / 1024:.0f} KiB", flush=True)
-    checks = [str(path) for path in sorted(DIST.glob("greencore-*"))]
-    run(sys.executable, "-m", "twine", "check", "--strict", *checks)
-    run(sys.executable, "-m", "check_wheel_contents", *(name for name in checks if name.endswith(".whl")))
+    check_all(sorted(DIST.glob("greencore-*")))
+
+
+def check_all(files):
+    """Ask what package indexes and other people's checks ask of the files."""
+    run(sys.executable, "-m", "twine", "check", "--strict", *files)
+    run(sys.executable, "-m", "check_wheel_contents", *(path for path in files if path.suffix == ".whl"))
+    for path in files:
+        if path.suffix == ".gz":
+            run("pyroma", "--min", "10", "--skip-tests", "AuthorEmail", path)  # no address of the maintainers is known
 
 
 if __name__ == "__main__":
