@@ -39,13 +39,26 @@ def test_files_that_are_named_exist(path, name):
     assert list(ROOT.glob(name.rstrip("/"))), f"{path.name} names {name}"
 
 
+def make_targets():
+    makefile = (ROOT / "Makefile").read_text()
+    return {target for line in re.findall(r"^([\w -]+):", makefile, re.MULTILINE) for target in line.split()}
+
+
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
 def test_make_targets_that_are_named_exist(path):
-    makefile = (ROOT / "Makefile").read_text()
-    targets = {target for line in re.findall(r"^([\w -]+):", makefile, re.MULTILINE) for target in line.split()}
     text = path.read_text()
     wanted = re.findall(r"``make ([\w-]+)", text) + re.findall(r"^    make ([\w-]+)", text, re.MULTILINE)
-    assert set(wanted) <= targets
+    assert set(wanted) <= make_targets()
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob(".github/workflows/*.yml")), ids=lambda path: path.stem)
+def test_workflows_run_what_exists(path):
+    text = path.read_text()
+    wanted = re.findall(r"run: make ([\w-]+)", text)
+    scripts = re.findall(r"\bbash (\S+)", text)
+    assert wanted or scripts
+    assert set(wanted) <= make_targets()
+    assert [name for name in scripts if not (ROOT / name).exists()] == []
 
 
 @functools.cache
