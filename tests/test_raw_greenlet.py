@@ -233,6 +233,24 @@ def test_throw_refuses(args):
     assert g.switch("still there") == "still there"
 
 
+def test_throw_of_a_class_whose_test_of_instances_fails():
+    class Meta(type):
+        def __instancecheck__(cls, instance):
+            raise ZeroDivisionError
+
+    class Odd(Exception, metaclass=Meta):
+        pass
+
+    def catch():
+        try:
+            main.switch()
+        except ZeroDivisionError as error:
+            return error
+
+    main = getcurrent()
+    assert isinstance(started(catch).throw(Odd, Oops()), ZeroDivisionError)
+
+
 def test_throw_keeps_the_traceback():
     def origin():
         raise Oops

@@ -113,9 +113,11 @@ make_exception(PyObject *type, PyObject *value, PyObject *traceback)
     }
     PyObject *exception;
     if (PyExceptionClass_Check(type)) {
-        if (value != NULL && PyExceptionInstance_Check(value) &&
-            PyObject_IsInstance(value, type) == 1) {
-            exception = Py_NewRef(value);
+        int given = value != NULL && PyExceptionInstance_Check(value)
+                        ? PyObject_IsInstance(value, type)
+                        : 0;
+        if (given != 0) {
+            exception = given < 0 ? NULL : Py_NewRef(value);
         } else if (value == NULL) {
             exception = PyObject_CallNoArgs(type);
         } else if (PyTuple_Check(value)) {
@@ -124,7 +126,7 @@ make_exception(PyObject *type, PyObject *value, PyObject *traceback)
             exception = PyObject_CallOneArg(type, value);
         }
         if (exception == NULL) {
-            /* The error of the call is raised in the target instead, as `raise` does. */
+            /* This error is raised in the target instead, as `raise` does. */
             exception = green_error_take();
         } else if (!PyExceptionInstance_Check(exception)) {
             PyErr_Format(PyExc_TypeError,
