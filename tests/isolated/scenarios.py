@@ -2,6 +2,7 @@
 
 import contextlib
 import contextvars
+import copy
 import io
 import os
 import signal
@@ -22,7 +23,7 @@ from gevent.queue import Channel, Empty, Full, JoinableQueue, LifoQueue, Priorit
 from gevent.resolver.ares import Resolver
 from greenlet import getcurrent, gettrace, greenlet, settrace
 
-from greencore._core import WebSocketConnection, websocket_frame
+from greencore._core import MultipleWaiter, WebSocketConnection, websocket_frame
 
 
 SOON = 0.1  # seconds to wait for what is there at once, unless a call has failed
@@ -110,6 +111,152 @@ def waits():
     gs = [gevent.spawn(event.set) for event in events]
     assert len(gevent.wait(events, timeout=SOON)) == 2
     assert len(list(gevent.iwait(gs, timeout=SOON))) == 2
+
+
+class Own(gevent.Greenlet):
+    """What a subclass overrides is called as a method."""
+
+    def start(self):
+        super().start()
+
+    def ready(self):
+        return super().ready()
+
+    def get(self, block=True, timeout=None):
+        return super().get(block, timeout)
+
+    def join(self, timeout=None):
+        super().join(timeout)
+
+    def rawlink(self, callback):
+        super().rawlink(callback)
+
+
+@of("task")
+def subclasses():
+    one, other = Own.spawn(len, "text"), Own(int, "5", base=10)
+    other.start()
+    gevent.joinall([one, other], timeout=SOON, raise_error=True)
+    assert one.get(timeout=SOON) == 4 and one.successful()
+    assert list(gevent.iwait([other], timeout=SOON)) == [other]
+    third = Own(int)
+    third.start_later(10)
+    third.kill(timeout=SOON)
+    group = Group([Own.spawn(int)])
+    group.greenlet_class = Own
+    group.start(Own(int))
+    group.join(timeout=SOON)
+    Own.spawn(int).kill(timeout=SOON)
+
+
+@of("task")
+def ends():
+    """What is linked to a greenlet, and asked of it."""
+    seen = []
+    g = gevent.spawn(int, "5", base=10)
+    for link in g.link, g.link_value, g.link_exception, g.rawlink:
+        link(seen.append)
+    g.name = "text"
+    repr(g), str(g), g.minimal_ident, g.args, g.kwargs, g.spawning_stack, g.started, g.has_links()
+    g.join(SOON)
+    g.link(seen.append)
+    g.unlink(seen.append)
+    gevent.sleep(0)
+    g.unlink_all()
+    result = AsyncResult()
+    failing = gevent.spawn(int, "text")
+    failing.link_exception(seen.append)
+    failing.link(result)
+    try:
+        result.get(timeout=SOON)
+    except ValueError:
+        pass
+    assert isinstance(failing.exception, ValueError) and failing.exc_info[0] is ValueError
+    repr(failing), failing.value, failing.successful(), failing.dead
+    with gevent.spawn(int):
+        pass
+
+
+@of("task")
+def spawn_callbacks():
+    gevent.Greenlet.add_spawn_callback(repr)  # always the same one, should it not be removed
+    try:
+        gevent.spawn(int).join(SOON)
+        gevent.spawn_later(0.001, int).join(SOON)
+    finally:
+        gevent.Greenlet.remove_spawn_callback(repr)
+
+
+def try_to_sleep(seconds=10):
+    try:
+        gevent.sleep(seconds)
+    except KeyError:
+        return 5
+
+
+@of("task")
+def kills():
+    g = gevent.spawn(try_to_sleep)
+    gevent.sleep(0)
+    g.kill((KeyError, "text", None), timeout=SOON)
+    assert g.get(timeout=SOON) == 5
+    unborn, raw = gevent.spawn(int), gevent.spawn_raw(try_to_sleep, 0.005)
+    gevent.sleep(0)
+    gevent.kill(raw, KeyError("text"))
+    gevent.killall([unborn, gevent.spawn(int)], timeout=SOON)
+    g = gevent.spawn(try_to_sleep)
+    gevent.sleep(0)
+    gevent.killall([g], KeyError, block=False)
+    g.join(SOON)
+    with gevent.spawn(try_to_sleep) as g:
+        gevent.sleep(0)
+        g.kill(block=False)
+    gevent.kill(gevent.Greenlet(int))
+
+
+@of("task")
+def more_groups():
+    pool = Pool(1)
+    pool.spawn(gevent.sleep, 0.001)
+    try:
+        pool.add(gevent.Greenlet(int), blocking=False)
+    except Full:
+        pass
+    pool.wait_available(SOON)
+    assert sorted(pool.imap(int, ["1", "2", "3"], maxsize=1)) == [1, 2, 3]
+    seen = []
+    pool.apply_cb(int, ("3",), callback=seen.append)
+    result = pool.map_async(int, ["1", "2"], callback=seen.append)
+    assert result.get(timeout=SOON) == [1, 2]
+    repr(pool), len(pool), pool.free_count(), pool.full(), list(pool), pool.dying
+    group = Group()
+    try:
+        list(group.imap_unordered(int, ["1", "text"]))
+    except ValueError:
+        pass
+    plain = greenlet(int)
+    group.add(plain)
+    assert plain in group
+    group.discard(plain)
+    g = group.spawn(gevent.sleep, 10)
+    gevent.sleep(0)
+    group.killone(g, timeout=SOON)
+    group.join(timeout=SOON, raise_error=True)
+
+
+@of("task")
+def tracked():
+    before = gevent.config.track_greenlet_tree
+    gevent.config.track_greenlet_tree = True
+    try:
+        g = gevent.spawn(gevent.spawn, int)
+        g.spawn_tree_locals = {"text": 1}
+        g.join(SOON)
+        g.spawning_greenlet, str(g.spawning_stack), g.get(timeout=SOON).spawn_tree_locals
+        gevent.spawn_raw(int, text=5) if before is None else gevent.spawn_raw(int, 5)
+        gevent.sleep(0)
+    finally:
+        gevent.config.track_greenlet_tree = before
 
 
 @of("sync")
@@ -218,6 +365,185 @@ def locals_():
     all_local_dicts_for_greenlet(gevent.getcurrent())
 
 
+@of("sync")
+def results():
+    """AsyncResult beyond set and get."""
+    seen = []
+    result = AsyncResult()
+    result.rawlink(seen.append)
+    try:
+        result.get(timeout=0.001)
+    except gevent.Timeout:
+        pass
+    result(gevent.joinall([gevent.spawn(int, "5")])[0])
+    result.set_result(5)
+    assert result.result(SOON) == 5 and result.get_nowait() == 5 and result.wait(SOON) == 5
+    result.exc_info, result.successful(), result.done(), result.cancelled()
+    failed = AsyncResult()
+    try:
+        int("text")
+    except ValueError as error:
+        failed.set_exception(error, (type(error), error, error.__traceback__))
+    failed.exc_info, failed.exception, repr(failed)
+    try:
+        failed.get()
+    except ValueError:
+        pass
+    AsyncResult().cancel()
+    for make in Event, AsyncResult, Semaphore:
+        thing = make()
+        repr(thing), thing.linkcount(), thing.hub, thing.ready()
+
+
+@of("sync")
+def more_locks():
+    lock = Semaphore(0)
+    lock.rawlink(str)
+    gevent.spawn(lock.release)
+    lock.wait(SOON)
+    lock.wait(0.001)
+    assert lock.acquire(timeout=SOON)
+    assert not lock.acquire(blocking=False) and not lock.acquire(timeout=0.001)
+    lock.unlink(str)
+    again = RLock()
+    with again, again:
+        again._release_save()
+        again._acquire_restore((2, gevent.getcurrent()))
+        again._is_owned(), again._recursion_count(), again.locked()
+    bounded = BoundedSemaphore(1)
+    try:
+        bounded.release()
+    except ValueError:
+        pass
+
+
+class Sorted(Queue):
+    """What a queue of the standard library lets a subclass override."""
+
+    def _init(self, maxsize):
+        self.items = []
+
+    def _qsize(self):
+        return len(self.items)
+
+    def _put(self, item):
+        self.items.append(item)
+        self.items.sort()
+
+    def _get(self):
+        return self.items.pop(0)
+
+
+@of("sync")
+def more_queues():
+    queue = Sorted()
+    for item in 3, 1, 2:
+        queue.put(item)
+    assert [queue.get() for _ in range(3)] == [1, 2, 3]
+    queue = Queue(2, items=[1, 2])
+    putting = gevent.spawn(queue.put, 3, timeout=SOON)
+    gevent.sleep(0)
+    assert queue.peek() == 1 and queue.peek_nowait() == 1
+    copy = queue.copy()
+    queue.putters, queue.getters, queue.full(), queue.empty(), len(queue), bool(queue), repr(queue), repr(copy)
+    assert [queue.get(timeout=SOON) for _ in range(3)] == [1, 2, 3]
+    putting.join(SOON)
+    for _ in range(3):
+        queue.task_done()
+    assert queue.join(SOON)
+    getting = gevent.spawn(queue.get)
+    gevent.sleep(0)
+    queue.shutdown()
+    getting.join(SOON)
+    assert isinstance(getting.exception, Exception)
+    joined = JoinableQueue(items=[1])
+    joined.join(0.001)
+    joined.shutdown(immediate=True)
+    ended = SimpleQueue(items=[1, StopIteration])
+    assert list(ended) == [1]
+    with queue.mutex:
+        queue.not_empty.notify_all()
+
+
+@of("sync")
+def more_channels():
+    channel = Channel()
+    try:
+        channel.get(timeout=0.001)
+    except Empty:
+        pass
+    try:
+        channel.put(5, timeout=0.001)
+    except Full:
+        pass
+    putting = gevent.spawn(channel.put, 5)
+    gevent.sleep(0)
+    repr(channel), channel.putters, channel.getters, channel.balance, channel.qsize()
+    assert channel.get_nowait() == 5
+    putting.join(SOON)
+    gevent.spawn(channel.put, StopIteration)
+    assert list(channel) == []
+
+
+@of("sync")
+def more_timeouts():
+    with gevent.Timeout(10, KeyError) as timeout:
+        repr(timeout), timeout < 20, timeout.seconds
+        timeout.cancel()
+    copy.copy(timeout)
+    with gevent.Timeout(None):
+        pass
+    with gevent.Timeout(10, KeyError("text")) as timeout:
+        timeout.cancel()
+    try:
+        with gevent.Timeout(0.001, KeyError):
+            gevent.sleep(10)
+    except KeyError:
+        pass
+    assert gevent.with_timeout(10, int, "5") == 5
+    event = Event()
+    with gevent.Timeout(10) as timeout:
+        event.wait(0.001)
+        gevent.spawn(event.set)
+        event.wait(timeout)
+
+
+@of("sync")
+def waiters():
+    waiter = Waiter()
+    waiter.switch_args(1, 2)
+    assert waiter.get() == (1, 2)
+    waiter.clear()
+    gevent.get_hub().loop.run_callback(waiter.throw, KeyError("text"))
+    try:
+        waiter.get()
+    except KeyError:
+        pass
+    repr(waiter), str(waiter), waiter.exc_info, waiter.ready(), waiter.successful()
+    several = MultipleWaiter()
+    several.switch(1)
+    several.switch(2)
+    assert several.get() == 1 and several.get() == 2
+    waiter = Waiter()
+    waiter(gevent.joinall([gevent.spawn(int, "5")])[0])
+
+
+@of("sync")
+def more_locals():
+    one = Mine(value=5)
+    other = copy.copy(one)
+    other.value = 7
+    assert one.value == 5
+    try:
+        one.missing
+    except AttributeError:
+        pass
+    g = gevent.spawn(vars, one)
+    assert g.get(timeout=SOON)["value"] == 5
+    dir(one)
+    del g, other
+
+
 def adder(value):
     while True:
         value = getcurrent().parent.switch(value + 1)
@@ -246,6 +572,46 @@ def raw_greenlets():
     g = greenlet(adder)
     g.switch(1)
     del g  # which throws into it
+
+
+def switch_to_parent(*args, **kwargs):
+    while True:
+        args, kwargs = args, getcurrent().parent.switch(*args, **kwargs)
+
+
+@of("greenlet")
+def more_greenlets():
+    g = greenlet(switch_to_parent, parent=getcurrent())
+    assert g.switch(1, 2) == (1, 2)
+    g.switch(a=1)
+    try:
+        g.throw(KeyError, KeyError("text"), None)
+    except KeyError:
+        pass
+    g = greenlet(int)
+    assert g.switch("11", base=2) == 3
+    g = greenlet()
+    g.run = int
+    assert g.switch("5") == 5
+    g = greenlet(getcurrent().switch)
+    repr(g), g.__dict__, g.gr_frame
+    g.__dict__ = {"name": "text"}
+    del g.name
+    g = greenlet(adder)
+    g.switch(1)
+    repr(g), g.gr_frame, g.gr_stack_size if hasattr(g, "gr_stack_size") else None
+    try:
+        g.throw()
+    except BaseException:
+        raise
+    assert g.dead
+
+    class Mine(greenlet):
+        def __init__(self, text):
+            super().__init__(int)
+            self.text = text
+
+    assert Mine(text="text").switch("5") == 5
 
 
 def note(event, args):
