@@ -3,14 +3,18 @@
 import contextlib
 import contextvars
 import copy
+import errno
 import io
 import os
 import signal
 import socket as standard
+import sys
 import tempfile
 import threading
+from pathlib import Path
 
 import gevent
+import gevent.os
 from gevent import core, select, selectors, socket, subprocess
 from gevent.event import AsyncResult, Event
 from gevent.fileobject import FileObjectPosix
@@ -18,13 +22,17 @@ from gevent.hub import Waiter
 from gevent.local import all_local_dicts_for_greenlet, local
 from gevent.lock import BoundedSemaphore, RLock, Semaphore
 from gevent.pool import Group, Pool
-from gevent.pywsgi import WSGIServer
+from gevent.pywsgi import WSGIHandler, WSGIServer
 from gevent.queue import Channel, Empty, Full, JoinableQueue, LifoQueue, PriorityQueue, Queue, SimpleQueue
 from gevent.resolver.ares import Resolver
 from greenlet import getcurrent, gettrace, greenlet, settrace
 
-from greencore._core import MultipleWaiter, WebSocketConnection, websocket_frame
+from greencore import _core
+from greencore._core import Input, MultipleWaiter, WebSocketConnection, websocket_frame
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import nameserver  # noqa: E402
 
 SOON = 0.1  # seconds to wait for what is there at once, unless a call has failed
 
@@ -615,8 +623,7 @@ def more_greenlets():
 
 
 def note(event, args):
-    origin, target = args
-    assert event in ("switch", "throw")
+    """Heed what tracers, and watchers with events, are called with."""
 
 
 @of("greenlet")
@@ -678,6 +685,9 @@ def watchers():
                 gevent.sleep(0.002)
                 watcher.stop()
         made[0].events_str, made[4].path, made[4].attr, made[4].prev
+        with loop.io(ours.fileno(), 2) as watcher:
+            watcher.start(note, 5, pass_events=True)
+            gevent.sleep(0.001)
         with loop.timer(0.001) as timer:
             timer.again(int, "5")
             timer.stop()
@@ -995,3 +1005,424 @@ def wsgi_served():
             assert answer.count(b"200 OK") == 2
     finally:
         server.stop(timeout=SOON)
+
+
+def answering(status="200 OK", headers=(), result=(b"text",), **more):
+    """An application that answers so."""
+
+    def answer(environ, start_response):
+        start_response(status, list(headers), **more)
+        return result
+
+    return answer
+
+
+class Odd(Exception):
+    pass
+
+
+def restart(environ, start_response):
+    """Change the answer after an error, by keyword."""
+    start_response(status="200 OK", headers=[["X-Name", "value"]])
+    try:
+        raise Odd
+    except Odd:
+        start_response("500 Error", [("X-Name", "other")], exc_info=sys.exc_info())
+    return [b"te", bytearray(b"x"), b"t"]
+
+
+@of("http")
+def wsgi_answers():
+    get = request("GET / HTTP/1.1")
+    last = request("GET / HTTP/1.1", "Connection: close")
+    ask(get, last, application=answering(headers=[("Connection", "a, close"), ("Date", "today")]))
+    ask(last, application=answering("204 No Content", result=()))
+    ask(last, application=answering("304 Not Modified", [("Content-Length", "4")], result=()))
+    ask(request("HEAD / HTTP/1.1"), application=answering(result=(b"te", b"xt")))
+    ask(request("GET / HTTP/1.0", "Connection: keep-alive"), application=answering())
+    ask(get, application=answering(result=iter([b"te", b"", b"xt"])))
+    ask(get, application=answering(headers=[("Transfer-Encoding", "chunked")]))
+    ask(get, application=answering(headers=[("Content-Length", "2")]))
+    ask(get, application=answering(result=[b"x"] * 100))
+    assert b"500 Error" in ask(last, application=restart)
+
+
+@of("http")
+def wsgi_answers_refused():
+    get = request("GET / HTTP/1.1")
+    for status in "OK", "2 OK", "20x OK", "099 No", "200 \n", 200:
+        assert b"500" in ask(get, application=answering(status))
+    for headers in [("a",)], [("a", "b", "c")], [("a b", "c")], [("a", "b\r\nc")], [("a", 1)], [5]:
+        assert b"500" in ask(get, application=answering(headers=headers))
+    assert b"500" in ask(get, application=answering(result=5))
+    assert b"500" in ask(get, application=answering(result=["text"]))
+    ask(get, application=answering(headers=[("Content-Length", "x")]))
+    ask(get, application=lambda environ, start_response: [])
+
+
+class Hooked(WSGIHandler):
+    """Each hook is overridden."""
+
+    def handle_one_request(self):
+        return super().handle_one_request()
+
+    def read_requestline(self):
+        return super().read_requestline()
+
+    def read_request(self, line):
+        return super().read_request(line)
+
+    def get_environ(self):
+        return super().get_environ()
+
+    def handle_one_response(self):
+        super().handle_one_response()
+
+    def run_application(self):
+        super().run_application()
+
+    def start_response(self, status, headers, exc_info=None):
+        return super().start_response(status, headers, exc_info)
+
+    def process_result(self):
+        super().process_result()
+
+    def write(self, data):
+        super().write(data)
+
+    def finalize_headers(self):
+        self.response_headers.append((b"X-Name", b"value"))
+        self.status, self.code, self.provided_content_length
+        super().finalize_headers()
+
+    def _sendall(self, data):
+        super()._sendall(data)
+
+    def log_request(self):
+        super().log_request()
+
+    def format_request(self):
+        return super().format_request()
+
+
+@of("http")
+def wsgi_hooks():
+    post = request("POST / HTTP/1.1", "Content-Length: 4", "X-Name: value", body=b"text")
+    assert b"text" in ask(post, post, handler_class=Hooked)
+    assert b"written" in ask(request("GET /write HTTP/1.1"), handler_class=Hooked)
+    assert b"in the file" in ask(request("GET /file HTTP/1.1"), handler_class=Hooked)
+    assert b"400" in ask(b"\xff\xff\r\n\r\n", handler_class=Hooked)
+
+
+def look(environ, start_response):
+    handler = start_response.__self__
+    handler.requestline, handler.headers, list(handler.headers.items()), handler.content_length, handler.rfile
+    start_response("200 OK", [])
+    handler.status, handler.code, handler.response_headers, handler.provided_content_length
+    handler.response_headers = [("X-Name", "value")]
+    handler.status = b"201 Created"
+    return environ["wsgi.file_wrapper"](open(__file__, "rb"))
+
+
+@of("http")
+def wsgi_attributes():
+    assert b"201 Created" in ask(request("GET / HTTP/1.1", "Cookie: a", "Upgrade: other"), application=look)
+
+
+@of("http")
+def wsgi_files():
+    """What sendfile(2) sends."""
+    with tempfile.TemporaryFile() as file:
+        file.write(b"in the file")
+        file.flush()
+
+        def application(environ, start_response):
+            file.seek(3)
+            start_response("200 OK", [])
+            return environ["wsgi.file_wrapper"](file)
+
+        server = WSGIServer(("127.0.0.1", 0), application, log=Log(), error_log=Log())
+        server.start()
+        try:
+            with socket.create_connection(server.address, timeout=SOON) as client:
+                client.sendall(request("GET / HTTP/1.0"))
+                answer = b""
+                while data := client.recv(65536):
+                    answer += data
+                assert answer.endswith(b"\r\n\r\nthe file")
+        finally:
+            server.stop(timeout=SOON)
+
+
+@of("http")
+def inputs():
+    """wsgi.input of anybody's files."""
+    body = Input(io.BytesIO(b"one\ntwo\nthree"), 13)
+    assert body.readline() == b"one\n"
+    assert body.read(2) == b"tw" and body.read() == b"o\nthree"
+    chunked = Input(io.BytesIO(b"3\r\none\r\n0\r\n\r\n"), None, None, True)
+    assert chunked.read() == b"one"
+    list(Input(io.BytesIO(b"text"), 4))
+    try:
+        Input(io.BytesIO(b"x"), 2).read()
+    except OSError:
+        pass
+
+
+@of("http")
+def more_frames():
+    ours, theirs = socketpair()
+    with ours, theirs:
+        client, server = End(ours, True), End(theirs)
+        client.send(bytearray(b"text"), binary=True)
+        assert server.next() == b"text"
+        client.send(memoryview(b"text"), binary=False)
+        assert server.next() == "text"
+        client._send_frame(8, b"\x03\xe8bye")
+        ours.shutdown(socket.SHUT_WR)
+        server.receive()
+        for data in b"\x81\x00", websocket_frame(3, b"", masked=True), websocket_frame(1, b"\xff", masked=True):
+            End(theirs, received=data).receive()
+
+
+@of("net")
+def more_sockets():
+    """Flags, time-outs, other families, and ends."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(0.001)
+        try:
+            listener.accept()
+        except TimeoutError:
+            pass
+        client = socket.socket()
+        client.settimeout(SOON)
+        assert client.connect_ex(listener.getsockname()) in (0, errno.EINPROGRESS)
+        listener.settimeout(SOON)
+        server, _ = listener.accept()
+        with client, server:
+            client.sendall(b"text")
+            assert server.recv(2, socket.MSG_PEEK) == b"te"
+            assert server.recv(4, socket.MSG_WAITALL) == b"text"
+            server.settimeout(0.001)
+            for receive in server.recv, server.recvfrom, server.recvmsg:
+                try:
+                    receive(1)
+                except TimeoutError:
+                    pass
+            server.setblocking(False)
+            try:
+                server.recv(1)
+            except BlockingIOError:
+                pass
+            client.sendmsg([b"te", b"xt"])
+            server.settimeout(SOON)
+            assert server.recvmsg_into([bytearray(2), bytearray(5)])[0] == 4
+            with server.dup() as other, server.makefile("rwb") as file:
+                file.write(b"line\n")
+                file.flush()
+                other.send(b"x")
+            assert client.recv(5, socket.MSG_WAITALL) == b"line\n"
+            server.shutdown(socket.SHUT_RDWR)
+            server.timeout, server.gettimeout(), server.proto, repr(server)
+            os.close(server.detach())
+    with socket.socket() as client:
+        try:
+            client.connect(("127.0.0.1", 1))
+        except ConnectionRefusedError:
+            pass
+    with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as client:
+        listener.bind("")  # a name that the system makes up
+        listener.listen()
+        client.connect(listener.getsockname())
+        listener.accept()[0].close()
+
+
+@of("net")
+def closed_meanwhile():
+    ours, theirs = socketpair()
+    with theirs:
+        reading = gevent.spawn(ours.recv, 1)
+        gevent.sleep(0)
+        ours.close()
+        reading.join(SOON)
+        assert isinstance(reading.exception, OSError)
+
+
+@of("net")
+def more_selects():
+    ours, theirs = socketpair()
+    with ours, theirs:
+        select.select([], [], [], 0.001)
+        select.select([ours], [], [], 0.001)
+        try:
+            select.select([-1], [], [], 0)
+        except ValueError:
+            pass
+        poll = select.poll()
+        for thing in ours, theirs.fileno():
+            poll.register(thing)
+        poll.unregister(theirs)
+        poll.poll()
+        try:
+            socket.wait_read(ours.fileno(), 0.001)
+        except TimeoutError:
+            pass
+        with selectors.DefaultSelector() as selector:
+            selector.register(ours, selectors.EVENT_READ)
+            selector.select(0.001)
+            selector.modify(ours, selectors.EVENT_WRITE)
+            selector.select(SOON)
+            selector.unregister(ours)
+
+
+@of("net")
+def more_threadpools():
+    pool = gevent.get_hub().threadpool
+    assert pool.spawn(int, "11", base=2).get(timeout=SOON) == 3
+    seen = []
+    pool.apply_async(int, ("5",), callback=seen.append).get(timeout=SOON)
+    assert list(pool.imap(int, ["1", "2"])) == [1, 2]
+    try:
+        pool.apply(int, ("text",))
+    except ValueError:
+        pass
+    pool.join()
+
+
+SERVER = []
+
+
+def nowhere(query):
+    return [query.reply(code=nameserver.SERVFAIL)]
+
+
+def serve_names():
+    """A name server; it goes with the process."""
+    if not SERVER:
+        zone = {
+            "name.example": {nameserver.A: ["192.0.2.1"], nameserver.AAAA: ["2001:db8::1"]},
+            "other.example": {nameserver.CNAME: ["name.example"]},
+            "1.2.0.192.in-addr.arpa": {nameserver.PTR: ["name.example"]},
+            "failing.example": nowhere,
+        }
+        SERVER.append(nameserver.NameServer(zone))
+    SERVER[0].queries.clear()
+    return f"127.0.0.1:{SERVER[0].port}"
+
+
+@of("net")
+def names():
+    resolver = Resolver(hub=gevent.get_hub(), servers=serve_names(), timeout=SOON, tries=1, use_environ=False)
+    try:
+        assert len(resolver.getaddrinfo("name.example", 80, 0, socket.SOCK_STREAM)) == 2
+        resolver.gethostbyname("other.example")
+        resolver.gethostbyname_ex("other.example")
+        resolver.gethostbyaddr("192.0.2.1")
+        resolver.getnameinfo(("192.0.2.1", 80), 0)
+        for name in "missing.example", "failing.example":
+            try:
+                resolver.getaddrinfo(name, 80, socket.AF_INET)
+            except socket.gaierror:
+                pass
+        resolver.cares.set_servers("127.0.0.1")
+        resolver.cares.reopen(servers=["127.0.0.1:9"], domains=["example"])
+        asking = gevent.spawn(resolver.gethostbyname, "name.example")
+        gevent.sleep(0)
+    finally:
+        resolver.close()
+    asking.join(SOON)
+
+
+@of("loop")
+def native_locks():
+    """A lock that threads of any kind share."""
+    lock = _core.Lock()
+    lock.acquire()
+    g = gevent.spawn(lock.acquire)
+    gevent.sleep(0)
+    assert not lock.acquire(False) and not lock.acquire(timeout=0.001)
+    lock.release()
+    g.join(SOON)
+    lock.release()
+    with lock:
+        repr(lock), lock.locked(), lock.counter, lock.linkcount()
+    lock.wait(0.001)
+
+
+@of("loop")
+def hubs():
+    hub = gevent.get_hub()
+    repr(hub), hub.loop.activecnt, hub.loop.pendingcnt, hub.loop.default, hub.loop.depth
+    gevent.idle()
+    gevent.wait(timeout=0.001)
+    hub.join(timeout=0.001)
+    hub.wait(hub.loop.timer(0.001))
+    event = Event()
+    hub.loop.run_callback(event.set)
+    event.wait(SOON)
+
+    def fail():
+        raise ValueError
+
+    hub.loop.run_callback(fail)
+    with hub.loop.timer(0.001) as timer:
+        timer.start(fail)
+        gevent.sleep(0.002)
+    handler = gevent.signal_handler(signal.SIGUSR2, event.clear)
+    os.kill(os.getpid(), signal.SIGUSR2)
+    gevent.sleep(0.001)
+    handler.cancel()
+
+
+@of("loop")
+def own_loops():
+    """Errors, references and stops of a loop that nobody's hub has."""
+    loop = core.loop(default=False)
+    timer, watcher = loop.timer(0.001, ref=False), loop.idle(priority=0)
+    timer.start(loop.break_)
+    watcher.start(int)
+    loop.run()
+    watcher.stop()
+    watcher.feed(1, int)
+    loop.run(nowait=True)
+    watcher.ref = False
+    timer.ref, timer.at, timer.after, timer.repeat, watcher.priority
+    prepare = loop.prepare()
+    prepare.start(note, 5, 6)
+    loop.run(nowait=True)
+    loop.update_now(), loop.ref, loop.unref, loop.iteration, loop.error_handler
+    for thing in timer, watcher, prepare:
+        thing.close()
+    loop.destroy()
+
+
+@of("loop")
+def more_files():
+    with tempfile.TemporaryFile() as real:
+        with FileObjectPosix(real.fileno(), "r+b", closefd=False) as file:
+            file.write(b"one\ntwo\n")
+            file.seek(0)
+            assert file.readlines() == [b"one\n", b"two\n"]
+            repr(file), file.tell(), file.fileno()
+    reader, writer = os.pipe()
+    gevent.os.make_nonblocking(reader)
+    gevent.os.make_nonblocking(writer)
+    reading = gevent.spawn(gevent.os.nb_read, reader, 10)
+    gevent.sleep(0)
+    assert gevent.os.nb_write(writer, b"text") == 4
+    assert reading.get(timeout=SOON) == b"text"
+    os.close(writer)
+    os.close(reader)
+
+
+@of("loop")
+def more_children():
+    process = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert process.communicate(b"text", timeout=SOON * 10) == (b"text", None)
+    with subprocess.Popen(["sleep", "10"]) as process:
+        try:
+            process.wait(timeout=0.001)
+        except subprocess.TimeoutExpired:
+            pass
+        finally:
+            process.kill()
