@@ -348,8 +348,8 @@ class ThreadPool(GroupMappingMixin):
         if get_hub_if_exists() is not self.hub:
             return func(*(args or ()), **(kwds or {}))
         available = self._available
-        available.acquire()
         task = Task(self.hub.loop, available, None, func, tuple(args or ()), kwds)
+        available.acquire()
         self._put(task, True)
         return task.wait()
 
@@ -362,7 +362,6 @@ class ThreadPool(GroupMappingMixin):
         if get_hub_if_exists() is not self.hub:
             raise InvalidThreadUseError
         available, hub, result = self._available, self.hub, AsyncResult()
-        available.acquire()
 
         def done(task):
             exc_info = task.exc_info
@@ -370,7 +369,9 @@ class ThreadPool(GroupMappingMixin):
                 hub.handle_error(task.context, *exc_info)
             result(task)
 
-        self._put(Task(hub.loop, available, done, func, args, kwargs))
+        task = Task(hub.loop, available, done, func, args, kwargs)
+        available.acquire()
+        self._put(task)
         return result
 
     def _apply_immediately(self):

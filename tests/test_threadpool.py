@@ -160,6 +160,17 @@ def test_an_interrupted_apply_gives_its_slot_back():
     pool.kill()
 
 
+def test_wrong_arguments_take_no_slot():
+    pool = ThreadPool(1)
+    with pytest.raises(TypeError):
+        pool.apply(int, 5)
+    with pytest.raises(TypeError):
+        pool.apply(int, (), 5)
+    with gevent.Timeout(5):
+        assert pool.apply(int, ("5",)) == 5
+    pool.kill()
+
+
 def test_only_its_own_thread_may_spawn(pool):
     other = ThreadPool(1)
     with pytest.raises(InvalidThreadUseError):
