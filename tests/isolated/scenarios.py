@@ -1405,14 +1405,15 @@ def more_files():
             assert file.readlines() == [b"one\n", b"two\n"]
             repr(file), file.tell(), file.fileno()
     reader, writer = os.pipe()
-    gevent.os.make_nonblocking(reader)
-    gevent.os.make_nonblocking(writer)
-    reading = gevent.spawn(gevent.os.nb_read, reader, 10)
-    gevent.sleep(0)
-    assert gevent.os.nb_write(writer, b"text") == 4
-    assert reading.get(timeout=SOON) == b"text"
-    os.close(writer)
-    os.close(reader)
+    with contextlib.ExitStack() as stack:
+        stack.callback(closed, writer)
+        stack.callback(closed, reader)
+        gevent.os.make_nonblocking(reader)
+        gevent.os.make_nonblocking(writer)
+        reading = gevent.spawn(gevent.os.nb_read, reader, 10)
+        gevent.sleep(0)
+        assert gevent.os.nb_write(writer, b"text") == 4
+        assert reading.get(timeout=SOON) == b"text"
 
 
 @of("loop")
