@@ -174,6 +174,7 @@ def main():
     sys.unraisablehook = reports.unraisable
     types = [thing for thing in vars(_core).values() if isinstance(thing, type)]
     faults.watch(_core.__file__, types, os.open(sys.argv[2], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
+    importlib.import_module(f"scenarios.{sys.argv[3]}")
     for scenario in SCENARIOS[sys.argv[3]]:
         faulthandler.dump_traceback_later(LIMIT, exit=True)
         outcomes = check(scenario, reports)
