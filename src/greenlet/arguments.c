@@ -63,8 +63,7 @@ green_argument_buffer(const char *function, PyObject *value, bool writable, Py_b
     }
     if (value == NULL) {
         PyErr_Format(PyExc_TypeError, "%s() needs bytes", function);
-    } else if (!PyErr_Occurred() || (writable && !PyErr_ExceptionMatches(PyExc_MemoryError))) {
-        PyErr_Clear(); /* a BufferError: what is only for reading */
+    } else if (PyUnicode_Check(value) || PyErr_ExceptionMatches(PyExc_BufferError)) {
         PyErr_Format(PyExc_TypeError, "%s() needs a %sbytes-like object, not '%.200s'", function,
                      writable ? "read-write " : "", Py_TYPE(value)->tp_name);
     }
