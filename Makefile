@@ -79,9 +79,9 @@ $(VENV)/.tests-ready: tests/requirements.txt tests/beside.txt | build
 	$(BIN)/python -m pip install -q --disable-pip-version-check -r tests/requirements.txt -r tests/beside.txt
 	touch $@
 
-# The suite, with this interpreter; ARGS goes to pytest.
+# The suite, with this interpreter, in two processes; ARGS goes to pytest.
 test: build $(VENV)/.tests-ready
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python tests/run.py $(ARGS)
 
 # The standard library's own tests, patched; PEER: an interpreter with real gevent, to compare with. With all versions,
 # beside gevent, for docs/stdlib.rst: .ci/stdlib.

@@ -51,7 +51,7 @@ class Environment:
         keep = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
         return subprocess.run(
             [self.python, "-m", "pip", "-q", "--disable-pip-version-check", *args],
-            env={**BARE, **keep, "HOME": os.environ.get("HOME", "/"), "GREENCORE_DEBUG": "1"},
+            env={**BARE, **keep, "HOME": os.environ.get("HOME", "/"), "GREENCORE_DEBUG": "1", "GREENCORE_LTO": "0"},
             cwd=self.folder, capture_output=True, text=True, timeout=500,
         )
 
