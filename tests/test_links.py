@@ -1,11 +1,13 @@
 """Callables that are linked to events, results and greenlets by the hundred, beside a list that does the same."""
 
+import gc
 import random
 import weakref
 
 import greencore
 import pytest
 from greencore.event import AsyncResult, Event
+from greencore.lock import Semaphore
 from threads import in_thread
 
 
@@ -142,3 +144,165 @@ def test_a_callable_is_unlinked_while_a_pass_drops_its_second_link():
     event.set()
     greencore.sleep(0)
     assert calls == ["unlinked", event] and event._links == []
+
+
+def test_a_callable_ends_that_another_one_was_compared_with():
+    """It is unlinked as it is compared, so the copy of the links that are compared has the last reference to it."""
+    event = Event()
+
+    class Leaving:
+        def __call__(self, source):
+            pass
+
+        def __eq__(self, other):
+            if other == "any":
+                event.unlink(self)
+            return self is other
+
+        def __del__(self):
+            event.unlink(targets[0])
+
+    class Target(Leaving):
+        def __eq__(self, other):
+            return other == "any" or self is other
+
+        def __del__(self):
+            pass
+
+    targets = [Target()]
+    event.rawlink(Leaving())
+    event.rawlink(targets[0])
+    event.unlink("any")
+    assert event._links == []
+    end = weakref.ref(targets.pop())
+    assert end() is None
+
+
+class World:
+    """Linkables, and callables that link, unlink and drop each other and the linkables while passes are under way."""
+
+    KINDS = [Event, AsyncResult, Semaphore, lambda: greencore.spawn(greencore.sleep, 0)]
+
+    def __init__(self, seed, count=6):
+        self.rng = random.Random(seed)
+        self.left = 1500  # actions
+        self.depth = 0
+        self.made = []  # weak references to all callables
+        self.linkables = [self.linkable() for _ in range(count)]
+        self.callables = [self.callable() for _ in range(2 * count)]
+
+    def linkable(self):
+        return self.rng.choice(self.KINDS)()
+
+    def callable(self):
+        wild = self.rng.choice([Wild, Compared, Meddling])(self)
+        self.made.append(weakref.ref(wild))
+        return self.rng.choice([wild, wild.method])
+
+    def ready(self, linkable):
+        if isinstance(linkable, Event):
+            self.rng.choice([linkable.set, linkable.clear])()
+        elif isinstance(linkable, AsyncResult):
+            linkable.set(1)
+        elif isinstance(linkable, Semaphore):
+            linkable.release()
+
+    def act(self):
+        """Do one thing, unless there is no end of it."""
+        if self.left == 0 or self.depth == 5 or not self.linkables:
+            return
+        self.left -= 1
+        self.depth += 1
+        try:
+            self.do(self.rng.choice(self.linkables), self.rng.choice(self.callables), self.rng.randrange(10))
+        finally:
+            self.depth -= 1
+
+    def do(self, linkable, callback, action):
+        if action < 3:
+            linkable.rawlink(callback)
+        elif action < 5:
+            linkable.unlink(callback)
+        elif action < 7:
+            self.ready(linkable)
+        elif action == 7:
+            self.linkables[self.rng.randrange(len(self.linkables))] = self.linkable()
+        elif action == 8:
+            self.callables[self.rng.randrange(len(self.callables))] = self.callable()
+        elif self.rng.random() < 0.3:
+            gc.collect(0)
+        elif self.rng.random() < 0.1:
+            in_thread(self.do_elsewhere, linkable, callback, self.rng.randrange(7))
+        else:
+            greencore.spawn(getattr(linkable, "wait", None) or linkable.join, 0)
+
+    def do_elsewhere(self, linkable, callback, action):
+        """In a thread whose loop goes, maybe but for a reference of a link."""
+        hub = greencore.get_hub()
+        linkable.rawlink(callback)
+        self.do(linkable, callback, action)
+        hub.destroy(destroy_loop=True)
+
+
+class Wild:
+    def __init__(self, world):
+        self.world = world
+
+    def __call__(self, source):
+        for _ in range(self.world.rng.randrange(3)):
+            self.world.act()
+
+    def method(self, source):
+        self(source)
+
+    def __del__(self):
+        self.world.act()
+
+
+class Compared(Wild):
+    """Compares by Python code, which does what it likes."""
+
+    def __eq__(self, other):
+        self.world.act()
+        return self is other
+
+    def __hash__(self):
+        self.world.act()
+        return 1
+
+
+class Meddling(Wild):
+    """Equals all others, and unlinks itself when it is compared."""
+
+    def __eq__(self, other):
+        world = self.world
+        for linkable in list(world.linkables):
+            if world.left and world.depth < 5:
+                world.left -= 1
+                world.depth += 1
+                try:
+                    linkable.unlink(self)
+                finally:
+                    world.depth -= 1
+        return True
+
+    __hash__ = None
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_callables_that_do_to_links_what_they_like(seed):
+    world = World(seed)
+    while world.left:
+        world.act()
+        if world.rng.random() < 0.2:
+            greencore.sleep(0)
+    for _ in range(10):
+        greencore.sleep(0)
+    made = world.made
+    world.linkables.clear()
+    world.callables.clear()
+    del world
+    for _ in range(3):
+        greencore.sleep(0.001)
+        gc.collect()
+    assert [wild() for wild in made if wild() is not None] == []

@@ -206,3 +206,82 @@ def test_hundreds_of_numbers_of_one_file():
         os.close(number)
     ours.close()
     theirs.close()
+
+
+class Fidgets:
+    """Greenlets that share poll objects, and close, replace, register and watch descriptors under each other's waits."""
+
+    def __init__(self, seed):
+        self.rng = random.Random(seed)
+        self.pollers = [select.poll() for _ in range(3)]
+        self.ends = []  # (reader, writer)
+        self.left = 400
+        self.forks = True
+        for _ in range(MANY):
+            self.open()
+
+    def open(self):
+        reader, writer = os.pipe()
+        os.set_blocking(writer, False)
+        self.ends.append((reader, writer))
+        for poller in self.pollers:
+            poller.register(reader, select.POLLIN)
+
+    def close(self):
+        reader, writer = self.ends.pop(self.rng.randrange(len(self.ends)))
+        os.close(reader)
+        os.close(writer)
+        if self.rng.random() < 0.8:
+            for poller in self.pollers:
+                if reader in poller.fds:
+                    poller.unregister(reader)
+
+    def child(self):
+        pid = os.fork()
+        if pid == 0:
+            code = 1
+            self.forks = False
+            try:
+                for _ in range(10):
+                    self.step(self.rng.randrange(9))
+                code = 0
+            finally:
+                os._exit(code)
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+    def step(self, action):
+        poller = self.rng.choice(self.pollers)
+        reader, writer = self.rng.choice(self.ends)
+        if action < 4:
+            for number, _ in poller.poll(self.rng.choice([0, 0.1, 1])):
+                assert number >= 0
+        elif action == 4:
+            os.write(writer, b"x")
+        elif action == 5 and len(self.ends) > MANY // 2:
+            self.close()
+        elif action == 6 and len(self.ends) < 2 * MANY:
+            self.open()
+        elif action == 7:
+            poller.register(reader, self.rng.choice([select.POLLIN, select.POLLOUT, select.POLLPRI]))
+        elif action == 8:
+            self.pollers[self.rng.randrange(len(self.pollers))] = select.poll()
+        elif action == 9 and self.forks and self.rng.random() < 0.2:
+            self.child()
+
+    def run(self):
+        while self.left:
+            self.left -= 1
+            self.step(self.rng.randrange(10))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_greenlets_that_close_what_others_poll(seed):
+    fidgets = Fidgets(seed)
+    everybody = [gevent.spawn(fidgets.run) for _ in range(8)]
+    for each in gevent.joinall(everybody):
+        each.get()
+    for poller in fidgets.pollers:
+        expected = poller._poll.poll(0)
+        assert sorted(poller.poll(0)) == sorted(expected)
+    for each in [number for pair in fidgets.ends for number in pair]:
+        os.close(each)

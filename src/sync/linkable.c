@@ -573,28 +573,25 @@ green_linkable_link(green_linkable *linkable, PyObject *callback)
     return 0;
 }
 
+/* Append to `list` what is linked: callables, and with `waiters` None and the greenlet for each
+   that is parked. Runs no Python code, which may link and unlink. 0, or -1 with an exception. */
 static int
 links_list(const green_link *head, PyObject *list, bool waiters)
 {
     for (green_link *link = head->next; link != head; link = link->next) {
         green_callable *callback = link_callback(link);
-        PyObject *item = NULL;
+        PyObject *item = NULL; /* borrowed */
         if (callback != NULL) {
-            item = Py_NewRef(callback->callable);
+            item = callback->callable;
         } else if (waiters && green_link_observer(link) == NULL &&
                    !green_client_native(&((green_linked *)link)->ready)) {
-            PyObject *greenlet = (PyObject *)green_client_from(link)->waiter.greenlet;
-            item = PyObject_GetAttrString(greenlet, "switch");
-            if (item == NULL) {
+            item = (PyObject *)green_client_from(link)->waiter.greenlet;
+            if (PyList_Append(list, Py_None) < 0) {
                 return -1;
             }
         }
-        if (item != NULL) {
-            int result = PyList_Append(list, item);
-            Py_DECREF(item);
-            if (result < 0) {
-                return -1;
-            }
+        if (item != NULL && PyList_Append(list, item) < 0) {
+            return -1;
         }
     }
     return 0;
@@ -604,8 +601,8 @@ static PyObject *
 linkable_list(green_linkable *linkable, bool waiters)
 {
     const green_link *lists[LISTS_MAX];
-    int count = linkable_lists(linkable, lists);
     PyObject *list = PyList_New(0);
+    int count = linkable_lists(linkable, lists);
     for (int i = 0; i < count && list != NULL; i++) {
         if (links_list(lists[i], list, waiters) < 0) {
             Py_CLEAR(list);
@@ -617,41 +614,66 @@ linkable_list(green_linkable *linkable, bool waiters)
 PyObject *
 green_linkable_list(green_linkable *linkable)
 {
-    return linkable_list(linkable, true);
+    PyObject *members = linkable_list(linkable, true);
+    PyObject *list = members == NULL ? NULL : PyList_New(0);
+    for (Py_ssize_t i = 0; list != NULL && i < PyList_GET_SIZE(members); i++) {
+        PyObject *member = PyList_GET_ITEM(members, i); /* borrowed */
+        PyObject *item = member == Py_None
+                             ? PyObject_GetAttrString(PyList_GET_ITEM(members, ++i), "switch")
+                             : Py_NewRef(member);
+        if (item == NULL || PyList_Append(list, item) < 0) {
+            Py_CLEAR(list);
+        }
+        Py_XDECREF(item);
+    }
+    Py_XDECREF(members);
+    return list;
 }
 
-/* Set *found to the first callback that equals `callback` (NULL: none does), where Python code
-   compares. That code may link and unlink, so a copy of the list is compared. 0, or -1 with an
-   exception. */
+/* Set *equal to the first callable linked that equals `callback` (a new reference; NULL: none
+   does), where Python code compares. That code may link and unlink, and so may the end of a
+   callable, so a copy of the list is compared. 0, or -1 with an exception. */
 static int
-linkable_search_called(green_linkable *linkable, PyObject *callback, green_callable **found)
+linkable_search_called(green_linkable *linkable, PyObject *callback, PyObject **equal)
 {
+    *equal = NULL;
     PyObject *callables = linkable_list(linkable, false);
     if (callables == NULL) {
         return -1;
     }
     int same = 0;
-    *found = NULL;
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(callables) && same == 0; i++) {
         PyObject *callable = PyList_GET_ITEM(callables, i); /* borrowed */
         same = PyObject_RichCompareBool(callable, callback, Py_EQ);
-        *found = same > 0 ? green_callable_find(linkable, callable) : NULL;
+        *equal = same > 0 ? Py_NewRef(callable) : NULL;
     }
     Py_DECREF(callables);
     return same < 0 ? -1 : 0;
 }
 
+/* Returns the first callback that equals `callback`; NULL: none does, or with an exception. */
+static green_callable *
+linkable_find_called(green_linkable *linkable, PyObject *callback)
+{
+    PyObject *equal;
+    if (linkable_search_called(linkable, callback, &equal) < 0 || equal == NULL) {
+        return NULL;
+    }
+    green_callable *found = green_callable_find(linkable, equal);
+    Py_DECREF(equal); /* runs no code where `found` has it, too */
+    return found;
+}
+
 int
 green_linkable_unlink(green_linkable *linkable, PyObject *callback)
 {
-    green_callable *found = NULL;
-    if (!linkable->compared && green_callable_is_plain(callback)) {
-        found = green_callable_find_equal(linkable, callback);
-    } else if (linkable_search_called(linkable, callback, &found) < 0) {
-        return -1;
-    }
+    bool plain = !linkable->compared && green_callable_is_plain(callback);
+    green_callable *found = plain ? green_callable_find_equal(linkable, callback)
+                                  : linkable_find_called(linkable, callback);
     if (found != NULL) {
         green_callable_free(found);
+    } else if (!plain && PyErr_Occurred()) {
+        return -1;
     }
     linkable_unlinked(linkable);
     return 0;
