@@ -1,11 +1,15 @@
 """C types and functions with objects that they aren't made for: exceptions, and never a crash."""
 
 import gc
+import pickle
 
 import pytest
 
 import gevent.core
+import gevent.event
 import gevent.socket
+from gevent.exceptions import ConcurrentObjectUseError
+from gevent.pywsgi import WSGIHandler, WSGIServer
 from greencore import _core
 from isolated.run import run_script
 
@@ -97,3 +101,138 @@ def test_a_timeout_of_infinity_is_none():
     assert service.keepalive_timeout is None
     with pytest.raises(ValueError):
         service.keepalive_timeout = float("nan")
+
+
+class Odd:
+    """A socket of a class of its own, which receives and sends as it likes."""
+
+    def __init__(self, receive, send=lambda view: None):
+        self.recv_into = receive
+        self.sendall = send
+
+    def settimeout(self, seconds):
+        pass
+
+    def close(self):
+        pass
+
+
+REQUEST = b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\n"
+
+
+def one_request(view):
+    view[: len(REQUEST)] = REQUEST
+    return len(REQUEST)
+
+
+def served(application, receive, send=lambda view: None):
+    """Let a handler serve a connection that receives and sends by these functions."""
+    server = WSGIServer(("127.0.0.1", 0), application, log=None)
+    server.handler_class(Odd(receive, send), ("192.0.2.1", 1), server).handle()
+
+
+@pytest.mark.parametrize("count, error", [(1 << 40, ValueError), (-2, ValueError), (-1, ValueError), (None, TypeError)])
+def test_a_number_of_bytes_that_cannot_have_been_received(count, error):
+    with pytest.raises(error):
+        served(None, lambda view: count)
+
+
+def test_a_view_that_a_socket_keeps_is_of_no_memory():
+    kept = []
+
+    def receive(view):
+        kept.append(view)
+        return one_request(view) if len(kept) == 1 else 0
+
+    def application(environ, start_response):
+        start_response("200 OK", [])
+        return [b"text"]
+
+    served(application, receive, kept.append)
+    assert len(kept) >= 2
+    for view in kept:
+        with pytest.raises(ValueError, match="released"):
+            bytes(view)
+
+
+def test_a_view_that_is_still_in_use_when_its_socket_returns():
+    used = []
+
+    def receive(view):
+        used.append(pickle.PickleBuffer(view))
+        return 0
+
+    with pytest.raises(BufferError):
+        served(None, receive)
+
+
+def test_a_socket_that_receives_after_its_connection_has_ended():
+    """What it is given to receive into is no other connection's by then."""
+    late = gevent.event.Event()
+    calls = []
+
+    def receive(view):
+        calls.append(view)
+        if len(calls) == 1:
+            return one_request(view)
+        late.wait()
+        view[:3] = b"bad"
+        return 3
+
+    readers = []
+
+    def application(environ, start_response):
+        readers.append(gevent.spawn(environ["wsgi.input"].readline))
+        gevent.sleep(0)
+        start_response("204 No Content", [])
+        return []
+
+    queries = []
+
+    def other(environ, start_response):
+        queries.append(environ["QUERY_STRING"])
+        start_response("204 No Content", [])
+        return []
+
+    served(application, receive)
+    ours, theirs = gevent.socket.socketpair()
+    server = WSGIServer(("127.0.0.1", 0), other, log=None)
+    with ours, theirs:
+        serving = gevent.spawn(server.handler_class(ours, ("192.0.2.1", 1), server).handle)
+        theirs.sendall(b"GET /?" + b"x" * 500)
+        gevent.sleep(0.001)
+        late.set()
+        with pytest.raises(OSError):
+            readers[0].get()
+        theirs.sendall(b" HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+        serving.get()
+    assert queries == ["x" * 500]
+
+
+def test_a_connection_is_not_handed_over_while_its_body_is_read():
+    handlers = []
+    outcomes = []
+
+    class Handler(WSGIHandler):
+        def run_application(self):
+            handlers.append(self)
+            super().run_application()
+
+    def application(environ, start_response):
+        reader = gevent.spawn(environ["wsgi.input"].readline)
+        gevent.sleep(0)
+        with pytest.raises(ConcurrentObjectUseError):
+            handlers[0].hand_over()
+        theirs.sendall(b"a line\n" + b"x" * 93)
+        outcomes.append(reader.get())
+        environ["wsgi.input"].read()
+        sock, rest = handlers[0].hand_over()
+        outcomes.append((sock, rest))
+        return []
+
+    ours, theirs = gevent.socket.socketpair()
+    server = WSGIServer(("127.0.0.1", 0), application, log=None, handler_class=Handler)
+    with ours, theirs:
+        theirs.sendall(REQUEST)
+        Handler(ours, ("192.0.2.1", 1), server).handle()
+    assert outcomes == [b"a line\n", (ours, b"")]

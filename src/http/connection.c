@@ -299,6 +299,14 @@ connection_handle_response(HandlerObject *self)
     return result;
 }
 
+/* Whether a greenlet waits for more of the request's body. */
+static bool
+connection_input_is_read(const HandlerObject *self)
+{
+    return self->wsgi_input != NULL && Py_IS_TYPE(self->wsgi_input, Input_Type) &&
+           ((InputObject *)self->wsgi_input)->reading;
+}
+
 /* Let go of the request. Who has kept its environ can't use the connection through that any
    more. */
 static void
@@ -307,7 +315,7 @@ connection_end_request(HandlerObject *self)
     if (self->wsgi_input != NULL && Py_IS_TYPE(self->wsgi_input, Input_Type)) {
         InputObject *input = (InputObject *)self->wsgi_input;
         self->lingers = self->lingers || !input->body.done;
-        if (input->reading) {
+        if (connection_input_is_read(self)) {
             green_transport_close(self); /* else that greenlet would read on into what follows */
         }
         green_input_detach(input);
@@ -594,12 +602,18 @@ PyDoc_STRVAR(
     "hand_over($self, /)\n--\n\n"
     "Leave the connection to the caller: returns (socket, bytes that were read already).\n\n"
     "From then on the server reads and sends nothing, whatever the application returns; it\n"
-    "closes the socket after that.");
+    "closes the socket after that. Raises ConcurrentObjectUseError while another greenlet\n"
+    "reads the request's body.");
 
 static PyObject *
 connection_hand_over(PyObject *op, PyObject *Py_UNUSED(unused))
 {
     HandlerObject *self = (HandlerObject *)op;
+    if (connection_input_is_read(self)) {
+        PyErr_SetString(green_exc_ConcurrentObjectUseError,
+                        "the request's body is read by another greenlet");
+        return NULL;
+    }
     green_buffer *buffer = &self->source.buffer;
     PyObject *bytes =
         PyBytes_FromStringAndSize(buffer->data == NULL ? "" : green_buffer_start(buffer),

@@ -133,8 +133,11 @@ Py_ssize_t green_transport_receive(HandlerObject *self, char *into, size_t size,
 enum { GREEN_NOT_YET = -2 };
 Py_ssize_t green_transport_try(HandlerObject *self, char *into, size_t size);
 
-/* Receive a part of the body, within the credit that there is for it. Returns likewise. */
-Py_ssize_t green_transport_receive_body(HandlerObject *self, char *into, size_t size);
+/* Receive by `receive` into the buffer of what comes in, which holds nothing meanwhile: who uses
+   the connection as it is waited for can't give back the memory that is received into. Returns 1; 0
+   at the end; -1 with an exception. */
+typedef Py_ssize_t green_receiver(HandlerObject *self, char *into, size_t size, double *seconds);
+int green_transport_fill(HandlerObject *self, green_receiver *receive, double *seconds);
 
 struct iovec;
 /* Send all pieces, and change `vector` meanwhile. Returns 0, or -1 with an exception and

@@ -54,16 +54,7 @@ green_request_raise(green_refusal refusal, PyObject *line)
 static int
 request_receive(HandlerObject *self, double *seconds)
 {
-    green_buffer *buffer = &self->source.buffer;
-    if (buffer->end == buffer->size && green_buffer_reserve(buffer, 1) < 0) {
-        return -1;
-    }
-    Py_ssize_t got = green_transport_receive(self, buffer->data + buffer->end,
-                                             buffer->size - buffer->end, seconds);
-    if (got > 0) {
-        buffer->end += (size_t)got;
-    }
-    return got < 0 ? -1 : got > 0;
+    return green_transport_fill(self, green_transport_receive, seconds);
 }
 
 /* Receive what has come already, since a new connection's request is often there. Returns 1; 0 at

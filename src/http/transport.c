@@ -79,6 +79,27 @@ transport_again(HandlerObject *self, int events, double *seconds, const char *ve
 
 /* ---- by methods ---- */
 
+/* End the view that a method was given, which may have kept it: the memory is lent for the call.
+   Takes the method's `result`, NULL with an exception; returns it, or NULL with an exception. */
+static PyObject *
+view_end(PyObject *view, PyObject *result)
+{
+    if (Py_REFCNT(view) > 1) {
+        PyObject *raised = green_error_take();
+        PyObject *done = PyObject_CallMethod(view, "release", NULL);
+        Py_XDECREF(done);
+        if (done == NULL) {
+            Py_CLEAR(result);
+        }
+        if (raised != NULL) {
+            PyErr_Clear();
+            green_error_raise(raised);
+        }
+    }
+    Py_DECREF(view);
+    return result;
+}
+
 static PyObject *
 transport_call(HandlerObject *self, const char *name, void *bytes, size_t count, int flags,
                double *seconds)
@@ -93,10 +114,12 @@ transport_call(HandlerObject *self, const char *name, void *bytes, size_t count,
     }
     Py_DECREF(done);
     PyObject *view = PyMemoryView_FromMemory(bytes, (Py_ssize_t)count, flags);
-    PyObject *result = view == NULL ? NULL : PyObject_CallMethod(self->socket, name, "O", view);
-    Py_XDECREF(view);
+    if (view == NULL) {
+        return NULL;
+    }
+    PyObject *result = PyObject_CallMethod(self->socket, name, "O", view);
     seconds_spend(seconds, start);
-    return result;
+    return view_end(view, result);
 }
 
 static Py_ssize_t
@@ -105,6 +128,10 @@ transport_receive_call(HandlerObject *self, char *into, size_t size, double *sec
     PyObject *got = transport_call(self, "recv_into", into, size, PyBUF_WRITE, seconds);
     Py_ssize_t count = got == NULL ? -1 : PyLong_AsSsize_t(got);
     Py_XDECREF(got);
+    if ((count < 0 && !PyErr_Occurred()) || count > (Py_ssize_t)size) {
+        PyErr_SetString(PyExc_ValueError, "recv_into() returned no number of bytes received");
+        return -1;
+    }
     return count;
 }
 
@@ -187,38 +214,51 @@ green_transport_receive(HandlerObject *self, char *into, size_t size, double *se
     }
 }
 
-Py_ssize_t
-green_transport_receive_body(HandlerObject *self, char *into, size_t size)
+/* Receive a part of a body, and give back time for it. */
+static Py_ssize_t
+transport_receive_body(HandlerObject *self, char *into, size_t size, double *seconds)
 {
-    Py_ssize_t got = green_transport_receive(self, into, size, &self->read_credit);
+    Py_ssize_t got = green_transport_receive(self, into, size, seconds);
     if (got > 0) {
-        seconds_earn(&self->read_credit, self->service->body_timeout, self->service->min_rate,
-                     (size_t)got);
+        seconds_earn(seconds, self->service->body_timeout, self->service->min_rate, (size_t)got);
     }
     return got;
+}
+
+int
+green_transport_fill(HandlerObject *self, green_receiver *receive, double *seconds)
+{
+    green_buffer *buffer = &self->source.buffer;
+    if (buffer->size == buffer->end && green_buffer_reserve(buffer, 1) < 0) {
+        return -1;
+    }
+    green_buffer held = *buffer;
+    *buffer = (green_buffer){0};
+    Py_ssize_t got = receive(self, held.data + held.end, held.size - held.end, seconds);
+    if (got > 0) {
+        held.end += (size_t)got;
+    }
+    if (green_buffer_count(buffer) > 0 &&
+        green_buffer_append(&held, green_buffer_start(buffer), green_buffer_count(buffer)) < 0) {
+        got = -1;
+    }
+    green_buffer_drop(buffer);
+    *buffer = held;
+    return got < 0 ? -1 : got > 0;
 }
 
 static int
 transport_fill(green_source *source, size_t Py_UNUSED(wanted))
 {
     HandlerObject *self = GREEN_CONTAINER(source, HandlerObject, source);
-    green_buffer *buffer = &source->buffer;
-    if (buffer->size == buffer->end && green_buffer_reserve(buffer, 1) < 0) {
-        return -1;
-    }
-    Py_ssize_t got =
-        green_transport_receive_body(self, buffer->data + buffer->end, buffer->size - buffer->end);
-    if (got > 0) {
-        buffer->end += (size_t)got;
-    }
-    return got < 0 ? -1 : got > 0;
+    return green_transport_fill(self, transport_receive_body, &self->read_credit);
 }
 
 static Py_ssize_t
 transport_read(green_source *source, char *into, size_t size)
 {
     HandlerObject *self = GREEN_CONTAINER(source, HandlerObject, source);
-    return green_transport_receive_body(self, into, size);
+    return transport_receive_body(self, into, size, &self->read_credit);
 }
 
 void
