@@ -197,8 +197,6 @@ SUITES = [
         differences={
             "test_gevent_patch_after_concurrent_futures_import_leaves_unpatched_lock": "demands a fault: the lock that "
             "``concurrent.futures`` has made before is patched, too",
-            "test_gevent_patch_before_concurrent_futures_import_patches_lock": "a fault, mended since: the lock's type "
-            "said that its module is ``greencore.thread``",
         },
     ),
     Suite(
