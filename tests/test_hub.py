@@ -160,6 +160,24 @@ def test_an_object_in_the_place_of_the_loop_whose_run_fails(no_tracebacks):
 # How it ends
 
 
+@pytest.mark.parametrize("polled", [False, True])
+def test_what_would_come_later_goes_with_the_loop(polled):
+    """A pending time-out, and a greenlet that is to start later."""
+
+    def run():
+        error, call = Raised(), lambda: None
+        gevent.Timeout.start_new(100, error)
+        gevent.spawn_later(100, call)
+        things = [weakref.ref(error), weakref.ref(call)]
+        del error, call
+        if polled:
+            gevent.sleep(0.001)
+        get_hub().destroy(destroy_loop=True)
+        return [thing() for thing in things]
+
+    assert in_thread(run) == [None, None]
+
+
 def test_destroyed_and_made_again():
     def work():
         first = get_hub()

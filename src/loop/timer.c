@@ -39,14 +39,30 @@ green_timers_init(green_timers *timers)
     timers->sequence = 0;
 }
 
+/* Returns one of the timers, which it has stopped; NULL when there is none. */
+static green_timer *
+timers_pop(green_timers *timers)
+{
+    green_timer *timer;
+    if (!green_list_empty(&timers->fresh)) {
+        timer = GREEN_CONTAINER(timers->fresh.next, green_timer, link);
+    } else if (timers->count > 0) {
+        timer = timers->heap[timers->count];
+    } else {
+        return NULL;
+    }
+    green_timer_stop(timers, timer);
+    return timer;
+}
+
 void
 green_timers_free(green_timers *timers)
 {
-    while (!green_list_empty(&timers->fresh)) {
-        green_list_pop(&timers->fresh);
-    }
-    for (size_t i = 1; i <= timers->count; i++) {
-        timers->heap[i]->position = 0;
+    green_timer *timer;
+    while ((timer = timers_pop(timers)) != NULL) {
+        if (timer->dropped != NULL) {
+            timer->dropped(timer);
+        }
     }
     free(timers->heap);
     green_timers_init(timers);

@@ -19,6 +19,9 @@ typedef struct green_timer {
     /* Called by the loop with the interpreter lock held, the timer already stopped. Runs no Python
        code: it pushes a ready node. */
     void (*expired)(struct green_timer *timer);
+    /* Called where the loop is destroyed before, the timer already stopped: it drops what the timer
+       has owned, and may run Python code. NULL: nothing. */
+    void (*dropped)(struct green_timer *timer);
     bool late; /* a time-out: its turn comes after those of the I/O that the same iteration found */
     bool ref;  /* keeps the loop running */
     /* The greenlet whose wait or start the timer ends, borrowed. The timer is stopped in a forked
@@ -41,6 +44,7 @@ green_timer_init(green_timer *timer, void (*expired)(green_timer *), bool late)
     green_list_init(&timer->link);
     timer->position = 0;
     timer->expired = expired;
+    timer->dropped = NULL;
     timer->late = late;
     timer->ref = true;
     timer->greenlet = NULL;
@@ -59,6 +63,8 @@ uint64_t green_time_now(void);
 uint64_t green_time_after(double seconds);
 
 void green_timers_init(green_timers *timers);
+
+/* Stop all, and have each drop what it has owned. */
 void green_timers_free(green_timers *timers);
 
 /* Start a stopped timer. */

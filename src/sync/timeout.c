@@ -99,6 +99,12 @@ timeout_drop(green_ready *ready)
     Py_DECREF(timeout_release(self));
 }
 
+static void
+timeout_dropped(green_timer *timer)
+{
+    timeout_drop(&GREEN_CONTAINER(timer, TimeoutObject, timer)->ready);
+}
+
 /* Raise `exception` (stolen) in `greenlet` (stolen), which runs next and is returned, borrowed from
    the loop's trash. */
 static GreenletObject *
@@ -419,6 +425,7 @@ timeout_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
         self->seconds = Py_NewRef(Py_None);
         self->exception = Py_NewRef(Py_None);
         green_timer_init(&self->timer, timeout_expired, true);
+        self->timer.dropped = timeout_dropped;
         green_ready_init(&self->ready, &timeout_kind);
     }
     return (PyObject *)self;

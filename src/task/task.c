@@ -404,6 +404,12 @@ delay_expired(green_timer *timer)
     delay_free(delay);
 }
 
+static void
+delay_dropped(green_timer *timer)
+{
+    delay_free(GREEN_CONTAINER(timer, struct task_delay, timer));
+}
+
 int
 green_task_start_later(TaskObject *self, double seconds)
 {
@@ -430,6 +436,7 @@ green_task_start_later(TaskObject *self, double seconds)
     delay->loop = (LoopObject *)Py_NewRef((PyObject *)hub->loop);
     delay->task = (TaskObject *)Py_NewRef((PyObject *)self);
     green_timer_init(&delay->timer, delay_expired, false);
+    delay->timer.dropped = delay_dropped;
     delay->timer.greenlet = &self->base;
     green_loop_start_timer(hub->loop, &delay->timer, green_time_after(seconds));
     extra->delay = delay;
