@@ -1,7 +1,8 @@
 """Say what of the C sources the tests run: run.py [pytest arguments].
 
 A copy of the sources under build/coverage is compiled for gcov, without optimisation. Without arguments all tests run
-that are not slow. ends.c has children that end by os._exit() leave their counts, too.
+that are not slow; then the lines are listed that never ran and have no reason in reasons.txt, and it is an error if a
+line that has one did run. ends.c has children that end by os._exit() leave their counts, too.
 """
 
 import json
@@ -14,6 +15,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
+
+import reasons  # noqa: E402
 
 from copies import copy_sources, virtual_environment  # noqa: E402
 
@@ -79,7 +82,10 @@ def main():
         arguments = ["-m", "not slow", *(f"--ignore=tests/test_{name}.py" for name in LEFT_OUT)]
     command = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
     failed = subprocess.run(command, cwd=TARGET, env=dict(os.environ, LD_PRELOAD=str(ends))).returncode
-    show(measure(python))
+    files = measure(python)
+    show(files)
+    if not sys.argv[1:] and not reasons.show(files, TARGET):
+        failed = 1
     sys.exit(failed)
 
 

@@ -4,8 +4,15 @@ import contextvars
 import threading
 
 import gevent
+from gevent import core
+from gevent.event import Event
+from gevent.hub import Waiter
+from gevent.local import local
+from gevent.lock import RLock, Semaphore
 from greenlet import getcurrent, gettrace, greenlet, settrace
 
+from greencore import _core
+from greencore._core import get_hub_if_exists
 from scenarios import note, scenario
 
 
@@ -93,6 +100,51 @@ def threads():
     thread = threading.Thread(target=work)
     thread.start()
     thread.join()
+    if errors:
+        raise errors.pop()
+
+
+FIRST = [
+    getcurrent,
+    gettrace,
+    lambda: settrace(None),
+    lambda: greenlet(int),
+    lambda: _core.forbid_switch(1),
+    lambda: _core.set_hub(None),
+    gevent.get_hub,
+    Waiter,
+    lambda: Event().wait(0),
+    lambda: Semaphore(0).wait(0.001),
+    lambda: RLock().acquire(),
+    local,
+    lambda: gevent.Timeout(0.001).start(),
+    lambda: gevent.spawn_raw(int),
+    lambda: gevent.Greenlet(int).start(),
+    lambda: gevent.wait(timeout=0),
+    lambda: list(gevent.iwait([], timeout=0)),
+    lambda: gevent.killall([]),
+    lambda: core.loop(default=False).run(nowait=True),
+]
+
+
+@scenario
+def first_in_a_thread():
+    """The first thing that a thread does with greenlets has the thread's record made."""
+
+    def work(function):
+        try:
+            function()
+        except BaseException as error:
+            errors.append(error)
+        finally:
+            if get_hub_if_exists() is not None:
+                gevent.get_hub().destroy(destroy_loop=True)
+
+    errors = []
+    for function in FIRST:
+        thread = threading.Thread(target=work, args=[function])
+        thread.start()
+        thread.join()
     if errors:
         raise errors.pop()
 
