@@ -27,8 +27,8 @@ def files(names):
 
 
 CORE = files(
-    "channel event fd greenlet hub hub_error hub_order joinall local lock loop order pool queue queue_standard select"
-    " selectors sleep stacksize threadpool timeout util waiter"
+    "channel event fd greenlet hub hub_error hub_order joinall links local lock loop order poll_many pool queue"
+    " queue_standard select selectors sleep stacksize threadpool timeout util waiter"
 )
 NET = files("resolver resolver_packets server socket socket_close socket_connect socket_file")
 # They read sources and documents, or run programs in which greencore is not, or not as it was built here.
