@@ -113,6 +113,27 @@ def test_the_set_stays_the_same_and_live(group):
     group.join()
     assert members == set()
 
+def test_members_whose_hash_changes_the_group():
+    """Their class has got it after they had joined."""
+
+    class Hashed(Greenlet):
+        pass
+
+    group = Group()
+    members = [group.start(g) or g for g in [Hashed(sleep, 10) for _ in range(5)]]
+    acts = [lambda: group.greenlets, lambda: group.discard(members[0]), lambda: group.add(Greenlet(double, 1))]
+
+    def unsettled_hash(self):
+        if acts:
+            acts.pop()()
+        return id(self)
+
+    Hashed.__hash__ = unsettled_hash
+    assert len(group.greenlets) == 5 and members[0] not in group.greenlets
+    group.kill()
+    members[0].kill()
+    assert len(group) == 0
+
 
 @pytest.mark.parametrize("look", [set, lambda group: set(iter(group)), lambda group: group.greenlets.copy()])
 def test_a_look_at_the_members(look):

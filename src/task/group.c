@@ -195,34 +195,61 @@ group_release(GroupObject *self)
 
 /* ---- members ---- */
 
+/* Returns a new list of the members of a group without a set. */
+static PyObject *
+group_tasks(GroupObject *self)
+{
+    PyObject *tasks = PyList_New(0);
+    for (green_link *link = self->observers.next; tasks != NULL && link != &self->observers;
+         link = link->next) {
+        PyObject *task = green_task_observer_from(link)->task;
+        if (task != NULL && PyList_Append(tasks, task) < 0) {
+            Py_CLEAR(tasks);
+        }
+    }
+    return tasks;
+}
+
+/* Whether group_tasks would give just this list. */
+static bool
+group_tasks_are(const GroupObject *self, PyObject *tasks)
+{
+    Py_ssize_t i = 0, count = PyList_GET_SIZE(tasks);
+    for (green_link *link = self->observers.next; link != &self->observers; link = link->next) {
+        PyObject *task = green_task_observer_from(link)->task;
+        if (task != NULL && (i == count || PyList_GET_ITEM(tasks, i++) != task)) {
+            return false;
+        }
+    }
+    return i == count;
+}
+
 /* Returns the attribute greenlets (borrowed), or NULL with an exception. From now on the set has
    the members, since who holds the set sees it change; the observers only tell of the members'
-   ends. */
+   ends. Python code may run before that (a class may have got another hash since its greenlets
+   joined), ask for the set too, and change the members. */
 static PyObject *
 group_set(GroupObject *self)
 {
-    if (self->greenlets != NULL) {
-        return self->greenlets;
-    }
-    PyObject *set = PySet_New(NULL);
-    if (self->greenlets != NULL) { /* the collector has run code that asked for it, too */
-        Py_XDECREF(set);
-        return self->greenlets;
-    }
-    for (green_link *link = self->observers.next; set != NULL && link != &self->observers;
-         link = link->next) {
-        if (PySet_Add(set, green_task_observer_from(link)->task) < 0) {
-            Py_CLEAR(set);
+    while (self->greenlets == NULL) {
+        PyObject *tasks = group_tasks(self);
+        PyObject *set = tasks == NULL ? NULL : PySet_New(tasks);
+        if (set == NULL) {
+            Py_XDECREF(tasks);
+            return NULL;
         }
-    }
-    if (set != NULL) {
-        self->greenlets = set;
-        self->count = 0;
-        for (green_link *link = self->observers.next; link != &self->observers; link = link->next) {
-            Py_CLEAR(green_task_observer_from(link)->task); /* the set has a reference, too */
+        if (self->greenlets == NULL && group_tasks_are(self, tasks)) {
+            self->greenlets = Py_NewRef(set);
+            self->count = 0;
+            for (green_link *link = self->observers.next; link != &self->observers;
+                 link = link->next) {
+                Py_CLEAR(green_task_observer_from(link)->task); /* the set has a reference, too */
+            }
         }
+        Py_DECREF(set);
+        Py_DECREF(tasks);
     }
-    return set;
+    return self->greenlets;
 }
 
 static inline Py_ssize_t
