@@ -4,6 +4,7 @@ import ctypes
 import gc
 import socket as original
 import sys
+import weakref
 
 import gevent
 import greenlet
@@ -355,6 +356,36 @@ def test_a_handler_at_work_is_found_as_a_referrer():
     with serving(application, handler_class=Handler) as server:
         ask(server, b"GET / HTTP/1.1\r\nHost: name\r\nConnection: close\r\n\r\n")
     assert found and all(found)
+
+
+REFERRED = {
+    "callback": lambda: gevent.get_hub().loop.run_callback(int),
+    "timer": lambda: gevent.get_hub().loop.timer(1),
+    "loop": lambda: _core.loop(default=False),
+    "Channel": queue.Channel,
+    "Queue": queue.Queue,
+    "RLock": lock.RLock,
+    "Event": event.Event,
+    "Lock": _core.Lock,
+    "greenlet": lambda: greenlet.greenlet(int),
+    "TaskQueue": lambda: _core.TaskQueue(gevent.get_hub().loop),
+    "local": local,
+    "Group": pool.Group,
+    "socket": gevent.socket.socket,
+    "handler": lambda: handler(None),
+}
+
+
+@pytest.mark.parametrize("name", REFERRED)
+def test_weak_references(name):
+    made = REFERRED[name]()
+    ended = []
+    ref = weakref.ref(made, ended.append)
+    assert ref() is made
+    del made
+    gevent.sleep(0.001)
+    gc.collect()
+    assert ref() is None and ended == [ref]
 
 
 def test_a_circle_of_one(no_collection):

@@ -488,6 +488,24 @@ def test_stat(loop, tmp_path):
     assert watcher.path == str(path)
 
 
+def test_stat_of_what_comes_and_goes(loop, tmp_path):
+    path = tmp_path / "file"
+    watcher = loop.stat(str(path), 0.1)
+    seen = []
+
+    def changed():
+        seen.append((watcher.prev is None, watcher.attr is None))
+        if len(seen) == 2:
+            watcher.stop()
+        else:
+            path.unlink()
+
+    watcher.start(changed)
+    path.write_text("a")
+    loop.run()
+    assert seen == [(True, False), (False, True)]
+
+
 def test_feed(loop):
     seen = []
     watcher = loop.timer(60)

@@ -214,7 +214,10 @@ BAD_ANSWERS = [
     ("200 OK", [("Content-Length", "+5")], "Content-Length must be a decimal number"),
     ("200 OK", [("Content-Length", "5"), ("content-length", "6")], "more than one Content-Length"),
     ("200 OK", [("Content-Length", "5"), ("Transfer-Encoding", "chunked")], "Content-Length beside Transfer-Encoding"),
-    ("OK", [], "invalid status: 'OK'"),
+    *((status, [], f"invalid status: {status!r}") for status in ["OK", "", "20", "2000", "099 No", "x00 No", "2x0 No", "20x No"]),
+    ("200 OK", [("Content-Length", "")], "Content-Length must be a decimal number"),
+    ("200 OK", [("Content-Length", "1" * 19)], "Content-Length must be a decimal number"),
+    ("200 OK", [("Content-Length", "5:")], "Content-Length must be a decimal number"),
 ]
 
 

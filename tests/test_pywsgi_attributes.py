@@ -12,7 +12,7 @@ from gevent import pywsgi, socket
 from gevent.event import Event
 from gevent.exceptions import ConcurrentObjectUseError
 
-from wsgiservers import Answer, answers, ask, connection, read_all, serving
+from wsgiservers import Answer, Lines, answers, ask, connection, read_all, serving
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
 POST = b"POST /p HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 4\r\n\r\nbody"
@@ -464,3 +464,73 @@ def test_an_input_that_is_set_while_the_rest_is_dropped():
         with connection(server) as sock:
             sock.sendall(POST.replace(b"close", b"x")[:-2])
             assert [answer.body for answer in answers(read_all(sock))] == [b"left it", b"left it"]
+
+
+def test_the_file_of_the_input():
+    """It is the handler's, while there is one."""
+    found = []
+
+    def application(environ, start_response):
+        found.extend([environ["wsgi.input"], environ["wsgi.input"].rfile is start_response.__self__.rfile])
+        start_response("200 OK", [])
+        return []
+
+    with serving(application) as server:
+        ask(server, b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+    assert found[1] and found[0].rfile is None
+
+
+class Generous(io.BytesIO):
+    def read1(self, size=-1):
+        return b"x" * (size + 1)
+
+
+def test_a_file_that_returns_more_than_it_was_asked_for():
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        server = pywsgi.WSGIServer(("127.0.0.1", 0), None, log=None, error_log=Lines())
+        handler = pywsgi.WSGIHandler(ours, ("192.0.2.1", 1), server, Generous())
+        with pytest.raises(ValueError, match="more than it was asked for"):
+            handler.read_requestline()
+
+
+@pytest.mark.parametrize("more", [{"other": 1}, {"status": "200 OK"}])
+def test_start_response_refuses_unknown_keywords(more):
+    errors = []
+
+    def application(environ, start_response):
+        with pytest.raises(TypeError) as caught:
+            start_response("200 OK", [], **more)
+        errors.append(caught.value)
+        start_response(status="200 OK", headers=[], exc_info=None)
+        return []
+
+    with serving(application) as server:
+        assert Answer(ask(server, b"GET / HTTP/1.0\r\n\r\n")).status == 200
+    assert len(errors) == 1
+
+
+def test_no_body_where_the_status_has_none():
+    def application(environ, start_response):
+        write = start_response("304 Not Modified", [])
+        with pytest.raises(AssertionError):
+            write(b"text")
+        return []
+
+    with serving(application) as server:
+        ask(server, b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+
+
+def test_an_answer_begins_once():
+    errors = []
+
+    def application(environ, start_response):
+        start_response("200 OK", [])(b"text")
+        with pytest.raises(AssertionError) as caught:
+            start_response("200 OK", [])
+        errors.append(caught.value)
+        return []
+
+    with serving(application) as server:
+        ask(server, b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+    assert len(errors) == 1

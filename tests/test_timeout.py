@@ -9,7 +9,9 @@ import weakref
 import greencore
 import pytest
 from greencore import Timeout, with_timeout
-from greencore.event import Event
+from greencore.event import AsyncResult, Event
+from greencore.lock import RLock, Semaphore
+from greencore.queue import JoinableQueue
 from greencore.timeout import Timeout as same
 from leaks import assert_no_leak
 
@@ -363,6 +365,39 @@ def test_exception_is_not_kept():
     del error
     gc.collect()
     assert ref() is None
+
+
+def unfinished():
+    queue = JoinableQueue()
+    queue.put(1)
+    return queue
+
+
+def locked_elsewhere():
+    lock = RLock()
+    greencore.spawn(lock.acquire).join()
+    return lock
+
+
+WAITS = {
+    "Event": lambda timeout: Event().wait(timeout),
+    "AsyncResult": lambda timeout: AsyncResult().wait(timeout),
+    "Queue.join": lambda timeout: unfinished().join(timeout),
+    "Semaphore.wait": lambda timeout: Semaphore(0).wait(timeout),
+    "Semaphore.acquire": lambda timeout: Semaphore(0).acquire(timeout=timeout),
+    "RLock.acquire": lambda timeout: locked_elsewhere().acquire(timeout=timeout),
+    "Greenlet.join": lambda timeout: greencore.spawn(greencore.sleep, 60).join(timeout),
+}
+
+
+@pytest.mark.parametrize("name", WAITS)
+def test_a_timeout_as_the_timeout_of_a_wait(name):
+    """It ends that wait alone, as a number does; another one is raised, and so is its own exception."""
+    assert not WAITS[name](Timeout(0.001))
+    with pytest.raises(Failed):
+        WAITS[name](Timeout(0.001, Failed()))
+    with pytest.raises(Timeout), Timeout(0.001):
+        WAITS[name](Timeout(60))
 
 
 def test_from_another_thread(log):

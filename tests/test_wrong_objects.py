@@ -236,3 +236,76 @@ def test_a_connection_is_not_handed_over_while_its_body_is_read():
         theirs.sendall(REQUEST)
         Handler(ours, ("192.0.2.1", 1), server).handle()
     assert outcomes == [b"a line\n", (ours, b"")]
+
+
+class Vague:
+    """It says neither whether it is true nor what number it is."""
+
+    def __bool__(self):
+        raise ZeroDivisionError
+
+    __float__ = __int__ = __index__ = __bool__
+
+
+def task():
+    return _core.Task(gevent.get_hub().loop, None, None, len, ())
+
+
+def started():
+    g = gevent.spawn(gevent.sleep, 10)
+    gevent.sleep(0)
+    return g
+
+
+def odd_error():
+    return type("Odd", (Exception,), {"__new__": lambda cls, *args: 5})
+
+
+def pair():
+    return gevent.socket.socketpair()[0]
+
+
+def priority(value):
+    with gevent.get_hub().loop.timer(100) as timer:
+        timer.start(len)
+        timer.priority = value
+
+
+WRONG = {
+    "write_unraisable": (lambda: _core.write_unraisable(5), TypeError),
+    "waiting": (lambda: _core.waiting(5), TypeError),
+    "track_asyncio": (lambda: _core.track_asyncio(), TypeError),
+    "set_socket_class": (lambda: _core.set_socket_class(int), TypeError),
+    "wait_any": (lambda: _core.wait_any({}, 0, 5), TypeError),
+    "os_close": (lambda: _core.os_close("text"), TypeError),
+    "time_sleep": (lambda: _core.time_sleep(Vague()), ZeroDivisionError),
+    "Task.handle_error": (lambda: task().handle_error(), TypeError),
+    "Lock.acquire": (lambda: _core.Lock().acquire(timeout=1e300), OverflowError),
+    "stat": (lambda: gevent.get_hub().loop.stat("/", float("nan")), ValueError),
+    "io": (lambda: gevent.get_hub().loop.io(0, 1, priority="text"), TypeError),
+    "priority": (lambda: priority(1), (AttributeError, ValueError)),
+    "channel": (lambda: _core.channel(gevent.get_hub().loop, servers="text"), ValueError),
+    "recv": (lambda: pair().recv(1, 1 << 40), OverflowError),
+    "throw, arguments": (lambda: started().throw(KeyError, 2, None, 4), TypeError),
+    "Greenlet, twice": (lambda: gevent.Greenlet(len, run=len), TypeError),
+    "spawn_later": (lambda: gevent.Greenlet.spawn_later(1), TypeError),
+    "joinall": (lambda: gevent.joinall([], raise_error=Vague()), ZeroDivisionError),
+    "kill": (lambda: started().kill(block=Vague()), ZeroDivisionError),
+    "wait": (lambda: gevent.wait(1, 2, 3, 4), TypeError),
+    "iwait": (lambda: gevent.iwait([], count=Vague()), ZeroDivisionError),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_refused(name):
+    call, error = WRONG[name]
+    with pytest.raises(error):
+        call()
+
+
+def test_what_is_thrown_is_an_exception():
+    g = started()
+    with pytest.raises(TypeError):
+        g.throw(odd_error(), "text")
+    g.kill((KeyError, ("one", "two"), None))
+    assert g.exception.args == ("one", "two")
