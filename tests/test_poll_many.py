@@ -93,6 +93,40 @@ def test_a_number_that_was_closed(poller, pairs):
     os.close(kept)
 
 
+def epoll_numbers():
+    names = os.listdir("/proc/self/fd")
+    return {
+        int(name)
+        for name in names
+        if os.path.lexists(f"/proc/self/fd/{name}") and os.readlink(f"/proc/self/fd/{name}") == "anon_inode:[eventpoll]"
+    }
+
+
+@pytest.mark.parametrize("reused", [False, True])
+def test_the_object_s_own_descriptor_was_closed(pairs, reused):
+    """As a program does that becomes a daemon."""
+    before = epoll_numbers()
+    poller = select.poll()
+    for reader, _ in pairs:
+        poller.register(reader, select.POLLIN)
+    assert poller.poll(1) == []
+    (number,) = epoll_numbers() - before
+    os.close(number)
+    null = os.open("/dev/null", os.O_RDONLY)
+    if reused and null != number:
+        os.dup2(null, number)
+    gevent.spawn(pairs[2][1].send, b"x")
+    assert poller.poll() == [(pairs[2][0].fileno(), select.POLLIN)]
+    pairs[2][0].recv(1)
+    assert poller.poll(1) == []
+    if reused:
+        del poller
+        assert os.path.sameopenfile(number, null)
+        os.close(number)
+    if null != number:
+        os.close(null)
+
+
 def test_two_wait_by_one_object(poller, pairs):
     waiting = [gevent.spawn(poller.poll) for _ in range(2)]
     gevent.sleep(0.001)

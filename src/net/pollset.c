@@ -9,10 +9,20 @@
 #include "loop/fd.h"
 #include "loop/fork.h"
 
+/* Whether the number is an epoll instance's: a program that closes all descriptors, to become a
+   daemon, closes this one, too, and may have given the number to another file. */
+static bool
+set_is_open(const green_pollset *set)
+{
+    struct epoll_event event;
+    return set->fd >= 0 &&
+           (epoll_wait(set->fd, &event, 1, 0) >= 0 || (errno != EBADF && errno != EINVAL));
+}
+
 void
 green_pollset_close(green_pollset *set)
 {
-    if (set->fd >= 0) {
+    if (set_is_open(set)) {
         close(set->fd);
     }
     PyMem_Free(set->watched);
@@ -22,10 +32,8 @@ green_pollset_close(green_pollset *set)
 int
 green_pollset_begin(green_pollset *set)
 {
-    if (set->stale || set->forks != green_forks) {
+    if (set->stale || set->forks != green_forks || !set_is_open(set)) {
         green_pollset_close(set);
-    }
-    if (set->fd < 0) {
         set->forks = green_forks;
         set->fd = epoll_create1(EPOLL_CLOEXEC);
         if (set->fd < 0) {
