@@ -5,7 +5,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tarfile
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -52,6 +51,11 @@ def run(*command, **options):
     return done.stdout
 
 
+def unpack(archive, folder):
+    """Unpack an sdist into the folder. Python's own way differs: bookworm's knows no filters, later ones want one."""
+    run("tar", "--extract", "--no-same-owner", "--file", archive, "--directory", folder)
+
+
 def fetch(cache):
     """Return the folder with the unpacked sources of all carriers, after a download that checks their hashes."""
     folder = cache / "sources"
@@ -67,8 +71,7 @@ def fetch(cache):
         "--disable-pip-version-check", "-d", folder, "-r", HERE / "sources.txt",
     )  # fmt: skip
     for archive in folder.glob("*.tar.gz"):
-        with tarfile.open(archive) as tar:
-            tar.extractall(folder, filter="data")
+        unpack(archive, folder)
     note.write_text(wanted)
     return folder
 

@@ -10,12 +10,11 @@ import os
 import re
 import shutil
 import sys
-import tarfile
 from pathlib import Path
 
 import libraries
 import sbom
-from libraries import run
+from libraries import run, unpack
 
 ROOT = Path(__file__).resolve().parent.parent
 CACHE = Path(os.environ.get("GREENCORE_CACHE", ROOT / ".cache")).resolve()
@@ -34,8 +33,8 @@ def make_sdist():
     archive = max(DIST.glob("greencore-*.tar.gz"), key=lambda path: path.stat().st_mtime)
     folder = CACHE / "wheel-source"
     shutil.rmtree(folder, ignore_errors=True)
-    with tarfile.open(archive) as tar:
-        tar.extractall(folder, filter="data")
+    folder.mkdir()
+    unpack(archive, folder)
     return next(folder.iterdir())
 
 
@@ -58,7 +57,7 @@ def debian_headers(version, architecture):
     for all: its sizes are the same on every 64-bit Linux, and nothing else in it matters here.
     """
     command = run(ROOT / ".ci" / "interpreters", "path", version, cwd=ROOT).split()
-    if len(command) == 1:
+    if not command[-1].startswith("/usr/bin/"):
         return None
     debian = {"x86_64": "amd64", "aarch64": "arm64"}[architecture]
     folder = CACHE / f"headers-{version}-{architecture}"
@@ -66,8 +65,9 @@ def debian_headers(version, architecture):
         folder.mkdir(parents=True, exist_ok=True)
         run(
             *command[:-1], "bash", "-ec",
-            'cd "$0"; dpkg --add-architecture $1; apt-get update -qq; apt-get download -qq libpython$2-dev:$1; '
-            "dpkg-deb -x libpython*.deb .", folder, debian, version, cwd=ROOT,
+            'cd "$0"; mkdir -p lists/partial; own="-o Dir::State::Lists=$0/lists -o APT::Architectures::=$1"; '
+            "apt-get -qq $own update; apt-get -qq $own download libpython$2-dev:$1; dpkg-deb -x libpython*.deb .",
+            folder, debian, version, cwd=ROOT,
         )  # fmt: skip
     return folder / "usr" / "include"
 
