@@ -2,9 +2,9 @@
 
 A folder has what debootstrap puts there, Python with venv, and openssl for a certificate: no compiler, no libuv. Where Debian
 has no such Python, the machine's own is seen in the folder, or, in an old suite, one that is built there from source; with the
-libraries that it asks for. Needs root.
+libraries that it asks for. The wheels for musl are tried with a Python that is built with Debian's musl. Needs root.
 
-usage: tryouts.py [NAME...]     such as bookworm-3.11 or trixie-3.13-aarch64; all by default
+usage: tryouts.py [NAME...]     such as bookworm-3.11, trixie-3.13-aarch64 or bookworm-3.13-musl; all by default
 """
 
 import os
@@ -12,9 +12,11 @@ import re
 import shutil
 import subprocess
 import sys
-import tarfile
 from dataclasses import dataclass
 from pathlib import Path
+
+import libraries
+from wheels import PLATFORMS
 
 ROOT = Path(__file__).resolve().parent.parent
 CACHE = Path(os.environ.get("GREENCORE_CACHE", ROOT / ".cache")).resolve()
@@ -32,10 +34,12 @@ class Tryout:
     version: str
     architecture: str = "x86_64"
     interpreter: str = "Debian's"  # or "borrowed", this machine's; or "built" in such a folder, 3.13 only
+    libc: str = "gnu"
 
     @property
     def name(self):
-        return f"{self.suite}-{self.version}" + ("" if self.architecture == "x86_64" else f"-{self.architecture}")
+        unusual = [word for word in (self.architecture, self.libc) if word not in ("x86_64", "gnu")]
+        return "-".join([self.suite, self.version, *unusual])
 
 
 TRYOUTS = [
@@ -46,6 +50,7 @@ TRYOUTS = [
     Tryout("trixie", "3.13"),
     Tryout("sid", "3.14"),
     Tryout("sid", "3.15"),
+    Tryout("bookworm", "3.13", interpreter="built", libc="musl"),
     Tryout("bookworm", "3.11", "aarch64"),
     Tryout("trixie", "3.13", "aarch64"),
 ]
@@ -56,9 +61,12 @@ def make_folder(tryout):
     folder = CACHE / f"tryout-{tryout.suite}-{tryout.architecture}"
     if not (folder / ".greencore-ready").exists():
         debian(tryout, folder, "openssl")
-    packages = (
-        [f"python{tryout.version}-venv"] if tryout.interpreter == "Debian's" else BORROWED + OF_SUITE[tryout.suite]
-    )
+    if tryout.libc == "musl":
+        packages = ["musl"]
+    elif tryout.interpreter == "Debian's":
+        packages = [f"python{tryout.version}-venv"]
+    else:
+        packages = BORROWED + OF_SUITE[tryout.suite]
     script = 'apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends -y "$@" >/dev/null'
     inside(folder, "sh", "-c", script, "sh", *packages)
     return folder
@@ -79,11 +87,12 @@ def find_python(tryout):
         case "borrowed":
             return borrowed_python(tryout.version)
         case "built":
-            home = CACHE / f"python-{tryout.version}-{tryout.suite}"
+            musl = ["--musl"] if tryout.libc == "musl" else []
+            home = CACHE / f"python-{tryout.version}-{tryout.suite}-{tryout.libc}"
             if not (home / ".made").exists():
                 maker = CACHE / f"build-{tryout.suite}"
                 debian(tryout, maker, "gcc")
-                subprocess.run([ROOT / ".ci" / "source-python", maker, home], check=True, cwd=ROOT)
+                subprocess.run([ROOT / ".ci" / "source-python", maker, home, *musl], check=True, cwd=ROOT)
             return home / "bin" / f"python{tryout.version}"
     return Path(f"/usr/bin/python{tryout.version}")
 
@@ -98,8 +107,8 @@ def unpack(folder):
     """Unpack the sdist without its package, so that what is imported is what is installed. Return the folder."""
     archive = max((ROOT / "dist").glob("greencore-*.tar.gz"), key=lambda path: path.stat().st_mtime)
     shutil.rmtree(folder, ignore_errors=True)
-    with tarfile.open(archive) as tar:
-        tar.extractall(folder, filter="data")
+    folder.mkdir()
+    libraries.unpack(archive, folder)
     inner = next(folder.iterdir())
     for name in ("greencore", "src", "_greencore_alias.py"):
         path = inner / name
@@ -109,7 +118,8 @@ def unpack(folder):
 
 def find_wheel(tryout):
     tag = "cp" + tryout.version.replace(".", "")
-    return next((ROOT / "dist").glob(f"greencore-*-{tag}-{tag}-manylinux_*_{tryout.architecture}.whl"))
+    platform = PLATFORMS[tryout.libc].format(tryout.architecture)
+    return next((ROOT / "dist").glob(f"greencore-*-{tag}-{tag}-{platform}.whl"))
 
 
 def try_out(tryout):
@@ -122,11 +132,12 @@ def try_out(tryout):
     wheel = shutil.copy(find_wheel(tryout), work)
     quick = ["quick"] if tryout.architecture != os.uname().machine else []
     script = (
-        'python=$1 wheel=$2; shift 2; "$python" -m venv ../venv && '
-        "../venv/bin/python -m pip -q --disable-pip-version-check install $wheel pytest && "
-        "exec env -i PATH=/usr/bin:/bin HOME=/tmp ../venv/bin/python release/tryout.py $*"
+        'python=$1 venv=$2 wheel=$3; shift 3; "$python" -m venv "$venv" && export PATH="$venv/bin:/usr/bin:/bin" && '
+        'pip -q --disable-pip-version-check install "$wheel" pytest && '
+        'exec env -i PATH="$PATH" HOME=/tmp python release/tryout.py "$@"'
     )
-    command = [ROOT / ".ci" / "chroot", folder, "sh", "-c", f'cd "{sources}" && {script}', "sh", python, wheel, *quick]
+    words = [python, work / "venv", wheel, *quick]
+    command = [ROOT / ".ci" / "chroot", folder, "sh", "-c", f'cd "{sources}" && {script}', "sh", *words]
     done = subprocess.run([str(word) for word in command], cwd=CACHE, capture_output=True, text=True)
     print(f"== {tryout.name}\n{done.stdout}{done.stderr}", flush=True)
     return "passed" if done.returncode == 0 else (done.stderr.strip().splitlines() or ["failed"])[-1]
