@@ -41,10 +41,12 @@ TESTS = {
     # Not those that lower the limit of descriptors, which are valgrind's, too.
     "valgrind": [*RAW, "test_capi.py", *CORE],
 }
-# Tests that only measure, dive to the recursion limit, or run a tool which is no longer itself then.
+# Tests that only measure, dive to the recursion limit, limit the address space, of which the sanitizer's shadow takes
+# most, or run a tool which is no longer itself then.
 LEFT_OUT = {
     "references": "",
-    "sanitizers": "not py_spy and not recursion and not mappings and not shadow_stacks",
+    "sanitizers": "not py_spy and not recursion and not mappings and not shadow_stacks and not memory_is_limited"
+    " and not stops_nothing and not made_smaller and not profilers_of_memory and not holds_little",
     "valgrind": "not many and not recursion and not nested",
 }
 
