@@ -67,6 +67,9 @@ def main():
     copy_sources(target)
     python = virtual_environment(target, options.python or ("python3.11-dbg" if kind == "references" else sys.executable))
 
+    report = target.with_suffix(".report")  # .PID; pytest would keep what the sanitizer prints as the process ends
+    for old in target.parent.glob(f"{report.name}.*"):
+        old.unlink()
     build = dict(os.environ, GREENCORE_DEBUG="1")
     test = dict(os.environ, PYTHONPATH=str(target / "tests" / "memory"))
     command = [python, "-m", "pytest"]
@@ -78,8 +81,8 @@ def main():
         test |= {
             "LD_PRELOAD": f"{library('libasan.so')} {library('libubsan.so')}",
             # The interpreter itself leaks at its end.
-            "ASAN_OPTIONS": "detect_leaks=0:" + os.environ.get("ASAN_OPTIONS", ""),
-            "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
+            "ASAN_OPTIONS": f"detect_leaks=0:log_path={report}:" + os.environ.get("ASAN_OPTIONS", ""),
+            "UBSAN_OPTIONS": f"print_stacktrace=1:halt_on_error=1:log_path={report}",
             "PYTHONMALLOC": "malloc",
         }
     else:
@@ -98,7 +101,12 @@ def main():
         arguments += ["-m", "not slow", *(f"tests/{name}" for name in TESTS[kind])]
         if LEFT_OUT[kind]:
             arguments += ["-k", LEFT_OUT[kind]]
-    sys.exit(subprocess.run([*command, "-p", "no:cacheprovider", *arguments], cwd=target, env=test).returncode)
+    with subprocess.Popen([*command, "-p", "no:cacheprovider", *arguments], cwd=target, env=test) as tests:
+        code = tests.wait()
+    written = Path(f"{report}.{tests.pid}")
+    if written.exists():
+        print(written.read_text())
+    sys.exit(code)
 
 
 if __name__ == "__main__":
