@@ -53,14 +53,18 @@ def names_tests(arguments):
     return any(not each.startswith("-") and (TESTS.parent / each.partition("::")[0]).exists() for each in arguments)
 
 
-def last_lines(outputs, seconds):
-    """Return pytest's closing lines for all outputs together."""
-    sums = {}
-    for output in outputs:
-        for count, what in re.findall(r"(\d+) (\w+)", output.rstrip().rpartition("\n")[2].partition(" in ")[0]):
+def last_lines(outputs, codes, seconds):
+    """Return pytest's closing lines for all outputs together. A process that died in the middle is an error."""
+    sums, told = {}, []
+    for output, code in zip(outputs, codes):
+        told += [line for line in output.splitlines() if line.startswith(("FAILED ", "ERROR "))]
+        closing = output.rstrip().rpartition("\n")[2]
+        if not re.search(r" in [\d.]+s\b", closing):
+            told.append(f"ERROR a process of the tests ended with status {code}, before its last test")
+            closing = "1 error in 0s"
+        for count, what in re.findall(r"(\d+) (\w+)", closing.partition(" in ")[0]):
             what = {"error": "errors", "warning": "warnings"}.get(what, what)
             sums[what] = sums.get(what, 0) + int(count)
-    told = [line for output in outputs for line in output.splitlines() if line.startswith(("FAILED ", "ERROR "))]
     order = ["failed", "passed", "skipped", "deselected", "xfailed", "xpassed", "warnings", "errors"]
     text = ", ".join(f"{sums[what]} {what}" for what in order if what in sums)
     return [*told, f"===== {text or 'no tests ran'} in {seconds:.2f}s ====="]
@@ -85,7 +89,7 @@ def main():
         later.seek(0)
         outputs.append(later.read())
     print(outputs[1])
-    print(*last_lines(outputs, time.monotonic() - began), sep="\n")
+    print(*last_lines(outputs, codes, time.monotonic() - began), sep="\n")
     codes = [code for code in codes if code != NOTHING_CHOSEN] or [NOTHING_CHOSEN]
     return max(codes, key=abs)
 
