@@ -617,8 +617,9 @@ def test_fork_while_another_thread_runs_a_greenlet():
 # Other builds
 
 
-def test_another_minor_version_is_refused():
-    script = "import sys; sys.hexversion = 0x030900F0; import greencore._core"
+@pytest.mark.parametrize("version", ["0x030900F0", "None"])
+def test_another_minor_version_is_refused(version):
+    script = f"import sys; sys.hexversion = {version}; import greencore._core"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
     assert done.returncode == 1
     assert "ImportError: greencore was built for CPython" in done.stderr

@@ -307,5 +307,7 @@ def test_what_is_thrown_is_an_exception():
     g = started()
     with pytest.raises(TypeError):
         g.throw(odd_error(), "text")
+    with pytest.raises(TypeError):
+        g.kill((KeyError, None, "no traceback"))
     g.kill((KeyError, ("one", "two"), None))
     assert g.exception.args == ("one", "two")

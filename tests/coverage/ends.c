@@ -4,6 +4,7 @@
 #include <dlfcn.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -41,6 +42,12 @@ _exit(int status)
     counts_write();
     NEXT(_exit)(status);
     __builtin_unreachable();
+}
+
+void
+_Exit(int status)
+{
+    _exit(status);
 }
 
 void

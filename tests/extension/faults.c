@@ -33,6 +33,9 @@
 #include <unwind.h>
 #include <uv.h>
 
+/* What pthread_atfork is in libc. */
+int __register_atfork(void (*a)(void), void (*b)(void), void (*c)(void), void *d);
+
 enum { PLACES = 1 << 16, DEPTH = 3 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
