@@ -152,14 +152,12 @@ job_new(PyTypeObject *type, PyObject *args, PyObject *Py_UNUSED(kwargs))
                           &PyTuple_Type, &func_args, &func_kwargs)) {
         return NULL;
     }
-    if (func_kwargs == Py_None) {
-        func_kwargs = NULL;
-    } else if (func_kwargs != NULL && !PyDict_Check(func_kwargs)) {
+    bool has_kwargs = func_kwargs != NULL && func_kwargs != Py_None;
+    if (has_kwargs && !PyDict_Check(func_kwargs)) {
         PyErr_SetString(PyExc_TypeError, "keyword arguments must be a dict");
         return NULL;
-    } else if (func_kwargs != NULL && PyDict_GET_SIZE(func_kwargs) == 0) {
-        func_kwargs = NULL;
     }
+    has_kwargs = has_kwargs && PyDict_GET_SIZE(func_kwargs) > 0;
     JobObject *self = (JobObject *)type->tp_alloc(type, 0);
     if (self != NULL) {
         self->loop = (LoopObject *)Py_NewRef(loop);
@@ -167,7 +165,7 @@ job_new(PyTypeObject *type, PyObject *args, PyObject *Py_UNUSED(kwargs))
         self->done = done == Py_None ? NULL : Py_NewRef(done);
         self->func = Py_NewRef(func);
         self->args = Py_NewRef(func_args);
-        self->kwargs = Py_XNewRef(func_kwargs);
+        self->kwargs = has_kwargs ? Py_NewRef(func_kwargs) : NULL;
         green_ready_init(&self->ready, &job_kind);
     }
     return (PyObject *)self;
