@@ -2,6 +2,7 @@
 
 import os
 import random
+import resource
 import select as standard
 
 import pytest
@@ -226,9 +227,25 @@ def test_hundreds_wait_for_the_same_descriptors(pairs):
     assert all(each.get() == ([readers[0]], [], []) for each in waiting)
 
 
+def test_no_descriptor_is_left(poller, pairs):
+    readers = [reader for reader, _ in pairs[:5]]
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    free = os.dup(0)
+    os.close(free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free, hard))
+    try:
+        with pytest.raises(OSError, match="Too many open files"):
+            os.dup(0)
+        gevent.spawn(pairs[0][1].send, b"x")
+        assert select.select(readers, [], []) == ([readers[0]], [], [])
+        assert poller.poll() == [(readers[0].fileno(), select.POLLIN)]
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
 def test_hundreds_of_numbers_of_one_file():
     ours, theirs = socket.socketpair()
-    numbers = [os.dup(ours.fileno()) for _ in range(1200)]
+    numbers = [os.dup(ours.fileno()) for _ in range(600)]
     poller = select.poll()
     for number in numbers:
         poller.register(number, select.POLLIN)

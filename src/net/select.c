@@ -228,8 +228,8 @@ start_each(selection *any)
     return 0;
 }
 
-/* Starts all. Where the kernel refuses the instance (some 500 of them may watch one file), they are
-   polled one by one. -1 with an exception. */
+/* Starts all. Where the kernel refuses the instance (some 500 of them may watch one file, and a
+   process has only so many descriptors), they are polled one by one. -1 with an exception. */
 static int
 selection_start(selection *any, green_waiter *waiter)
 {
@@ -245,11 +245,13 @@ selection_start(selection *any, green_waiter *waiter)
     if (start_by_set(any) == 0) {
         return 0;
     }
-    if (errno != EINVAL || !PyErr_ExceptionMatches(PyExc_OSError)) {
+    bool refused = errno == EINVAL || errno == EMFILE || errno == ENFILE;
+    if (!refused || !PyErr_ExceptionMatches(PyExc_OSError)) {
         return -1;
     }
     PyErr_Clear();
     selection_stop(waiter->loop, any);
+    green_pollset_close(any->set);
     any->set = NULL;
     return start_each(any);
 }
