@@ -18,7 +18,7 @@
 #endif
 
 #ifdef GREEN_VALGRIND
-#include <valgrind/valgrind.h>
+#include <valgrind/memcheck.h>
 #endif
 
 /* From now on the stack's memory is in use as a stack. */
@@ -38,6 +38,8 @@ green_annotate_vacant(green_stack *stack)
 {
 #ifdef GREEN_ASAN
     __asan_unpoison_memory_region(stack->limit, (size_t)(stack->base - stack->limit));
+#elif defined(GREEN_VALGRIND)
+    VALGRIND_MAKE_MEM_DEFINED(stack->limit, stack->base - stack->limit);
 #else
     (void)stack;
 #endif

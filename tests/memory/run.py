@@ -42,12 +42,12 @@ TESTS = {
     "valgrind": [*RAW, "test_capi.py", *CORE],
 }
 # Tests that only measure, dive to the recursion limit, limit the address space, of which the sanitizer's shadow takes
-# most, or run a tool which is no longer itself then.
+# most, or stacks and data, whose limits valgrind keeps to itself, or run a tool which is no longer itself then.
 LEFT_OUT = {
     "references": "",
     "sanitizers": "not py_spy and not recursion and not mappings and not shadow_stacks and not memory_is_limited"
     " and not stops_nothing and not made_smaller and not profilers_of_memory and not holds_little",
-    "valgrind": "not many and not recursion and not nested",
+    "valgrind": "not many and not recursion and not nested and not as_the_main_threads and not memory_is_limited",
 }
 
 
@@ -86,6 +86,7 @@ def main():
             "PYTHONMALLOC": "malloc",
         }
     else:
+        build["CFLAGS"] = os.environ.get("CFLAGS", "") + " -DGREEN_VALGRIND"
         test["PYTHONMALLOC"] = "malloc"
         command = [
             "valgrind",
