@@ -126,6 +126,15 @@ def test_what_requires_gevent_installs_beside(environment, copy, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.service("package registry")
+def test_a_build_in_isolation_has_the_sources_of_llhttp(environment, copy):
+    """pip hides what is installed from a build, itself included."""
+    shutil.rmtree(copy / "build", ignore_errors=True)
+    environment.install("--no-deps", str(copy))
+    assert environment.pip("uninstall", "-y", "greencore").returncode == 0
+
+
+@pytest.mark.slow
+@pytest.mark.service("package registry")
 def test_a_name_for_who_cannot_have_gevent(copy, tmp_path):
     """The distribution that docs/from_gevent.rst describes satisfies a requirement of gevent."""
     bare = Environment(tmp_path)
