@@ -251,8 +251,12 @@ def task():
     return _core.Task(gevent.get_hub().loop, None, None, len, ())
 
 
+STARTED = []
+
+
 def started():
     g = gevent.spawn(gevent.sleep, 10)
+    STARTED.append(g)
     gevent.sleep(0)
     return g
 
@@ -300,8 +304,12 @@ if hasattr(_core, "track_asyncio"):  # up to 3.12: a thread has one running loop
 @pytest.mark.parametrize("name", WRONG)
 def test_refused(name):
     call, error = WRONG[name]
-    with pytest.raises(error):
-        call()
+    try:
+        with pytest.raises(error):
+            call()
+    finally:
+        gevent.killall(STARTED)
+        STARTED.clear()
 
 
 def test_what_is_thrown_is_an_exception():
