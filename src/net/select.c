@@ -2,8 +2,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <unistd.h>
+#include "greenlet/arguments.h"
 #include "greenlet/name.h"
 #include "hub/wait.h"
 #include "loop/fd.h"
@@ -322,17 +322,6 @@ selection_collect(const selection *any)
     return seen;
 }
 
-/* -1 with an exception, or without. */
-static int
-int_of(PyObject *number)
-{
-    long value = PyLong_AsLong(number);
-    if ((value < INT_MIN || value > INT_MAX) && !PyErr_Occurred()) {
-        PyErr_SetString(PyExc_OverflowError, "the number is too large");
-    }
-    return (int)value;
-}
-
 /* A new array of what `wanted` has, with one more; NULL with an exception. */
 static selected *
 selected_new(PyObject *wanted, size_t *count)
@@ -346,13 +335,13 @@ selected_new(PyObject *wanted, size_t *count)
     PyObject *key, *value; /* borrowed */
     Py_ssize_t position = 0;
     for (size_t i = 0; i < *count && PyDict_Next(wanted, &position, &key, &value); i++) {
+        int status = -1;
         if (!PyLong_CheckExact(key) || !PyLong_CheckExact(value)) {
             PyErr_SetString(PyExc_TypeError, "descriptors and events are needed as ints");
-        } else {
-            all[i].fd = int_of(key);
-            all[i].events = int_of(value);
+        } else if ((status = green_argument_int(key, &all[i].fd)) == 0) {
+            status = green_argument_int(value, &all[i].events);
         }
-        if (PyErr_Occurred()) {
+        if (status < 0) {
             PyMem_Free(all);
             return NULL;
         }
@@ -395,7 +384,7 @@ wait_any(PyObject *Py_UNUSED(module), PyObject *args)
     if (keeps) {
         keeper->busy = true;
     }
-    uint64_t begun = green_time_now();
+    uint64_t begun = any.set == NULL ? 0 : green_time_now();
     int status = selection_wait(&any, seconds);
     if (status == GREEN_WOKEN && any.set != NULL && !selection_seen(&any)) {
         /* The kernel may have refused the instance as the loop slept. */

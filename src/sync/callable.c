@@ -84,7 +84,6 @@ green_callable_new(const struct green_linkable *linkable, PyObject *callable,
     green_observer_init(&callback->observer, call, true, loop);
     callback->linkable = linkable;
     callback->callable = Py_NewRef(callable);
-    callback->plain = green_callable_is_plain(callable);
     callback->number = ++table.last;
     callback->hash = callback_hash(linkable, callable);
     if (++table.count > table.size) {

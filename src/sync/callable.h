@@ -12,7 +12,6 @@ typedef struct green_callable {
     green_link bucket; /* in the table, behind the equal ones that were linked before */
     uint64_t number;   /* how many callables had been linked with it, anywhere */
     uintptr_t hash;
-    bool plain; /* green_callable_is_plain */
 } green_callable;
 
 /* Whether comparing the callable with another plain one runs no Python code. */

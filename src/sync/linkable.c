@@ -565,7 +565,7 @@ green_linkable_link(green_linkable *linkable, PyObject *callback)
     if (link == NULL) {
         return -1;
     }
-    linkable->compared = linkable->compared || !link->plain;
+    linkable->compared = linkable->compared || !green_callable_is_plain(callback);
     green_list_append(&linkable->links, &link->observer.link);
     if (linkable_ready(linkable)) {
         green_linkable_notify_linked(linkable);
